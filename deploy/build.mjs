@@ -1,0 +1,67 @@
+// Builds dist/: the command (supervisor and command line, packages outside) and the agent as one self-contained file.
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const sources = ['broker', 'node-agent', 'shared', 'cli', 'dashboard', 'deploy', 'package.json', 'package-lock.json'];
+
+/** One hash over every source file's path, size and bytes: says whether dist/ is what a build would make now. */
+export function sourceHash() {
+  const hash = createHash('sha256');
+  const visit = path => {
+    const full = join(root, path);
+    const stat = statSync(full);
+    if (stat.isDirectory()) for (const name of readdirSync(full).sort()) visit(join(path, name));
+    else hash.update(`${path}\0${stat.size}\0`).update(readFileSync(full));
+  };
+  for (const source of sources) visit(source);
+  return hash.digest('hex');
+}
+
+export async function build() {
+  const { build: bundle } = await import('esbuild');
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const out = join(root, 'dist');
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  const common = {
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'warning',
+    loader: { '.sh': 'text' },
+    define: { HEARTH_VERSION: JSON.stringify(version) },
+  };
+  // Bundled CommonJS packages ask for require() at run time.
+  const banner = {
+    js: "import{createRequire as hearthRequire}from'node:module';const require=hearthRequire(import.meta.url);",
+  };
+  await Promise.all([
+    bundle({
+      ...common,
+      entryPoints: { hearth: 'cli/main.ts' },
+      outdir: 'dist',
+      target: 'node20.19',
+      packages: 'external',
+      splitting: true,
+      chunkNames: 'parts/[name]-[hash]',
+      sourcemap: 'linked',
+    }),
+    bundle({
+      ...common,
+      entryPoints: { agent: 'node-agent/main.ts' },
+      outdir: 'dist',
+      target: 'node20.11',
+      minify: true,
+      banner,
+      legalComments: 'linked',
+    }),
+  ]);
+  cpSync(join(root, 'dashboard'), join(out, 'dashboard'), { recursive: true });
+  writeFileSync(join(out, 'source-hash'), sourceHash());
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -1,0 +1,57 @@
+/**
+ * The Host seam, services part: what an agent does to its machine to run processes. The real one starts a POSIX sh shim
+ * per run and survives the agent; the simulated one keeps processes in memory. One conformance suite runs against both.
+ */
+import type { Service } from '../../shared/schemas/service.ts';
+
+/** One run of a service: started once, ends once. A restart is a new unit. */
+export interface Unit {
+  /** 32 hex characters; in the environment of every process of the unit as `HEARTH_UNIT`. */
+  readonly unit: string;
+  readonly service: string;
+  readonly spec: Service;
+}
+
+/** How a unit ended. Neither code nor signal: nobody saw it, and `unknown` says why. */
+export interface UnitExit {
+  readonly code?: number;
+  /** Name without `SIG`, such as `KILL`. */
+  readonly signal?: string;
+  readonly unknown?: string;
+}
+
+/** A unit that an earlier agent left on this machine. */
+export interface FoundUnit extends Unit {
+  readonly pid?: number;
+  /** Epoch milliseconds of its start. */
+  readonly started_ms: number;
+  /** Absent: still running, and its end will be reported like that of any other unit. */
+  readonly exit?: UnitExit;
+}
+
+export interface HostHandlers {
+  /** The unit's main process has ended. Reported exactly once per unit that was started or found running. */
+  exited(unit: string, exit: UnitExit): void;
+  /** New output of a followed unit, whole lines. */
+  output(unit: string, lines: readonly string[]): void;
+}
+
+export interface Host {
+  /** Called once, first. Finds what an earlier agent left running or finished, and adopts it. */
+  adopt(handlers: HostHandlers, done: (found: readonly FoundUnit[]) => void): void;
+  /** `done` when the main process exists, or with one sentence why not (nothing is left behind then). */
+  start(unit: Unit, done: (error: string | undefined, pid?: number) => void): void;
+  /**
+   * Ends every process of the unit, `setsid` ones too, and nothing else: `signal`, up to `graceMs` for them to end,
+   * then KILL until nobody is left. `exited` is reported before `done` where the main process was still running.
+   */
+  stop(unit: string, signal: string, graceMs: number, done: (error?: string) => void): void;
+  /** Forgets an ended unit: its folder and its output. */
+  discard(unit: string): void;
+  /** The last lines of a unit's output, at most `lines`, oldest first. */
+  tail(unit: string, lines: number): readonly string[];
+  /** Starts or ends `output` reports for a unit. */
+  follow(unit: string, on: boolean): void;
+  /** Lets go of everything and leaves the processes running. */
+  close(): void;
+}

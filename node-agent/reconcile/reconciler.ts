@@ -1,0 +1,39 @@
+/**
+ * What the agent asks of its reconciler: make the machine what the document says, and say what is. The implementation
+ * wires the pure planner and the service core to a {@link Host}.
+ */
+import type { WantedService } from '../../shared/schemas/node-document.ts';
+import type { ItemStatus } from '../../shared/schemas/observed.ts';
+
+/** The part of a `want` that the reconciler obeys. */
+export interface Document {
+  readonly rev: number;
+  readonly services: Readonly<Record<string, WantedService>>;
+}
+
+export interface ReconcilerHandlers {
+  /** Something on `items()` or `attempted()` changed; called at most once per turn of the loop. */
+  changed(): void;
+  /** New output lines of a followed service. */
+  output(service: string, lines: readonly string[]): void;
+  /** Worth a line on `event`: a crash loop began, a unit was adopted, … */
+  notice(level: 'info' | 'warn' | 'error', kind: string, text: string): void;
+}
+
+export interface ReconcilerApi {
+  /** Adopts what runs, then makes it so: `document` is the last one known, undefined on a new node (touch nothing). */
+  start(document: Document | undefined, handlers: ReconcilerHandlers): void;
+  /** A new document. Replaces the one before whole; every step of it will be attempted. */
+  apply(document: Document): void;
+  /** The last revision whose every step was attempted, and the first error of that attempt (`""` for none). */
+  attempted(): { readonly rev: number; readonly err: string };
+  /** Keyed `services/<name>`. */
+  items(): Readonly<Record<string, ItemStatus>>;
+  restart(service: string, done: (error?: string) => void): void;
+  /** Sends output of the service for `ms`; called again it renews. */
+  follow(service: string, ms: number, done: (error?: string) => void): void;
+  /** Stops every service, for `--stop-services` and `do/forget`. */
+  stopAll(done: () => void): void;
+  /** Lets go; services keep running. */
+  close(): void;
+}

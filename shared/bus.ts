@@ -1,0 +1,55 @@
+/**
+ * The Bus seam: how the supervisor publishes and hears. Implemented by the embedded broker, by any outside broker
+ * through MQTT.js, and by the simulator; one conformance suite runs against all of them.
+ */
+
+/** One client connection as the embedded broker sees it. A reconnect is a new connection under the same client id. */
+export interface BusConnection {
+  /** Unique for the life of the process. */
+  readonly serial: number;
+  readonly clientId: string;
+}
+
+export interface BusMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1 | 2;
+  /** Outside broker: delivered as a retained copy. Embedded: the publisher set the retain flag (the copy was stripped). */
+  readonly retain: boolean;
+  /** Who published it. Absent on an outside broker, which does not tell, and for the supervisor's own messages. */
+  readonly from?: BusConnection;
+  /** MQTT 5 request/response (section 4.10), only where the asker may publish to `responseTopic` itself. */
+  readonly respond?: { readonly topic: string; readonly correlation?: Uint8Array };
+}
+
+export interface PublishOptions {
+  readonly qos: 0 | 1;
+  readonly retain?: boolean;
+  /** MQTT 5 correlation data, sent with an answer. */
+  readonly correlation?: Uint8Array;
+}
+
+export interface BusHandlers {
+  message(message: BusMessage): void;
+  /** Connected, and the subscriptions are in place. Embedded: once. Outside: at every reconnect. */
+  up(): void;
+  down(reason: string): void;
+  /** Embedded only. A client finished CONNECT; it replaces any older connection of the same client id. */
+  connected?(connection: BusConnection): void;
+  /** Embedded only. The *current* connection of its client id is gone; one that was replaced says nothing. */
+  disconnected?(connection: BusConnection): void;
+  /** Embedded only. A publish was refused by the direction rules and went nowhere; for an answer on `result`. */
+  refused?(message: BusMessage, reason: string): void;
+}
+
+export interface Bus {
+  /** `embedded` strips retain from commands and reports connections; `outside` can do neither. */
+  readonly kind: 'embedded' | 'outside';
+  /** Subscribes to `filters` at QoS 1 and starts to deliver. Called once. */
+  start(filters: readonly string[], handlers: BusHandlers): void;
+  /** `done` runs when the broker has it (embedded: routed; outside: PUBACK, or written for QoS 0). */
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions, done?: (error?: Error) => void): void;
+  /** Embedded: drops the connection without its will. Outside: does nothing. */
+  kick(connection: BusConnection, reason: string): void;
+  stop(done: () => void): void;
+}

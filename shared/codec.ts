@@ -1,0 +1,87 @@
+/** Bytes to values and back, with size and depth bounded before anything is parsed. Never throws. */
+import type { z } from 'zod';
+import { fail, ok, type Result } from './errors.ts';
+import { limits } from './limits.ts';
+import { printable } from './names.ts';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Decodes UTF-8 strictly: broken sequences are an error, not replacement characters. */
+export function decodeText(payload: Uint8Array, maxBytes: number = limits.message): Result<string> {
+  if (payload.length > maxBytes) {
+    return fail('too-large', `${payload.length} bytes, but at most ${maxBytes} are allowed here`);
+  }
+  try {
+    return ok(utf8.decode(payload));
+  } catch {
+    return fail('not-utf8', 'the payload is not UTF-8 text');
+  }
+}
+
+/** Depth of the deepest bracket in a JSON text, strings skipped; stops as soon as it is over `limit`. */
+function tooDeep(text: string, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (inString) {
+      if (code === 0x5c) index++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > limit) return true;
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return false;
+}
+
+/** Parses JSON text; nesting over `maxDepth` and the key `__proto__` are refused. */
+export function parseJson(text: string, maxDepth: number = limits.depth): Result<unknown> {
+  if (tooDeep(text, maxDepth)) return fail('too-deep', `nested deeper than ${maxDepth} levels`);
+  try {
+    const value: unknown = JSON.parse(text);
+    if (hasProtoKey(value)) return fail('schema', 'the key "__proto__" is not allowed');
+    return ok(value);
+  } catch (error) {
+    return fail('not-json', `not valid JSON: ${printable((error as Error).message, 120)}`);
+  }
+}
+
+/** JSON.parse makes `__proto__` an own key; merging such a value later would reach the prototype. */
+function hasProtoKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Object.hasOwn(value, '__proto__')) return true;
+  return Object.values(value).some(hasProtoKey);
+}
+
+export interface DecodeOptions {
+  readonly maxBytes?: number;
+  readonly maxDepth?: number;
+}
+
+/** Payload bytes to a checked value: UTF-8, size, depth, JSON, schema. */
+export function decode<S extends z.ZodType>(
+  schema: S,
+  payload: Uint8Array,
+  options: DecodeOptions = {},
+): Result<z.output<S>> {
+  const text = decodeText(payload, options.maxBytes);
+  if (!text.ok) return text;
+  const json = parseJson(text.value, options.maxDepth);
+  if (!json.ok) return json;
+  return check(schema, json.value);
+}
+
+/** A parsed value against a schema; the first issue becomes one sentence with its key path. */
+export function check<S extends z.ZodType>(schema: S, value: unknown): Result<z.output<S>> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return ok(parsed.data);
+  const issue = parsed.error.issues[0];
+  if (!issue) return fail('schema', 'does not fit the schema');
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const keys = issue.keys.map(key => `"${printable(key)}"`).join(', ');
+    return fail('unknown-key', `unknown key ${keys}`, printable(path, 120));
+  }
+  return fail('schema', printable(issue.message, 200), printable(path, 120));
+}

@@ -1,0 +1,16 @@
+/**
+ * The Store seam: an ordered key-value store with atomic, synced batches. On disk it is LevelDB; the simulator's
+ * forgets what was not synced when its process is killed.
+ */
+export type StoreOp = { readonly put: string; readonly value: string } | { readonly del: string };
+
+export interface Store {
+  /** All entries with `prefix`, in key order. */
+  read(
+    prefix: string,
+    done: (error: Error | undefined, entries: readonly (readonly [key: string, value: string])[]) => void,
+  ): void;
+  /** All or nothing; on stable storage (fdatasync) when `done` runs without an error. Batches apply in call order. */
+  write(ops: readonly StoreOp[], done: (error?: Error) => void): void;
+  close(done: () => void): void;
+}
