@@ -1,0 +1,110 @@
+/** What `hearth up` runs with: flags over environment over hearth.yaml over defaults. */
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { printable } from '../shared/names.ts';
+import { type ConfigFile, environmentName, type Setting, type SettingKey, settings } from '../shared/schemas/config.ts';
+import { UserError } from '../shared/user-error.ts';
+import { readConfigFile } from './config-file.ts';
+
+export interface SupervisorConfig {
+  readonly data: string;
+  readonly base: string;
+  readonly mqttPort: number;
+  readonly httpPort: number;
+  /** The local node's id; absent: the agent decides. */
+  readonly node?: string;
+  /** An outside broker instead of the embedded one. */
+  readonly broker?: string;
+  readonly agent: boolean;
+  readonly readyFile?: string;
+  readonly stopServices: boolean;
+  readonly periodMs: number;
+}
+
+/** As the command line parser gives them: text, or `true` for a switch. */
+export type Flags = Partial<Record<SettingKey, string | boolean>>;
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  readonly root: boolean;
+}
+
+export const surroundings = (): Surroundings => ({
+  env: process.env,
+  cwd: process.cwd(),
+  home: homedir(),
+  root: process.getuid?.() === 0,
+});
+
+/** $XDG_DATA_HOME/hearth (XDG Base Directory Specification: relative values are ignored), as root /var/lib/hearth. */
+export function defaultDataFolder({ env, home, root }: Surroundings): string {
+  if (root) return '/var/lib/hearth';
+  const xdg = env.XDG_DATA_HOME;
+  return xdg && isAbsolute(xdg) ? join(xdg, 'hearth') : join(home, '.local/share/hearth');
+}
+
+/** Text from a flag or the environment to the setting's value. @param origin `--mqtt-port` or `HEARTH_MQTT_PORT`. */
+export function readSetting(setting: Setting, given: string | boolean, origin: string): string | number | boolean {
+  const value = setting.kind === 'string' ? given : setting.kind === 'number' ? toNumber(given) : toBoolean(given);
+  const parsed = setting.schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const wanted = { string: 'text', number: 'a whole number', boolean: 'on or off' }[setting.kind];
+  const issue = parsed.error.issues[0];
+  const why =
+    value === undefined || issue?.code === 'invalid_type' ? `${wanted} is needed` : (issue?.message ?? wanted);
+  throw new UserError(`${origin}: "${printable(String(given))}" does not do: ${why}.`, 2);
+}
+
+const toNumber = (text: string | boolean): number | undefined =>
+  typeof text === 'string' && /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : undefined;
+
+function toBoolean(text: string | boolean): boolean | undefined {
+  if (typeof text === 'boolean') return text;
+  if (/^(1|true|on|yes)$/i.test(text)) return true;
+  return /^(0|false|off|no)$/i.test(text) ? false : undefined;
+}
+
+/** @throws UserError naming the flag, variable or line that is wrong. */
+export function resolveConfig(flags: Flags, around: Surroundings): SupervisorConfig {
+  const said = (key: SettingKey): string | number | boolean | undefined => {
+    const setting = settings[key];
+    const flag = flags[key];
+    if (flag !== undefined) return readSetting(setting, flag, `--${setting.name}`);
+    const name = environmentName(setting.name);
+    const text = around.env[name];
+    return text === undefined || text === '' ? undefined : readSetting(setting, text, name);
+  };
+  const data = resolve(around.cwd, String(said('data') ?? defaultDataFolder(around)));
+  const file = fileSettings(said('config'), data, around.cwd);
+  const pick = (key: SettingKey) => said(key) ?? file?.[settings[key].name];
+  const path = (key: SettingKey): string | undefined => {
+    const own = said(key);
+    if (own !== undefined) return resolve(around.cwd, String(own));
+    const inFile = file?.[settings[key].name];
+    return inFile === undefined ? undefined : resolve(data, String(inFile));
+  };
+  const node = pick('node');
+  const broker = pick('broker');
+  const readyFile = path('readyFile');
+  return {
+    data,
+    base: String(pick('base') ?? 'hearth'),
+    mqttPort: Number(pick('mqttPort') ?? 1883),
+    httpPort: Number(pick('httpPort') ?? 22581),
+    agent: pick('noAgent') !== true,
+    stopServices: pick('stopServices') === true,
+    periodMs: Number(pick('period') ?? 5000),
+    ...(node === undefined ? {} : { node: String(node) }),
+    ...(broker === undefined ? {} : { broker: String(broker) }),
+    ...(readyFile === undefined ? {} : { readyFile }),
+  };
+}
+
+function fileSettings(named: string | number | boolean | undefined, data: string, cwd: string): ConfigFile | undefined {
+  if (named === undefined) return readConfigFile(join(data, 'hearth.yaml'));
+  const file = readConfigFile(resolve(cwd, String(named)));
+  if (!file) throw new UserError(`${named}: there is no such settings file.`);
+  return file;
+}

@@ -1,0 +1,142 @@
+/**
+ * Settings of `hearth up` and `hearth agent`. One table: flags, environment, hearth.yaml, their help texts, the JSON
+ * Schema and the reference page all come from it.
+ */
+import { z } from 'zod';
+import { isBase, isId } from '../names.ts';
+
+/** Version of hearth.yaml. */
+export const configVersion = 1;
+
+const port = z.number().int().min(0, 'a port is 0 (any free one) to 65535').max(65535, 'a port is 0 to 65535');
+const path = z
+  .string()
+  .min(1, 'an empty path')
+  .max(4096, 'a path of at most 4096 characters')
+  .refine(text => !text.includes('\0'), 'a path has no NUL character');
+
+/** `mqtt://host:port`, with credentials where the broker wants them. */
+const brokerUrl = z
+  .string()
+  .max(1024)
+  .refine(isBrokerUrl, 'not the address of an MQTT broker: write it as mqtt://HOST:PORT or mqtts://HOST:PORT');
+
+export function isBrokerUrl(text: string): boolean {
+  try {
+    const url = new URL(text);
+    return ['mqtt:', 'mqtts:', 'ws:', 'wss:'].includes(url.protocol) && url.hostname !== '';
+  } catch {
+    return false;
+  }
+}
+
+export interface Setting {
+  /** Flag without `--`, and key in hearth.yaml. */
+  readonly name: string;
+  readonly kind: 'string' | 'number' | 'boolean';
+  /** What stands for the value in help texts; absent for a switch. */
+  readonly placeholder?: string;
+  readonly schema: z.ZodType<string | number | boolean>;
+  readonly text: string;
+  /** What is used when nobody says anything, for people. */
+  readonly fallback: string;
+  /** False: only a flag or the environment can say it. */
+  readonly inFile: boolean;
+}
+
+/** The environment's name of a setting: `mqtt-port` is HEARTH_MQTT_PORT. */
+export const environmentName = (name: string): string => `HEARTH_${name.toUpperCase().replaceAll('-', '_')}`;
+
+const setting = (
+  name: string,
+  kind: Setting['kind'],
+  placeholder: string | undefined,
+  schema: z.ZodType<string | number | boolean>,
+  fallback: string,
+  text: string,
+  inFile = true,
+): Setting => ({ name, kind, schema, text, fallback, inFile, ...(placeholder === undefined ? {} : { placeholder }) });
+
+export const settings = {
+  data: setting(
+    'data',
+    'string',
+    'FOLDER',
+    path,
+    '$XDG_DATA_HOME/hearth, else ~/.local/share/hearth; as root /var/lib/hearth',
+    'where the cluster keeps its journal, keys, agent, logs and cache',
+    false,
+  ),
+  config: setting('config', 'string', 'FILE', path, 'hearth.yaml in the data folder, if there', 'settings file', false),
+  node: setting(
+    'node',
+    'string',
+    'ID',
+    z.string().refine(isId, 'a node id is 1 to 20 of a-z, 0-9 and "-", and not "all"'),
+    'the host name, made unique once and then kept',
+    'id of the local node',
+  ),
+  mqttPort: setting('mqtt-port', 'number', 'PORT', port, '1883', 'port of MQTT 3.1.1 and 5 on loopback; 0: a free one'),
+  httpPort: setting('http-port', 'number', 'PORT', port, '22581', 'port of the dashboard on loopback; 0: a free one'),
+  base: setting(
+    'base',
+    'string',
+    'NAME',
+    z.string().refine(isBase, 'a topic base is 1 to 9 of a-z, 0-9 and "-"'),
+    'hearth',
+    'first level of every topic',
+  ),
+  broker: setting(
+    'broker',
+    'string',
+    'URL',
+    brokerUrl,
+    'the embedded broker',
+    'use this MQTT broker instead of the embedded one, such as mqtt://127.0.0.1:1884',
+  ),
+  noAgent: setting(
+    'no-agent',
+    'boolean',
+    undefined,
+    z.boolean(),
+    'off',
+    'no node on this machine, only the supervisor',
+  ),
+  readyFile: setting(
+    'ready-file',
+    'string',
+    'FILE',
+    path,
+    'none',
+    'written once everything listens and the local node is online: {"pid","mqtt","http","node"}',
+  ),
+  stopServices: setting(
+    'stop-services',
+    'boolean',
+    undefined,
+    z.boolean(),
+    'off',
+    'stop the services of the local node at the end, too; without it they run on and are adopted at the next start',
+  ),
+  period: setting(
+    'period',
+    'number',
+    'MS',
+    z.number().int().min(500, 'at least 500 ms').max(3_600_000, 'at most an hour (3600000 ms)'),
+    '5000',
+    'milliseconds between the load messages of the local node',
+  ),
+} as const satisfies Record<string, Setting>;
+
+export type SettingKey = keyof typeof settings;
+
+const inFile = Object.values(settings).filter(one => one.inFile);
+
+/** hearth.yaml. Keys are the flags' names; unknown ones are errors. */
+export const configFile = z.strictObject({
+  version: z.literal(configVersion).describe('version of this file'),
+  ...Object.fromEntries(
+    inFile.map(one => [one.name, one.schema.optional().describe(`${one.text}. Default: ${one.fallback}`)]),
+  ),
+});
+export type ConfigFile = { readonly version: 1 } & Readonly<Record<string, string | number | boolean | undefined>>;
