@@ -10,6 +10,8 @@ export interface Unit {
   readonly unit: string;
   readonly service: string;
   readonly spec: Service;
+  /** Starts of the service before this one, so that an agent that adopts the unit goes on counting. Absent: none. */
+  readonly restarts?: number;
 }
 
 /** How a unit ended. Neither code nor signal: nobody saw it, and `unknown` says why. */
@@ -37,7 +39,7 @@ export interface HostHandlers {
 }
 
 export interface Host {
-  /** Called once, first. Finds what an earlier agent left running or finished, and adopts it. */
+  /** Called once, first; no handler is ever called from inside one of the calls below. Finds what an earlier agent left running or finished, and adopts it. */
   adopt(handlers: HostHandlers, done: (found: readonly FoundUnit[]) => void): void;
   /** `done` when the main process exists, or with one sentence why not (nothing is left behind then). */
   start(unit: Unit, done: (error: string | undefined, pid?: number) => void): void;
@@ -50,8 +52,11 @@ export interface Host {
   discard(unit: string): void;
   /** The last lines of a unit's output, at most `lines`, oldest first. */
   tail(unit: string, lines: number): readonly string[];
-  /** Starts or ends `output` reports for a unit. */
-  follow(unit: string, on: boolean): void;
+  /**
+   * Starts or ends `output` reports for a unit: what is written from now on, or with `fromStart` all it wrote so far too.
+   * The last lines of a followed unit are reported before its `exited`.
+   */
+  follow(unit: string, on: boolean, fromStart?: boolean): void;
   /** Lets go of everything and leaves the processes running. */
   close(): void;
 }

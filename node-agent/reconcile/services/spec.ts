@@ -1,0 +1,52 @@
+/** Comparing services, and the sentences about how they ended. */
+import { printable } from '../../../shared/names.ts';
+import type { Service } from '../../../shared/schemas/service.ts';
+import type { UnitExit } from '../host.ts';
+
+/** Only the fields of a service: a `want` says more about each, such as whose word it is. */
+export function serviceOf(wanted: Service): Service {
+  const { run, cwd, env, restart, stop } = wanted;
+  return {
+    run,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env }),
+    ...(restart === undefined ? {} : { restart }),
+    ...(stop === undefined ? {} : { stop }),
+  };
+}
+
+const sorted = (env: Service['env']) => Object.entries(env ?? {}).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+
+/** Whether a process started for `a` is what `b` asks for. How to restart and to stop is not part of a process. */
+export const sameProcess = (a: Service, b: Service): boolean =>
+  a === b || JSON.stringify([a.run, a.cwd, sorted(a.env)]) === JSON.stringify([b.run, b.cwd, sorted(b.env)]);
+
+/** Whether nothing at all differs, `restart` and `stop` included. */
+export const sameService = (a: Service, b: Service): boolean =>
+  sameProcess(a, b) &&
+  (a.restart ?? 'always') === (b.restart ?? 'always') &&
+  stopSignal(a) === stopSignal(b) &&
+  graceMs(a) === graceMs(b);
+
+export const stopSignal = (spec: Service): string => spec.stop?.signal ?? 'TERM';
+
+/** Milliseconds between the stop signal and KILL; 10 s where nobody said. */
+export const graceMs = (spec: Service): number => (spec.stop?.grace_s ?? 10) * 1000;
+
+/** `exit 3`, `killed by KILL`, or why nobody knows. */
+export const describeExit = (exit: UnitExit): string => {
+  if (exit.signal !== undefined) return `killed by ${exit.signal}`;
+  if (exit.code !== undefined) return `exit ${exit.code}`;
+  return exit.unknown ?? 'ended, and nobody saw how';
+};
+
+/** The sentence on `err`, bounded to what `is` carries. Output is hostile: control characters are escaped. */
+export function describeEnd(exit: UnitExit, ranMs: number | undefined, times: number, lastLine?: string): string {
+  const after = ranMs === undefined ? '' : ` after ${(Math.max(0, ranMs) / 1000).toFixed(1)} s`;
+  const row = times > 1 ? `, ${times} times in a row` : '';
+  const line = lastLine === undefined || lastLine === '' ? '' : `; last line: ${printable(lastLine, 160)}`;
+  return cut(`${describeExit(exit)}${after}${row}${line}`);
+}
+
+/** `ItemStatus.err` holds 300 characters. */
+export const cut = (text: string): string => (text.length <= 300 ? text : `${text.slice(0, 299)}…`);

@@ -1,0 +1,219 @@
+/** All services of a node: turns what the host reports and the planner asks into events of the core, and its effects into calls. */
+import type { Clock, Random, Timer } from '../../../shared/clock.ts';
+import type { Log } from '../../../shared/log.ts';
+import type { ItemStatus } from '../../../shared/schemas/observed.ts';
+import type { Service } from '../../../shared/schemas/service.ts';
+import type { FoundUnit, Host } from '../host.ts';
+import type { ServiceIs } from '../plan.ts';
+import type { ReconcilerHandlers } from '../reconciler.ts';
+import { type ServiceEffect, type ServiceEvent, step, wakeAt } from './core.ts';
+import { Following } from './following.ts';
+import { errorOf, type ServiceState, statusOf } from './state.ts';
+
+interface Row {
+  state: ServiceState;
+  timer?: Timer;
+  timerAt?: number;
+  /** Called when the service has settled. */
+  waiters: ((error?: string) => void)[];
+}
+
+export class ServiceTable {
+  readonly #host: Host;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #log: Log;
+  readonly #handlers: ReconcilerHandlers;
+  readonly #following: Following;
+  readonly #rows = new Map<string, Row>();
+  /** Unit -> service, for reports of the host. */
+  readonly #units = new Map<string, string>();
+  readonly #queue: (() => void)[] = [];
+  #draining = false;
+  #closed = false;
+
+  constructor(parts: { host: Host; clock: Clock; random: Random; log: Log }, handlers: ReconcilerHandlers) {
+    this.#host = parts.host;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+    this.#log = parts.log;
+    this.#handlers = handlers;
+    this.#following = new Following(parts.host, parts.clock, (service, lines) => handlers.output(service, lines));
+  }
+
+  /** Takes over what an earlier agent left; calls `done` once. */
+  adopt(done: () => void): void {
+    this.#host.adopt(
+      {
+        exited: (unit, exit) => {
+          const service = this.#units.get(unit);
+          if (service === undefined || this.#closed) return;
+          const lastLine = this.#host.tail(unit, 1)[0];
+          this.#event(service, { type: 'exited', unit, exit, ...(lastLine === undefined ? {} : { lastLine }) });
+        },
+        output: (unit, lines) => {
+          const service = this.#units.get(unit);
+          if (service !== undefined && !this.#closed) this.#handlers.output(service, lines);
+        },
+      },
+      found => {
+        if (this.#closed) return;
+        const services = new Map<string, FoundUnit[]>();
+        for (const unit of found) {
+          this.#units.set(unit.unit, unit.service);
+          services.set(unit.service, [...(services.get(unit.service) ?? []), unit]);
+        }
+        for (const [service, units] of services) this.#event(service, { type: 'found', units });
+        this.#later(done);
+      },
+    );
+  }
+
+  /** What the planner compares with the document. */
+  is(): ReadonlyMap<string, ServiceIs> {
+    return new Map(
+      [...this.#rows].map(([name, { state }]) => [
+        name,
+        { target: state.held ? (state.current ?? state.last)?.spec : state.target, settled: state.settled },
+      ]),
+    );
+  }
+
+  /** Tells a service what to be. `done` when it is settled; never, where told something else meanwhile settles first. */
+  want(service: string, spec: Service | undefined, done: (error?: string) => void): void {
+    if (this.#closed) return;
+    if (spec === undefined && !this.#rows.has(service)) {
+      done();
+      return;
+    }
+    this.#event(service, { type: 'want', spec }, done);
+  }
+
+  restart(service: string, done: (error?: string) => void): void {
+    const row = this.#rows.get(service);
+    if (!row || row.state.target === undefined) {
+      done(`there is no service "${service}" on this node`);
+      return;
+    }
+    this.#event(service, { type: 'restart' }, done);
+  }
+
+  follow(service: string, ms: number, done: (error?: string) => void): void {
+    const row = this.#rows.get(service);
+    if (!row) {
+      done(`there is no service "${service}" on this node`);
+      return;
+    }
+    this.#following.follow(service, (row.state.current ?? row.state.last)?.unit, ms);
+    done();
+  }
+
+  items(): Record<string, ItemStatus> {
+    const names = [...this.#rows.keys()].sort();
+    return Object.fromEntries(
+      names.flatMap(name => {
+        const row = this.#rows.get(name);
+        return row ? [[`services/${name}`, statusOf(row.state)]] : [];
+      }),
+    );
+  }
+
+  /** The first service, by name, that is not as wanted; `""` for none. */
+  error(): string {
+    for (const name of [...this.#rows.keys()].sort()) {
+      const row = this.#rows.get(name);
+      const error = row ? errorOf(row.state) : '';
+      if (error !== '') return `services/${name}: ${error}`;
+    }
+    return '';
+  }
+
+  names(): string[] {
+    return [...this.#rows.keys()];
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const row of this.#rows.values()) row.timer?.cancel();
+    this.#following.close();
+    this.#host.close();
+  }
+
+  /** The host may answer while it is being asked: events queue up, so that no step runs inside another. */
+  #later(run: () => void): void {
+    this.#queue.push(run);
+    if (this.#draining) return;
+    this.#draining = true;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) next();
+    this.#draining = false;
+  }
+
+  #event(service: string, event: ServiceEvent, waiter?: (error?: string) => void): void {
+    this.#later(() => {
+      if (this.#closed) return;
+      const at = { now: this.#clock.now(), wall: this.#clock.wall(), random: this.#random };
+      const known = this.#rows.get(service);
+      const { state, effects } = step(known?.state, service, event, at);
+      const row: Row = known ?? { state, waiters: [] };
+      row.state = state;
+      this.#rows.set(service, row);
+      if (waiter) row.waiters.push(waiter);
+      for (const effect of effects) this.#do(service, row, effect);
+      this.#wake(service, row);
+      this.#handlers.changed();
+    });
+  }
+
+  #do(service: string, row: Row, effect: ServiceEffect): void {
+    switch (effect.do) {
+      case 'start': {
+        const { unit } = effect.unit;
+        this.#units.set(unit, service);
+        this.#host.start(effect.unit, (error, pid) =>
+          this.#event(
+            service,
+            error === undefined ? { type: 'started', unit, pid } : { type: 'start-failed', unit, error },
+          ),
+        );
+        this.#following.started(service, unit);
+        return;
+      }
+      case 'stop':
+        this.#host.stop(effect.unit, effect.signal, effect.graceMs, error =>
+          this.#event(service, { type: 'stopped', unit: effect.unit, ...(error === undefined ? {} : { error }) }),
+        );
+        return;
+      case 'discard':
+        this.#following.discarded(service, effect.unit);
+        this.#units.delete(effect.unit);
+        this.#host.discard(effect.unit);
+        return;
+      case 'settled':
+        for (const waiter of row.waiters.splice(0)) this.#later(() => waiter(effect.error));
+        return;
+      case 'gone':
+        row.timer?.cancel();
+        this.#rows.delete(service);
+        return;
+      case 'notice':
+        this.#log[effect.level]({ kind: effect.kind }, effect.text);
+        this.#handlers.notice(effect.level, effect.kind, effect.text);
+    }
+  }
+
+  #wake(service: string, row: Row): void {
+    if (this.#rows.get(service) !== row) return;
+    const at = wakeAt(row.state);
+    if (at === row.timerAt && (at === undefined || row.timer)) return;
+    row.timer?.cancel();
+    delete row.timer;
+    delete row.timerAt;
+    if (at === undefined) return;
+    row.timerAt = at;
+    row.timer = this.#clock.after(Math.max(0, at - this.#clock.now()), () => {
+      delete row.timer;
+      delete row.timerAt;
+      this.#event(service, { type: 'time' });
+    });
+  }
+}
