@@ -12,7 +12,10 @@ interface Bench {
 }
 
 const benches: Record<string, () => Promise<Bench>> = {
+  agent: () => import('./agent.ts'),
   broker: () => import('./broker.ts'),
+  fleet: () => import('./fleet.ts'),
+  reconcile: () => import('./reconcile.ts'),
 };
 
 const usage = `npm run bench -- <name> [--rounds N] [--quick] [--only CASE[,CASE]] [--json FILE] [--write] [--profile FOLDER]
