@@ -1,0 +1,44 @@
+/** What a node says, as text ready to be published. Pure. */
+import { proto } from '../../shared/limits.ts';
+import type { Done } from '../../shared/schemas/node-document.ts';
+import type { Is, ItemStatus } from '../../shared/schemas/observed.ts';
+import type { Lwt } from '../../shared/schemas/presence.ts';
+import type { Cores, Info, Load } from '../../shared/schemas/telemetry.ts';
+import type { LoadSample } from '../telemetry/telemetry.ts';
+
+/** Birth, farewell and last will. */
+export function lwtText(epoch: number, inst: string, online: boolean, periodMs: number): string {
+  return JSON.stringify({ epoch, inst, online, period_ms: periodMs, proto } satisfies Lwt);
+}
+
+export interface IsParts {
+  readonly node: string;
+  readonly epoch: number;
+  readonly ver: string;
+  readonly state: Is['state'];
+  readonly rev: number;
+  /** What stands in the way, the weightiest first; the first that is not empty is said. */
+  readonly errors: readonly (string | undefined)[];
+  readonly items: Readonly<Record<string, ItemStatus>>;
+}
+
+export function isText({ node, epoch, ver, state, rev, errors, items }: IsParts): string {
+  const err = (errors.find(error => error) ?? '').slice(0, 500);
+  return JSON.stringify({ node, epoch, state, rev, err, ver, items } satisfies Is);
+}
+
+export const infoText = (node: string, ver: string, facts: Omit<Info, 'node' | 'ver'>): string =>
+  JSON.stringify({ node, ver, ...facts });
+
+export const loadText = (node: string, epoch: number, seq: number, sample: LoadSample): string =>
+  JSON.stringify({ node, epoch, seq, ...sample } satisfies Load);
+
+export const coresText = (node: string, pct: readonly number[]): string =>
+  JSON.stringify({ node, pct: [...pct] } satisfies Cores);
+
+export const heartbeatText = (node: string, epoch: number, seq: number): string => JSON.stringify({ node, epoch, seq });
+
+export function doneText(id: string, error?: string): string {
+  const done: Done = error === undefined ? { id, ok: true } : { id, ok: false, error: error.slice(0, 500) };
+  return JSON.stringify(done);
+}

@@ -1,0 +1,145 @@
+/**
+ * The document a node obeys: judged, kept on disk, handed to the reconciler. A node that has joined nobody yet waits a
+ * second with the first document it hears: it may be the document of another host that lives under the same id, and the
+ * supervisor says so (`backoff`) as soon as it has seen this one's birth.
+ */
+import { sentence } from '../shared/errors.ts';
+import type { Log } from '../shared/log.ts';
+import type { Is } from '../shared/schemas/observed.ts';
+import type { AgentDisk } from './disk.ts';
+import type { Document, ReconcilerApi } from './reconcile/reconciler.ts';
+import { type Allegiance, judgeWant, type Pin, readKeptWant, type Version } from './session/orders.ts';
+
+export const firstWantHoldMs = 1000;
+
+export interface WantKeeperParts {
+  readonly disk: AgentDisk;
+  readonly reconciler: ReconcilerApi;
+  readonly log: Log;
+  readonly allegiance: () => Allegiance;
+  /** Joins a cluster for good: true when it is on stable storage. */
+  readonly pin: (pin: Pin) => boolean;
+  /** `state` or `error` may be other than before. */
+  readonly changed: () => void;
+}
+
+export class WantKeeper {
+  readonly #parts: WantKeeperParts;
+  #version: Version | undefined;
+  #error = '';
+  #diskError = '';
+  #failed = false;
+  #held: Uint8Array | undefined;
+  #holdUntil = Number.POSITIVE_INFINITY;
+
+  constructor(parts: WantKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Why the last `want` was not taken, or what is wrong with the copy on disk; empty for nothing. */
+  get error(): string {
+    return this.#error || this.#diskError;
+  }
+
+  get state(): Is['state'] {
+    return this.#failed ? 'failed' : this.#version ? 'ready' : 'init';
+  }
+
+  /** Generation obeyed. */
+  get gen(): number {
+    return this.#version?.gen ?? 0;
+  }
+
+  /** The document from disk. One that cannot be read is reported, and the broker's is waited for. */
+  load(): Document | undefined {
+    const { disk, log } = this.#parts;
+    const { node, pin } = this.#parts.allegiance();
+    try {
+      const text = disk.loadWant();
+      if (text === undefined || text === '') return undefined;
+      const want = readKeptWant(text, node, pin);
+      if (!want.ok) throw new Error(`the kept document cannot be used: ${sentence(want.error)}`);
+      this.#version = { gen: want.value.gen, rev: want.value.rev };
+      return { rev: want.value.rev, services: want.value.services };
+    } catch (error) {
+      this.#diskError = `${(error as Error).message}; waiting for the supervisor's`.slice(0, 500);
+      log.error({}, this.#diskError);
+      return undefined;
+    }
+  }
+
+  take(payload: Uint8Array): void {
+    const { allegiance, disk, reconciler, log, pin, changed } = this.#parts;
+    const verdict = judgeWant(allegiance(), this.#version, payload);
+    switch (verdict.kind) {
+      case 'same':
+        this.#error = '';
+        break;
+      case 'older':
+        log.debug(verdict.version, 'an older document was ignored');
+        break;
+      case 'refused':
+        if (verdict.why !== this.#error) log.warn({}, verdict.why);
+        this.#error = verdict.why;
+        break;
+      case 'obey': {
+        if (verdict.pin) {
+          if (this.#holdUntil !== Number.NEGATIVE_INFINITY) {
+            this.#held = payload;
+            return;
+          }
+          this.#failed = !pin(verdict.pin);
+          if (this.#failed) break;
+          log.info({ cluster: verdict.pin.fingerprint }, 'joined the cluster');
+        }
+        const { gen, rev, services } = verdict.want;
+        this.#error = '';
+        try {
+          disk.saveWant(verdict.text);
+          this.#diskError = '';
+        } catch (error) {
+          // Obeyed all the same: what runs now matters more than what would run after a reboot, and `is` says it.
+          this.#diskError = (error as Error).message;
+          log.error({}, this.#diskError);
+        }
+        this.#version = { gen, rev };
+        reconciler.apply({ rev, services });
+      }
+    }
+    changed();
+  }
+
+  /** The birth is out: from now on the supervisor can object. */
+  announced(now: number): void {
+    if (this.#parts.allegiance().pin) this.#holdUntil = Number.NEGATIVE_INFINITY;
+    else this.#holdUntil = now + firstWantHoldMs;
+  }
+
+  deadline(): number {
+    return this.#holdUntil === Number.NEGATIVE_INFINITY ? Number.POSITIVE_INFINITY : this.#holdUntil;
+  }
+
+  tick(now: number): void {
+    if (this.#holdUntil === Number.NEGATIVE_INFINITY || now < this.#holdUntil) return;
+    this.#holdUntil = Number.NEGATIVE_INFINITY;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) this.take(held);
+  }
+
+  /** The connection is gone, or its id is another host's: what it brought and was not obeyed yet is void. */
+  lost(): void {
+    this.#held = undefined;
+    this.#holdUntil = Number.POSITIVE_INFINITY;
+  }
+
+  forget(): void {
+    this.lost();
+    this.#version = undefined;
+    try {
+      this.#parts.disk.saveWant('');
+    } catch (error) {
+      this.#parts.log.error({}, (error as Error).message);
+    }
+  }
+}
