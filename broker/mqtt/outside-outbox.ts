@@ -45,9 +45,7 @@ export class Outbox {
   push(entry: Waiting): void {
     this.entries.push(entry);
     this.bytes += sizeOf(entry);
-    while (this.size > 0 && (this.size > this.limits.messages || this.bytes > this.limits.bytes)) {
-      this.drop(this.shift(), 'the outbox is full: the broker is unreachable or too slow');
-    }
+    this.trim();
   }
 
   /** Puts back, in front and in their old order, what was sent and not acknowledged. */
@@ -55,7 +53,7 @@ export class Outbox {
     this.entries = [...entries, ...this.entries.slice(this.head)];
     this.head = 0;
     for (const entry of entries) this.bytes += sizeOf(entry);
-    while (this.size > this.limits.messages) this.drop(this.shift(), 'the outbox is full');
+    this.trim();
   }
 
   peek(): Waiting | undefined {
@@ -91,6 +89,12 @@ export class Outbox {
   /** Empties it, for instance at the end of the process. */
   clear(reason: string): void {
     for (let entry = this.shift(); entry; entry = this.shift()) entry.done?.(notSent(entry.topic, reason));
+  }
+
+  private trim(): void {
+    while (this.size > 0 && (this.size > this.limits.messages || this.bytes > this.limits.bytes)) {
+      this.drop(this.shift(), 'the outbox is full: the broker is unreachable or too slow');
+    }
   }
 
   private drop(entry: Waiting | undefined, reason: string): void {
