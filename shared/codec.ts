@@ -76,12 +76,32 @@ export function decode<S extends z.ZodType>(
 export function check<S extends z.ZodType>(schema: S, value: unknown): Result<z.output<S>> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return ok(parsed.data);
-  const issue = parsed.error.issues[0];
-  if (!issue) return fail('schema', 'does not fit the schema');
-  const path = issue.path.map(String).join('.');
+  const first = parsed.error.issues[0];
+  if (!first) return fail('schema', 'does not fit the schema');
+  const { issue, path } = meant(first, first.path);
+  const at = printable(path.map(String).join('.'), 120);
   if (issue.code === 'unrecognized_keys') {
     const keys = issue.keys.map(key => `"${printable(key)}"`).join(', ');
-    return fail('unknown-key', `unknown key ${keys}`, printable(path, 120));
+    return fail('unknown-key', `unknown key ${keys}`, at);
   }
-  return fail('schema', printable(issue.message, 200), printable(path, 120));
+  return fail('schema', printable(issue.message, 200), at);
 }
+
+type Issue = z.core.$ZodIssue;
+
+/** A union fails once per branch; only the branch of the value's own kind says what a person wants to know. */
+function meant(issue: Issue, path: readonly PropertyKey[]): { issue: Issue; path: readonly PropertyKey[] } {
+  if (issue.code === 'invalid_key') {
+    const inner = issue.issues[0];
+    return inner ? { issue: inner, path } : { issue, path };
+  }
+  if (issue.code !== 'invalid_union') return { issue, path };
+  const branches = issue.errors.filter(branch => !branch.some(isOfAnotherKind));
+  const inner = branches.length === 1 ? branches[0]?.[0] : undefined;
+  return inner ? meant(inner, [...path, ...inner.path]) : { issue, path };
+}
+
+const isOfAnotherKind = (issue: Issue): boolean =>
+  issue.path.length === 0 &&
+  (issue.code === 'invalid_type' ||
+    (issue.code === 'invalid_union' && issue.errors.every(branch => branch.some(isOfAnotherKind))));

@@ -1,15 +1,20 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import { serviceNameSchema, serviceSchema } from './service.ts';
+import { serviceInput, serviceNameSchema, serviceSchema } from './service.ts';
+
+const notTooMany = (all: object) => Object.keys(all).length <= limits.services;
+const tooMany = `at most ${limits.services} services on one node`;
 
 /** What people said about one node: the accepted document, published retained on `own`. */
 export const nodeDocument = z.strictObject({
-  services: z
-    .record(serviceNameSchema, serviceSchema)
-    .refine(all => Object.keys(all).length <= limits.services, `at most ${limits.services} services on one node`)
-    .optional(),
+  services: z.record(serviceNameSchema, serviceSchema).refine(notTooMany, tooMany).optional(),
 });
 export type NodeDocument = z.output<typeof nodeDocument>;
+
+/** The same as people may write it, with its short forms; reading it gives a {@link nodeDocument}. */
+export const nodeInput = z.strictObject({
+  services: z.record(serviceNameSchema, serviceInput).refine(notTooMany, tooMany).optional(),
+});
 
 /** `own` as published: the document with the revision that last changed it. */
 export const ownPayload = nodeDocument.extend({ rev: z.number().int().nonnegative() });

@@ -37,7 +37,10 @@ export const serviceSchema = z.strictObject({
 export type Service = z.output<typeof serviceSchema>;
 
 /** A service as set: a bare command line is short for `{"run": …}`. */
-export const serviceInput = z.union([runSchema.transform(run => ({ run })), serviceSchema]);
+export const serviceInput = z.union(
+  [runSchema.transform(run => ({ run })), serviceSchema],
+  'a command line, a list of arguments, or an object with "run"',
+);
 
 export const serviceNameSchema = z
   .string()
