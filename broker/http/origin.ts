@@ -1,0 +1,60 @@
+/**
+ * Who may speak to the HTTP port. Loopback is no boundary for a browser: any page on the web can make it connect to
+ * 127.0.0.1, directly (seen in `Origin` and `Sec-Fetch-Site`) or under its own name pointed at 127.0.0.1 ("DNS
+ * rebinding", seen in `Host`). So a request must be addressed to a loopback name and our port, and where the browser
+ * says which page asks, that page must be our own. Pure: header values in, a sentence or nothing out.
+ */
+
+/** The headers looked at, as Node's http module gives them. */
+export interface AskerHeaders {
+  readonly host?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly 'sec-fetch-site'?: string | string[] | undefined;
+  readonly 'sec-fetch-mode'?: string | string[] | undefined;
+}
+
+interface Address {
+  readonly name: string;
+  readonly port: number;
+}
+
+const ipv4 = /^127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
+
+/** Only what can never be a name in somebody's DNS zone: `localhost` (RFC 6761, section 6.3) and address literals. */
+const isLoopback = (name: string): boolean => name === 'localhost' || name === '[::1]' || ipv4.test(name);
+
+/** `host[:port]` (RFC 9110, section 7.2), strictly; no port is port 80. */
+function parseAddress(text: string): Address | undefined {
+  const match = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(\d{1,5}))?$/.exec(text.toLowerCase());
+  if (!match?.[1]) return undefined;
+  return { name: match[1], port: match[2] === undefined ? 80 : Number(match[2]) };
+}
+
+/** A header's text shortened and made printable for an answer or a log line. */
+const shown = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
+/**
+ * @param port the port this server listens on.
+ * @returns undefined when the request may go on, else one sentence for a 403.
+ */
+export function refusal(headers: AskerHeaders, port: number): string | undefined {
+  const { host, origin } = headers;
+  if (host === undefined) return 'This request names no Host; Hearth answers only on loopback names.';
+  const own = parseAddress(host);
+  if (!own || !isLoopback(own.name) || own.port !== port) {
+    return `Host ${shown(host)} is not this server: open http://localhost:${port} or http://127.0.0.1:${port} instead.`;
+  }
+  if (origin !== undefined) {
+    const page = origin.startsWith('http://') ? parseAddress(origin.slice('http://'.length)) : undefined;
+    if (!page || page.name !== own.name || page.port !== own.port) {
+      return `A page of origin ${shown(origin)} may not use Hearth; only Hearth's own pages may.`;
+    }
+  }
+  // A foreign page's <img>, <script> or <iframe> sends no Origin, but says where it comes from. Following a link is fine.
+  const site = headers['sec-fetch-site'];
+  const foreign = site !== undefined && site !== 'same-origin' && site !== 'none';
+  if (foreign && headers['sec-fetch-mode'] !== 'navigate') {
+    return `A page of another site (${shown(String(site))}) may not load anything from Hearth; only Hearth's own pages may.`;
+  }
+  return undefined;
+}
