@@ -12,6 +12,8 @@ import { errorOf, type ServiceState, statusOf } from './state.ts';
 
 interface Row {
   state: ServiceState;
+  /** Its status as last told. */
+  shown?: string;
   timer?: Timer;
   timerAt?: number;
   /** Called when the service has settled. */
@@ -160,6 +162,10 @@ export class ServiceTable {
       if (waiter) row.waiters.push(waiter);
       for (const effect of effects) this.#do(service, row, effect);
       this.#wake(service, row);
+      const gone = this.#rows.get(service) !== row;
+      const shown = JSON.stringify(statusOf(state));
+      if (!gone && shown === row.shown) return;
+      row.shown = shown;
       this.#handlers.changed();
     });
   }

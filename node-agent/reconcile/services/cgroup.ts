@@ -1,0 +1,98 @@
+/**
+ * A cgroup v2 per unit, where the agent may make one (root, or delegated by systemd; pure or beside v1): it holds every
+ * descendant, however it disguises itself, and can end all at once. Moving a process into one takes 10 ms and more in
+ * the kernel (cgroup_threadgroup_rwsem waits for an RCU grace period), so it is done off the event loop and after the
+ * start; what was forked before is found by session, parent and environment.
+ */
+import { mkdir, mkdirSync, readFileSync, rmdirSync, writeFile, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { childrenOf } from './processes.ts';
+
+/** Of the machine's 100 for anybody else; together, not each. */
+const unitsWeight = '50';
+
+export class Cgroups {
+  /** Folder in which the units' groups are made; undefined where that is not possible. */
+  readonly #parent: string | undefined;
+
+  constructor(parent = findParent()) {
+    this.#parent = parent;
+  }
+
+  /** Where the unit's group will be. */
+  pathFor(unit: string): string | undefined {
+    return this.#parent && join(this.#parent, unit);
+  }
+
+  /**
+   * Makes the group and moves a process and its descendants into it, one after the other. Failing changes nothing. The
+   * shim stays outside: it must outlive `kill` to tell how its service ended. `done` comes when it is over.
+   */
+  hold(path: string, main: number, done: () => void): void {
+    const waiting = [main];
+    const next = () => {
+      const pid = waiting.shift();
+      if (pid === undefined) done();
+      else {
+        writeFile(join(path, 'cgroup.procs'), String(pid), error => {
+          // Its new children are born in the group; those it had are not.
+          if (!error) waiting.push(...childrenOf(pid));
+          next();
+        });
+      }
+    };
+    mkdir(path, { mode: 0o755 }, next);
+  }
+
+  /** Who is in the group. */
+  members(path: string | undefined): ReadonlySet<number> {
+    if (path === undefined) return new Set();
+    try {
+      const text = readFileSync(join(path, 'cgroup.procs'), 'utf8');
+      return new Set(text.split('\n').filter(Boolean).map(Number));
+    } catch {
+      return new Set();
+    }
+  }
+
+  /** KILLs everybody in the group (Linux 5.14). */
+  kill(path: string | undefined): void {
+    if (path === undefined) return;
+    try {
+      writeFileSync(join(path, 'cgroup.kill'), '1');
+    } catch {}
+  }
+
+  remove(path: string | undefined): void {
+    if (path === undefined) return;
+    try {
+      rmdirSync(path);
+    } catch {}
+  }
+}
+
+/** The agent's own group's child `hearth-units`, made if it can be. */
+function findParent(): string | undefined {
+  try {
+    const mount = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .find(line => line.includes(' - cgroup2 '))
+      ?.split(' ')[4];
+    const own = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
+    if (mount === undefined || own === undefined || own.includes('..')) return undefined;
+    const base = join(mount, own);
+    const parent = join(base, 'hearth-units');
+    mkdirSync(parent, { recursive: true, mode: 0o755 });
+    try {
+      writeFileSync(join(base, 'cgroup.subtree_control'), '+cpu');
+    } catch {
+      // No such controller here, or the group has processes of its own: the nice value has to do.
+    }
+    try {
+      writeFileSync(join(parent, 'cpu.weight'), unitsWeight);
+    } catch {}
+    return parent;
+  } catch {
+    return undefined;
+  }
+}

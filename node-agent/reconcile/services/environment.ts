@@ -1,0 +1,19 @@
+/** What a service inherits: the agent's environment without what is the agent's own business, and its own words on top. */
+import type { Unit } from '../host.ts';
+
+/** Hearth's own settings (broker password included), npm's, Node's, and systemd's conversation with the agent's unit. */
+const notInherited =
+  /^(HEARTH_|npm_|NODE_|NODE$|INIT_CWD$|NOTIFY_SOCKET$|WATCHDOG_|LISTEN_(PID|FDS|FDNAMES)$|INVOCATION_ID$|JOURNAL_STREAM$|MAINPID$|OLDPWD$|_$)/;
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export function environmentOf(unit: Unit, agent: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const environment: Record<string, string> = { PATH: defaultPath };
+  for (const [name, value] of Object.entries(agent)) {
+    if (value !== undefined && !notInherited.test(name)) environment[name] = value;
+  }
+  // A service started by `npm start` must not find the project's tools first.
+  const folders = (environment.PATH ?? '').split(':').filter(folder => !folder.includes('/node_modules/'));
+  environment.PATH = folders.join(':') || defaultPath;
+  return { ...environment, ...unit.spec.env, HEARTH_UNIT: unit.unit, HEARTH_SERVICE: unit.service };
+}

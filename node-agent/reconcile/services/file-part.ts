@@ -1,0 +1,26 @@
+/** Reading parts of files that others write to and may take away. */
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+
+/** `end` is where the next append goes, `stored` what it takes on disk: a writer without O_APPEND leaves a hole. */
+export function sizeOf(path: string): { end: number; stored: number } {
+  try {
+    const { size, blocks } = statSync(path);
+    return { end: size, stored: Math.min(size, blocks * 512) };
+  } catch {
+    return { end: 0, stored: 0 };
+  }
+}
+
+/** At most `length` bytes from `from` on; nothing where the file cannot be read. */
+export function readPart(path: string, from: number, length: number): Buffer {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    const buffer = Buffer.alloc(Math.max(0, Math.min(length, fstatSync(file).size - from)));
+    return buffer.subarray(0, readSync(file, buffer, 0, buffer.length, from));
+  } catch {
+    return Buffer.alloc(0);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}

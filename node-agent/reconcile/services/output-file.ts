@@ -1,0 +1,125 @@
+/**
+ * A unit's output: a file that its processes append to, watched and kept bounded from outside. It can be cut at any
+ * moment because every writer has it open with O_APPEND and goes on at the new end.
+ *
+ * Quiet, it costs one inotify watch and no timer. The first write ends the watch and begins a series of looks, close
+ * together as long as it grows, so that neither a program that writes a byte at a time nor one that writes a gigabyte a
+ * second keeps the agent busy; when it is quiet again, it is watched again.
+ */
+import { type FSWatcher, truncate, watch, writeFileSync } from 'node:fs';
+import { readPart, sizeOf } from './file-part.ts';
+import { type FollowedLines, LineReader } from './line-reader.ts';
+
+/** Above this the file is cut; the same again may be kept as the part before. */
+export const outputLimit = 1024 * 1024;
+/** Looks at a growing file, milliseconds apart. */
+const lookMs = 40;
+const lookFastMs = 5;
+/** A program that fills file after file has only its newest output kept, copied at most this often. */
+const copyEveryMs = 1000;
+
+export class OutputFile {
+  readonly #path: string;
+  readonly #lines: (lines: FollowedLines) => void;
+  #watcher: FSWatcher | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #reader: LineReader | undefined;
+  #size = 0;
+  #copiedAt = Number.NEGATIVE_INFINITY;
+  #cutting = false;
+  #closed = false;
+
+  constructor(path: string, lines: (lines: FollowedLines) => void) {
+    this.#path = path;
+    this.#lines = lines;
+    this.#look();
+  }
+
+  follow(on: boolean, fromStart: boolean): void {
+    if (!on) this.#reader = undefined;
+    else if (!this.#reader) {
+      this.#reader = new LineReader(this.#path, fromStart ? 0 : sizeOf(this.#path).end);
+      if (fromStart) this.#soon(0);
+    }
+  }
+
+  /** Reports what is left to report, a last line without its end too, and watches no more. */
+  finish(): void {
+    if (this.#closed) return;
+    if (this.#reader) this.#report(this.#reader.last());
+    this.close();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watcher?.close();
+    clearTimeout(this.#timer);
+  }
+
+  #watch(): void {
+    try {
+      this.#watcher = watch(this.#path, () => this.#look());
+      this.#watcher.on('error', () => this.#soon(1000));
+    } catch {
+      // Out of inotify watches, or no such thing here: look once a second.
+      this.#soon(1000);
+    }
+  }
+
+  #soon(ms: number): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    clearTimeout(this.#timer);
+    if (!this.#closed) this.#timer = setTimeout(() => this.#look(), ms);
+  }
+
+  #look(): void {
+    if (this.#closed) return;
+    const { end, stored } = sizeOf(this.#path);
+    const grown = end - this.#size;
+    this.#size = end;
+    if (this.#reader) this.#report(this.#reader.read());
+    if (stored > outputLimit) {
+      this.#cut(end);
+      return;
+    }
+    if (grown === 0) {
+      if (this.#watcher) return;
+      clearTimeout(this.#timer);
+      this.#watch();
+      // What was written between the look and the watch.
+      if (this.#watcher && sizeOf(this.#path).end !== end) this.#soon(lookMs);
+      return;
+    }
+    this.#soon(grown > outputLimit / 8 ? lookFastMs : lookMs);
+  }
+
+  /** Copies the newest part and empties the file; the lines written between the two are lost. */
+  #cut(end: number): void {
+    if (this.#cutting) return;
+    this.#cutting = true;
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    const now = performance.now();
+    if (now - this.#copiedAt >= copyEveryMs) {
+      this.#copiedAt = now;
+      try {
+        writeFileSync(`${this.#path}.1`, readPart(this.#path, Math.max(0, end - outputLimit), outputLimit), {
+          mode: 0o600,
+        });
+      } catch {
+        // No room for the part before: then it goes without.
+      }
+    }
+    truncate(this.#path, 0, () => {
+      this.#cutting = false;
+      this.#size = 0;
+      this.#reader?.restart();
+      this.#soon(lookFastMs);
+    });
+  }
+
+  #report(lines: FollowedLines): void {
+    if (lines.length > 0) this.#lines(lines);
+  }
+}

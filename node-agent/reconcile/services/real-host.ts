@@ -1,0 +1,343 @@
+/**
+ * The real {@link Host}: a shim (shim.ts) per unit, which outlives the agent. What is on disk (unit-folder.ts) and what
+ * /proc says are the truth; what is kept here in memory only saves asking. In steady state: no child process but the
+ * shims, no timer, one inotify watch and one more per running unit.
+ */
+import { type FSWatcher, watch } from 'node:fs';
+import type { Log } from '../../../shared/log.ts';
+import type { FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
+import { Cgroups } from './cgroup.ts';
+import { lastLines } from './line-reader.ts';
+import { findMembers, isMain, isShim } from './members.ts';
+import { OutputFile } from './output-file.ts';
+import { lowerPriority } from './priority.ts';
+import { bootId, isAlive, listProcesses, readProcess, unitOf } from './processes.ts';
+import { spawnShim } from './spawning.ts';
+import { Stopping } from './stopping.ts';
+import { type RunRecord, type StoredUnit, UnitFolder } from './unit-folder.ts';
+
+export interface RealHostParts {
+  /** The agent's own, made where needed. Throws from {@link createRealHost} where it cannot be written. */
+  readonly folder: string;
+  readonly log: Log;
+  /** Which cgroups to use; found out where absent. For tests. */
+  readonly cgroups?: Cgroups;
+}
+
+/** A unit that runs, is being stopped, or has ended and is not discarded yet. */
+interface Live {
+  readonly unit: string;
+  readonly cgroup: string | undefined;
+  run: RunRecord | undefined;
+  /** The shim's number while it is this agent's child. */
+  shimPid: number | undefined;
+  output: OutputFile | undefined;
+  follow: { readonly fromStart: boolean } | undefined;
+  /** Called with the start's outcome. */
+  started: ((error?: string, pid?: number) => void) | undefined;
+  ended: boolean;
+  stopping: Stopping | undefined;
+  letGo: (() => void) | undefined;
+}
+
+const shimLost = 'nobody saw how: its shim was ended by somebody else';
+
+/** Units that are not this agent's children are looked after this often too, should a file event be missed. */
+const slowLookMs = 15_000;
+/** The same, while a shim was asked for and has not written its record. */
+const startLookMs = 500;
+
+export const createRealHost = (parts: RealHostParts): Host => new RealHost(parts);
+
+class RealHost implements Host {
+  readonly #folder: UnitFolder;
+  readonly #log: Log;
+  readonly #cgroups: Cgroups;
+  readonly #boot = bootId();
+  readonly #units = new Map<string, Live>();
+  readonly #spawns: (() => void)[] = [];
+  #spawned = false;
+  #handlers: HostHandlers | undefined;
+  #watcher: FSWatcher | undefined;
+  #slow: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(parts: RealHostParts) {
+    this.#folder = new UnitFolder(parts.folder);
+    this.#log = parts.log;
+    this.#cgroups = parts.cgroups ?? new Cgroups();
+  }
+
+  adopt(handlers: HostHandlers, done: (found: readonly FoundUnit[]) => void): void {
+    this.#handlers = handlers;
+    try {
+      this.#watcher = watch(this.#folder.runs, (_event, name) => this.#fileChanged(name));
+      this.#watcher.on('error', () => this.#watcher?.close());
+    } catch (error) {
+      this.#log.warn({ error: String(error) }, 'no file watches left: starts and ends are noticed late');
+    }
+    const { units, broken } = this.#folder.list();
+    for (const name of broken) this.#log.warn({ unit: name }, 'a unit without a readable description is left alone');
+    const unrecorded = new Set(units.filter(unit => !this.#folder.run(unit.unit)).map(unit => unit.unit));
+    const alive = unrecorded.size === 0 ? [] : listProcesses().map(({ pid }) => unitOf(pid));
+    for (const unit of alive) if (unit !== undefined) unrecorded.delete(unit);
+    const found = units.map(stored => this.#find(stored, unrecorded.has(stored.unit)));
+    this.#slowLook();
+    setImmediate(() => {
+      if (!this.#closed) done(found);
+    });
+  }
+
+  start(unit: Unit, done: (error?: string, pid?: number) => void): void {
+    if (this.#closed) return;
+    const live: Live = { ...idle(unit.unit, this.#cgroups.pathFor(unit.unit)), started: done };
+    this.#units.set(unit.unit, live);
+    this.#spawns.push(() => this.#spawn(unit, live));
+    if (!this.#spawned) this.#nextSpawn();
+  }
+
+  stop(unit: string, signal: string, graceMs: number, done: (error?: string) => void): void {
+    const live = this.#units.get(unit);
+    if (!live || this.#closed) {
+      if (!this.#closed) setImmediate(done);
+      return;
+    }
+    live.stopping?.abandon();
+    const parts = {
+      members: () => findMembers(this.#trace(live)),
+      isShim: (process: Parameters<typeof isShim>[0]) =>
+        process.pid === live.shimPid || (live.run !== undefined && isShim(process, live.run)),
+      killAll: () => this.#cgroups.kill(live.cgroup),
+    };
+    live.stopping = new Stopping(parts, signal, graceMs, error => {
+      live.stopping = undefined;
+      if (error === undefined) {
+        this.#cgroups.remove(live.cgroup);
+        this.#ended(live, this.#folder.end(unit) ?? { unknown: shimLost });
+      }
+      // After the report of its end.
+      setImmediate(() => {
+        if (!this.#closed) done(error);
+      });
+    });
+  }
+
+  discard(unit: string): void {
+    const live = this.#units.get(unit);
+    live?.output?.close();
+    live?.stopping?.abandon();
+    this.#cgroups.remove(live?.cgroup);
+    this.#units.delete(unit);
+    this.#folder.remove(unit);
+  }
+
+  tail(unit: string, lines: number): readonly string[] {
+    return lastLines(this.#folder.output(unit), lines).map(plainLine);
+  }
+
+  follow(unit: string, on: boolean, fromStart = false): void {
+    const live = this.#units.get(unit);
+    if (!live) return;
+    live.follow = on ? { fromStart } : undefined;
+    live.output?.follow(on, fromStart);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#handlers = undefined;
+    this.#watcher?.close();
+    clearTimeout(this.#slow);
+    for (const live of this.#units.values()) {
+      live.output?.close();
+      live.stopping?.abandon();
+      live.letGo?.();
+    }
+    this.#units.clear();
+    this.#spawns.length = 0;
+  }
+
+  /** One process start blocks for a millisecond or three: at most one per turn of the event loop. */
+  #nextSpawn(): void {
+    const spawn = this.#spawns.shift();
+    this.#spawned = spawn !== undefined;
+    if (!spawn) return;
+    spawn();
+    setImmediate(() => this.#nextSpawn());
+  }
+
+  #spawn(unit: Unit, live: Live): void {
+    const { cgroup } = live;
+    const at = { started_ms: Date.now(), boot: this.#boot, ...(cgroup === undefined ? {} : { cgroup }) };
+    const shim = spawnShim(this.#folder, unit, at, {
+      failed: error => this.#startFailed(live, error),
+      ended: (code, signal) => this.#shimEnded(live, code, signal),
+    });
+    if (!shim) return;
+    live.shimPid = shim.pid;
+    live.letGo = shim.letGo;
+    live.output = this.#outputOf(live);
+    // The record may have been written, and its event read, before it was known here.
+    this.#record(live);
+    this.#slowLook();
+  }
+
+  #startFailed(live: Live, error: string): void {
+    this.#cgroups.remove(live.cgroup);
+    const { started } = live;
+    live.started = undefined;
+    live.shimPid = undefined;
+    setImmediate(() => {
+      this.discard(live.unit);
+      if (!this.#closed) started?.(error);
+    });
+  }
+
+  /** Takes up the start record, if it is there. */
+  #record(live: Live): void {
+    if (live.run || live.ended) return;
+    live.run = this.#folder.run(live.unit);
+    if (!live.run) return;
+    const { pid } = live.run.main;
+    lowerPriority(pid);
+    const { cgroup } = live;
+    if (cgroup !== undefined) {
+      this.#cgroups.hold(cgroup, pid, () => {
+        if (this.#units.get(live.unit) !== live) this.#cgroups.remove(cgroup);
+      });
+    }
+    const { started } = live;
+    live.started = undefined;
+    if (started) {
+      setImmediate(() => {
+        if (!this.#closed) started(undefined, pid);
+      });
+    }
+  }
+
+  #fileChanged(name: string | null): void {
+    const match = /^([0-9a-f]{32})\.(run|end)$/.exec(name ?? '');
+    const live = match?.[1] === undefined ? undefined : this.#units.get(match[1]);
+    if (!live) return;
+    this.#record(live);
+    if (match?.[2] === 'end') this.#readEnd(live);
+  }
+
+  #readEnd(live: Live): boolean {
+    const exit = live.ended ? undefined : this.#folder.end(live.unit);
+    if (!exit) return false;
+    live.stopping?.poke();
+    this.#ended(live, exit);
+    return true;
+  }
+
+  #shimEnded(live: Live, code: number | null, signal: string | null): void {
+    live.shimPid = undefined;
+    this.#record(live);
+    live.stopping?.poke();
+    if (live.ended || this.#readEnd(live)) return;
+    if (!live.run) {
+      const said = this.tail(live.unit, 1)[0];
+      this.#startFailed(live, said ?? `the shell that starts it ended with ${signal ?? code}`);
+    } else if (isAlive(live.run.main)) this.#slowLook();
+    else this.#ended(live, { unknown: `its shim was ended by ${signal ?? `exit ${code}, and the disk may be full`}` });
+  }
+
+  #ended(live: Live, exit: UnitExit): void {
+    if (live.ended) return;
+    live.ended = true;
+    setImmediate(() => {
+      // Its last lines come before its end; and the end after the report of its start.
+      live.output?.finish();
+      live.output = undefined;
+      this.#handlers?.exited(live.unit, exit);
+    });
+  }
+
+  #outputOf(live: Live): OutputFile {
+    const file = new OutputFile(this.#folder.output(live.unit), lines =>
+      this.#handlers?.output(live.unit, lines.map(plainLine)),
+    );
+    if (live.follow) file.follow(true, live.follow.fromStart);
+    return file;
+  }
+
+  #trace(live: Live) {
+    return {
+      unit: live.unit,
+      ...(live.run && live.run.boot === this.#boot ? { run: live.run } : {}),
+      ...(live.shimPid === undefined ? {} : { shimPid: live.shimPid }),
+      grouped: this.#cgroups.members(live.cgroup),
+    };
+  }
+
+  /** @param neverSeen no record of its start, and no process of it either. */
+  #find(stored: StoredUnit, neverSeen: boolean): FoundUnit {
+    const { unit, service, spec, restarts, started_ms, boot, cgroup } = stored;
+    const live = idle(unit, boot === this.#boot ? cgroup : undefined);
+    this.#units.set(unit, live);
+    const found = { unit, service, spec, started_ms, ...(restarts === undefined ? {} : { restarts }) };
+    live.run = boot === this.#boot ? this.#folder.run(unit) : undefined;
+    const running = boot === this.#boot && !neverSeen && this.#folder.end(unit) === undefined && this.#runs(live);
+    if (running) {
+      live.output = this.#outputOf(live);
+      return live.run ? { ...found, pid: live.run.main.pid } : found;
+    }
+    live.ended = true;
+    const unknown =
+      boot !== this.#boot
+        ? 'the machine was restarted while it ran'
+        : neverSeen
+          ? 'the agent ended while it was being started'
+          : shimLost;
+    return { ...found, exit: this.#folder.end(unit) ?? { unknown } };
+  }
+
+  /** Whether the unit's main process runs; the shim alone knows until there is a record. */
+  #runs(live: Live): boolean {
+    const { run } = live;
+    if (!run) return true;
+    const shim = readProcess(run.main.parent);
+    return (shim !== undefined && isShim(shim, run)) || isAliveMain(run);
+  }
+
+  /** For units that are no children of this agent, or whose record is awaited; nothing else keeps a timer. */
+  #slowLook(): void {
+    clearTimeout(this.#slow);
+    const running = [...this.#units.values()].filter(live => !live.ended);
+    const starting = running.some(live => !live.run);
+    if (this.#closed || !(starting || running.some(live => live.shimPid === undefined))) return;
+    this.#slow = setTimeout(
+      () => {
+        for (const live of running) {
+          this.#record(live);
+          if (live.ended || this.#readEnd(live) || live.shimPid !== undefined || this.#runs(live)) continue;
+          this.#ended(live, this.#folder.end(live.unit) ?? { unknown: shimLost });
+        }
+        this.#slowLook();
+      },
+      starting ? startLookMs : slowLookMs,
+    );
+  }
+}
+
+/** What a shell says when the shim cannot become the service, without where in the shim it says so. */
+const plainLine = (line: string): string =>
+  line.replace(/^\S*\/shim-[0-9a-f]{8}\.sh: (?:line )?(?:\d+: )?(?:exec: )?/, '');
+
+const isAliveMain = (run: RunRecord): boolean => {
+  const main = readProcess(run.main.pid);
+  return main !== undefined && isMain(main, run);
+};
+
+const idle = (unit: string, cgroup: string | undefined): Live => ({
+  unit,
+  cgroup,
+  run: undefined,
+  shimPid: undefined,
+  output: undefined,
+  follow: undefined,
+  started: undefined,
+  ended: false,
+  stopping: undefined,
+  letGo: undefined,
+});

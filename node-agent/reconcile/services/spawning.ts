@@ -1,0 +1,79 @@
+/** Starting a shim: everything that can be known to fail is checked first, so that the sentence names it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs';
+import { homedir, platform } from 'node:os';
+import { printable } from '../../../shared/names.ts';
+import type { Unit } from '../host.ts';
+import { environmentOf } from './environment.ts';
+import { lowerPriority } from './priority.ts';
+import { reason, type StoredUnit, type UnitFolder } from './unit-folder.ts';
+
+/** Android keeps its shell elsewhere, and Termux its own one in PREFIX. */
+const shell = platform() === 'android' ? `${process.env.PREFIX ?? '/system'}/bin/sh` : '/bin/sh';
+
+/** Where a service runs that names no folder: `./solve` is then what its user thinks it is. */
+const home = existsSync(homedir()) ? homedir() : '/';
+
+export interface SpawnedShim {
+  readonly pid: number;
+  /** Ends reports; the shim runs on. */
+  letGo(): void;
+}
+
+export interface ShimHandlers {
+  failed(error: string): void;
+  ended(code: number | null, signal: NodeJS.Signals | null): void;
+}
+
+/** Undefined where it could not be started; `failed` has been told then. */
+export function spawnShim(
+  folder: UnitFolder,
+  unit: Unit,
+  at: Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup'>,
+  handlers: ShimHandlers,
+): SpawnedShim | undefined {
+  const { run, cwd } = unit.spec;
+  const command = typeof run === 'string' ? [shell, '-c', run] : run;
+  const args = [folder.shim, folder.runFile(unit.unit), folder.endFile(unit.unit), at.boot, ...command];
+  let output: number | undefined;
+  let child: ChildProcess;
+  try {
+    if (cwd !== undefined) checkFolder(cwd);
+    folder.create(unit, at);
+    output = openSync(folder.output(unit.unit), 'a', 0o600);
+    child = spawn(shell, args, {
+      cwd: cwd ?? home,
+      env: environmentOf(unit),
+      // A session of its own: it has no terminal and no part in signals to the agent's.
+      detached: true,
+      stdio: ['ignore', output, output],
+    });
+  } catch (error) {
+    handlers.failed(`cannot be started: ${reason(error)}`);
+    return undefined;
+  } finally {
+    if (output !== undefined) closeSync(output);
+  }
+  child.once('error', error => handlers.failed(`cannot be started: ${reason(error)}`));
+  if (child.pid === undefined) return undefined;
+  lowerPriority(child.pid);
+  child.once('exit', handlers.ended);
+  return {
+    pid: child.pid,
+    letGo() {
+      child.removeAllListeners();
+      child.unref();
+    },
+  };
+}
+
+function checkFolder(cwd: string): void {
+  let folder = false;
+  try {
+    folder = statSync(cwd).isDirectory();
+    accessSync(cwd, constants.X_OK);
+  } catch (error) {
+    throw new Error(`its folder (cwd) ${printable(cwd, 100)}: ${reason(error)}`);
+  }
+  if (!folder) throw new Error(`its folder (cwd) ${printable(cwd, 100)}: it is no folder`);
+}
