@@ -110,7 +110,7 @@ export class WantKeeper {
   }
 
   /** The birth is out: from now on the supervisor can object. */
-  announced(now: number): void {
+  born(now: number): void {
     if (this.#parts.allegiance().pin) this.#holdUntil = Number.NEGATIVE_INFINITY;
     else this.#holdUntil = now + firstWantHoldMs;
   }

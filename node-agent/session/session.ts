@@ -56,6 +56,8 @@ export type SessionEffect =
   | { readonly type: 'connect'; readonly epoch: number }
   /** Birth, `info` and `is`. */
   | { readonly type: 'announce' }
+  /** The first announcement of this connection is out. */
+  | { readonly type: 'born' }
   | { readonly type: 'farewell' }
   | { readonly type: 'close'; readonly graceful: boolean }
   /** The connection is gone: nothing may be sent. */
@@ -176,7 +178,7 @@ export class Session {
     this.#phase = 'up';
     this.#upAt = now;
     this.#due = Number.POSITIVE_INFINITY;
-    return [{ type: 'announce' }];
+    return [{ type: 'announce' }, { type: 'born' }];
   }
 
   #wentDown(now: number): SessionEffect[] {

@@ -1,0 +1,155 @@
+/** What a node tells: birth, `info`, `is`, `load`, `cores`, `heartbeat`, `log`, `done`; when, and how often at most. */
+import type { Clock, Random } from '../shared/clock.ts';
+import type { Link } from '../shared/link.ts';
+import type { Is } from '../shared/schemas/observed.ts';
+import type { Info } from '../shared/schemas/telemetry.ts';
+import { topicsOf } from '../shared/topics.ts';
+import type { ReconcilerApi } from './reconcile/reconciler.ts';
+import { Beat, beatMs } from './session/beat.ts';
+import { LogGate } from './session/log-gate.ts';
+import { Observed } from './session/observed.ts';
+import { coresText, doneText, heartbeatText, infoText, isText, loadText, lwtText } from './session/reports.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
+
+/** Who speaks; the node's id and its epoch change while it lives. */
+export interface Speaker {
+  readonly node: string;
+  readonly inst: string;
+  readonly epoch: number;
+  readonly up: boolean;
+  readonly state: Is['state'];
+  /** What stands in the way, the weightiest first; the first that is not empty goes on `is`. */
+  readonly errors: readonly string[];
+}
+
+export interface ReporterParts {
+  readonly base: string;
+  readonly ver: string;
+  readonly link: Link;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reconciler: ReconcilerApi;
+  readonly telemetry: Telemetry;
+  readonly periodMs: number;
+  readonly speaker: Speaker;
+}
+
+type NodePart = 'lwt' | 'is' | 'info' | 'load' | 'cores' | 'heartbeat' | 'done';
+const retainedParts = new Set<NodePart>(['is', 'info']);
+const unacknowledged = new Set<NodePart>(['load', 'cores']);
+
+export class Reporter {
+  readonly #parts: ReporterParts;
+  readonly #topics;
+  readonly #beat: Beat;
+  readonly #observed = new Observed();
+  readonly #logs = new LogGate();
+  #facts: Omit<Info, 'node' | 'ver'> | undefined;
+  #clockOff: number | undefined;
+  #seq = 0;
+
+  constructor(parts: ReporterParts) {
+    this.#parts = parts;
+    this.#topics = topicsOf(parts.base);
+    this.#beat = new Beat(parts.periodMs, parts.random);
+  }
+
+  /** Gathers the facts; `info` follows when they are there. */
+  start(): void {
+    this.#parts.telemetry.facts(facts => {
+      this.#facts = facts;
+      if (this.#parts.speaker.up) this.#info(false);
+    });
+  }
+
+  /** The payload of a birth (`online`), a farewell or a will. */
+  lwt(epoch: number, online: boolean): string {
+    return lwtText(epoch, this.#parts.speaker.inst, online, beatMs(this.#parts.periodMs));
+  }
+
+  /** Birth, `info` and `is`, whether or not they changed; then `load` at its own phase. */
+  announce(): void {
+    const now = this.#parts.clock.now();
+    this.#publish('lwt', this.lwt(this.#parts.speaker.epoch, true));
+    this.#info(true);
+    const text = this.#is();
+    if (this.#observed.takeIs(text, now, true)) this.#publish('is', text);
+    if (this.#beat.deadline() === Number.POSITIVE_INFINITY) this.#beat.start(now);
+  }
+
+  farewell(): void {
+    this.#publish('lwt', this.lwt(this.#parts.speaker.epoch, false));
+  }
+
+  /** The connection is gone. Nothing of what was to be said is kept: it would be stale. */
+  lost(): void {
+    this.#beat.stop();
+    this.#logs.clear();
+  }
+
+  /** Something on `is` may have changed. */
+  touch(): void {
+    this.#observed.touch();
+  }
+
+  output(service: string, lines: readonly string[]): void {
+    if (this.#parts.speaker.up) this.#logs.offer(service, lines);
+  }
+
+  /** @param ms this node's wall clock less the supervisor's; the way of the message is in it. */
+  clockOff(ms: number): void {
+    this.#clockOff = Math.round(ms);
+  }
+
+  done(id: string, error?: string): void {
+    this.#publish('done', doneText(id, error));
+  }
+
+  /** Takes the retained reports of a node that is no more from the broker. */
+  clearRetained(): void {
+    for (const part of retainedParts) this.#publish(part, '');
+  }
+
+  deadline(now: number): number {
+    return Math.min(this.#beat.deadline(), this.#observed.deadline(), this.#logs.deadline(now));
+  }
+
+  tick(now: number): void {
+    const { node, epoch } = this.#parts.speaker;
+    const due = this.#beat.take(now);
+    if (due === 'load') {
+      const { load, cores } = this.#parts.telemetry.sample();
+      this.#publish('load', loadText(node, epoch, this.#seq++, load));
+      if (cores) this.#publish('cores', coresText(node, cores));
+    } else if (due === 'heartbeat') {
+      this.#publish('heartbeat', heartbeatText(node, epoch, this.#seq++));
+    }
+    if (now >= this.#observed.deadline()) {
+      const text = this.#is();
+      if (this.#observed.takeIs(text, now, false)) this.#publish('is', text);
+    }
+    for (const { service, text } of this.#logs.take(now)) {
+      this.#parts.link.publish(this.#topics.node(node, 'log', service), text, { qos: 1 });
+    }
+  }
+
+  #is(): string {
+    const { reconciler, ver, speaker } = this.#parts;
+    const { node, epoch, state } = speaker;
+    const { rev, err } = reconciler.attempted();
+    return isText({ node, epoch, state, ver, rev, errors: [...speaker.errors, err], items: reconciler.items() });
+  }
+
+  /** No `info` before the facts are there: it is retained, and a short one would be a step back. */
+  #info(always: boolean): void {
+    if (!this.#facts) return;
+    const off = this.#clockOff === undefined ? {} : { clock_off_ms: this.#clockOff };
+    const text = infoText(this.#parts.speaker.node, this.#parts.ver, { ...this.#facts, ...off });
+    if (this.#observed.takeInfo(text, always)) this.#publish('info', text);
+  }
+
+  #publish(part: NodePart, text: string): void {
+    const topic = this.#topics.node(this.#parts.speaker.node, part);
+    this.#parts.link.publish(topic, text, { qos: unacknowledged.has(part) ? 0 : 1, retain: retainedParts.has(part) });
+  }
+}
