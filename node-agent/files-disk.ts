@@ -1,0 +1,127 @@
+/** The {@link AgentDisk} in a folder: `identity.json` (0600, synced), `want.json`, and a lock that names its holder. */
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod/mini';
+import { limits } from '../shared/limits.ts';
+import { isId } from '../shared/names.ts';
+import { UserError } from '../shared/user-error.ts';
+import type { AgentDisk, AgentMemory } from './disk.ts';
+
+const identitySchema = z.object({
+  format: z.literal(1),
+  node: z.string().check(z.refine(isId)),
+  defaulted: z.optional(z.boolean()),
+  inst: z.string().check(z.regex(/^[0-9a-f]{8,32}$/)),
+  epochCeiling: z.int().check(z.nonnegative()),
+  cluster: z.optional(
+    z.object({ fingerprint: z.string().check(z.regex(/^[0-9a-f]{32}$/)), key: z.string().check(z.maxLength(64)) }),
+  ),
+});
+
+const why = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+
+/** Reads a file of at most `most` bytes; undefined where there is none. */
+function readBounded(path: string, most: number): string | undefined {
+  try {
+    if (statSync(path).size > most) throw new Error(`it is larger than ${most} bytes`);
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Beside, then renamed over: a reader sees the old file or the new one, never half of one. */
+function replace(folder: string, name: string, text: string, synced: boolean): void {
+  const path = join(folder, name);
+  const beside = `${path}.new`;
+  const file = openSync(beside, 'w', 0o600);
+  try {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    if (synced) fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(beside, path);
+  if (!synced) return;
+  // The rename is in the folder, and the folder is a file too.
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Makes the folder, 0700. Throws a {@link UserError} where that cannot be. */
+export function openAgentFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  } catch (error) {
+    throw new UserError(`cannot use the data folder ${folder} (${why(error)}): name a writable one with --data`);
+  }
+}
+
+export function createFilesDisk(folder: string): AgentDisk {
+  const identity = join(folder, 'identity.json');
+  return {
+    load(): AgentMemory | undefined {
+      let text: string | undefined;
+      let reason = 'it is damaged';
+      try {
+        text = readBounded(identity, 64 * 1024);
+        if (text === undefined) return undefined;
+        const json: unknown = JSON.parse(text);
+        const found = (json as { format?: unknown } | null)?.format;
+        if (typeof found === 'number' && found > 1) reason = `it is of format ${found}, written by a newer Hearth`;
+        const { format: _, ...memory } = identitySchema.parse(json);
+        return memory as AgentMemory;
+      } catch (error) {
+        if (text === undefined) reason = why(error);
+        // A made-up identity would be another node under the same name, and would leave this one's services unclaimed.
+        throw new UserError(
+          `cannot read this node's identity in ${identity} (${reason}): put the file back from a copy, or remove it to join as a new node`,
+        );
+      }
+    },
+    save(memory) {
+      try {
+        replace(folder, 'identity.json', `${JSON.stringify({ format: 1, ...memory })}\n`, true);
+      } catch (error) {
+        throw new UserError(
+          `cannot write this node's identity in ${identity} (${why(error)}): is the disk full or read-only?`,
+        );
+      }
+    },
+    loadWant() {
+      const path = join(folder, 'want.json');
+      try {
+        return readBounded(path, limits.message);
+      } catch (error) {
+        throw new UserError(`cannot read the kept document in ${path} (${why(error)})`);
+      }
+    },
+    saveWant(text) {
+      const path = join(folder, 'want.json');
+      try {
+        if (text === '') rmSync(path, { force: true });
+        else replace(folder, 'want.json', text, false);
+      } catch (error) {
+        throw new UserError(`cannot keep the document in ${path} (${why(error)}): is the disk full or read-only?`);
+      }
+    },
+  };
+}
