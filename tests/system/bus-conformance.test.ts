@@ -4,8 +4,10 @@ import { clientCases, embeddedClientCases } from './bus/clients.ts';
 import { deliveryCases } from './bus/delivery.ts';
 import { lifecycleCases } from './bus/lifecycle.ts';
 import { outsideLifeCases } from './bus/outside-life.ts';
+import { outsideRefusalCases } from './bus/outside-refusals.ts';
 import { embeddedRetainedCases, outsideRetainedCases, retainedCases } from './bus/retained.ts';
 import { registerFor } from './bus/rig.ts';
+import { registerOutside } from './bus/scene.ts';
 
 const conformance = suite('bus conformance');
 
@@ -22,6 +24,8 @@ const embedded = registerFor(conformance, 'embedded');
 embeddedRetainedCases(embedded);
 embeddedClientCases(embedded);
 outsideRetainedCases(registerFor(conformance, 'outside'));
-outsideLifeCases(conformance);
+const outside = registerOutside(conformance);
+outsideLifeCases(outside);
+outsideRefusalCases(outside);
 
 conformance.run();

@@ -1,22 +1,13 @@
-/** What only the bus on an outside broker has to live through: a broker that is away, old, silent, or says no. */
+/** What the bus on an outside broker has to live through: a broker that is away, comes back, is old, or falls silent. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Test } from 'uvu';
-import { connectOutsideBus } from '../../../broker/mqtt/outside.ts';
 import type { Clock } from '../../../shared/clock.ts';
-import { silentLog } from '../../../shared/log.ts';
-import { systemClock, systemRandom } from '../../../shared/system-clock.ts';
-import { type Mosquitto, startMosquitto } from '../../fixture/mosquitto.ts';
-import { folder, freePort, until } from '../../fixture/processes.ts';
-import { findProgram, testWith } from '../../fixture/programs.ts';
+import { systemClock } from '../../../shared/system-clock.ts';
+import { startMosquitto } from '../../fixture/mosquitto.ts';
+import { freePort, until } from '../../fixture/processes.ts';
 import { Listener, textOf } from './listener.ts';
 import { Peer } from './peer.ts';
-import { type FiveIs, startProxy, type TcpProxy } from './proxy.ts';
-import { base, outsideBus } from './rig.ts';
-
-const filter = 'hearth/node/+/set/#';
+import { outsideBus } from './rig.ts';
+import { filter, type RegisterOutside, scene } from './scene.ts';
 
 /** Everything in it goes `factor` times as fast as the world: for limits of ten seconds. */
 function fastClock(factor: number): Clock {
@@ -24,50 +15,7 @@ function fastClock(factor: number): Clock {
   return { now: () => real.now() * factor, wall: real.wall, after: (ms, fn) => real.after(ms / factor, fn) };
 }
 
-interface Scene {
-  readonly mosquitto: Mosquitto;
-  readonly proxy: TcpProxy;
-  readonly listener: Listener;
-  peer(): Promise<Peer>;
-}
-
-interface SceneOptions {
-  readonly settings?: readonly string[];
-  readonly five?: FiveIs;
-  readonly clock?: Clock;
-  readonly username?: string;
-  readonly password?: string;
-}
-
-/** Mosquitto, a proxy before it, and the bus on the proxy; the peers go to Mosquitto itself. */
-async function scene(options: SceneOptions, run: (scene: Scene) => Promise<void>): Promise<void> {
-  const mosquitto = await startMosquitto(options.settings);
-  const proxy = await startProxy(mosquitto.port, options.five);
-  const { clock = systemClock(), username, password } = options;
-  const credentials = { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
-  const listener = new Listener(
-    connectOutsideBus({ url: proxy.url, base, log: silentLog, clock, random: systemRandom(), ...credentials }),
-  );
-  const peers: Peer[] = [];
-  const peer = async () => {
-    const fresh = await Peer.connect(mosquitto.port, credentials);
-    peers.push(fresh);
-    return fresh;
-  };
-  try {
-    await run({ mosquitto, proxy, listener, peer });
-  } finally {
-    await listener.stop();
-    for (const each of peers) each.client.end(true);
-    await proxy.close();
-    await mosquitto.process.stop();
-  }
-}
-
-export function outsideLifeCases(suite: Test): void {
-  const test = (name: string, run: () => Promise<void>, needs: readonly string[] = []) =>
-    testWith(suite, ['mosquitto', ...needs], `outside: ${name}`, run);
-
+export function outsideLifeCases(test: RegisterOutside): void {
   test('a broker that ends and comes back: down in one sentence, up again, subscriptions and QoS 1 messages intact', async () => {
     const port = await freePort();
     let mosquitto = await startMosquitto([], port);
@@ -186,71 +134,6 @@ export function outsideLifeCases(suite: Test): void {
       assert.equal(mosquitto.process.output().match(/New client connected/g)?.length, 2);
     }));
 
-  test('user name and password: right, wrong, none', async () => {
-    const file = join(folder(), 'passwords');
-    writeFileSync(file, '');
-    const made = spawnSync(findProgram('mosquitto_passwd') ?? '', ['-b', file, 'hearth', 'p@ss:w/rd']);
-    assert.equal(made.status, 0, `${made.stderr}`);
-    const mosquitto = await startMosquitto(['allow_anonymous false', `password_file ${file}`, 'user root']);
-    const { port } = mosquitto;
-    try {
-      const right = new Listener(outsideBus(`mqtt://hearth:p%40ss%3Aw%2Frd@127.0.0.1:${port}`));
-      await right.start(filter);
-      await right.stop();
-      const given = new Listener(outsideBus(mosquitto.url, { username: 'hearth', password: 'p@ss:w/rd' }));
-      await given.start(filter);
-      await given.stop();
-      for (const url of [`mqtt://hearth:secret-guess@127.0.0.1:${port}`, mosquitto.url]) {
-        const wrong = new Listener(outsideBus(url));
-        wrong.bus.start([filter], wrong);
-        const { reason } = await wrong.event('down');
-        assert.match(reason, /^broker mqtt:\/\/127\.0\.0\.1:\d+: (not authorised|user name or password are wrong)/);
-        assert.ok(!reason.includes('secret-guess'));
-        await wrong.stop();
-      }
-    } finally {
-      await mosquitto.process.stop();
-    }
-  }, ['mosquitto_passwd']);
-
-  test("a publish that the broker's access rules refuse is told through done, on MQTT 5", async () => {
-    const acl = join(folder(), 'acl');
-    writeFileSync(acl, 'topic readwrite hearth/#\n');
-    await scene({ settings: [`acl_file ${acl}`, 'user root'] }, async ({ listener }) => {
-      await listener.start(filter);
-      await assert.rejects(listener.publish('elsewhere/x', 'x'), /elsewhere\/x was not sent: .*Not authorized/);
-      await listener.publish('hearth/status', 'online');
-    });
-  });
-
-  test('a message the broker will not take does not hold up the others', () =>
-    scene({ settings: ['max_packet_size 2000'] }, async ({ listener, peer }) => {
-      await listener.start(filter);
-      const watcher = await peer();
-      await watcher.subscribe('hearth/event');
-      const before = listener.publish('hearth/event', 'before');
-      const large = listener.publish('hearth/event', 'x'.repeat(4000));
-      const after = listener.publish('hearth/event', 'after');
-      await assert.rejects(large, /the broker takes packets up to 2000 bytes/);
-      await Promise.all([before, after]);
-      await watcher.message('hearth/event', 'after');
-      assert.equal(listener.eventsOf('down').length, 0);
-    }));
-
-  test('one that makes a 3.1.1 broker close is given up after three broken connections, and takes no others along', () =>
-    scene({ settings: ['max_packet_size 2000'], five: 'refused' }, async ({ listener, peer }) => {
-      await listener.start(filter);
-      const watcher = await peer();
-      await watcher.subscribe('hearth/event');
-      const others = ['a', 'b'].map(text => listener.publish('hearth/event', text));
-      const large = listener.publish('hearth/event', 'x'.repeat(4000));
-      others.push(...['c', 'd'].map(text => listener.publish('hearth/event', text)));
-      await assert.rejects(large, /broke 3 times/);
-      await Promise.all(others);
-      await watcher.message('hearth/event', 'd');
-      assert.deepEqual([...new Set(watcher.payloads('hearth/event'))], ['a', 'b', 'c', 'd']);
-    }));
-
   test('stop during an attempt ends it', () =>
     scene({}, async ({ listener, proxy }) => {
       proxy.freeze();
@@ -261,16 +144,6 @@ export function outsideLifeCases(suite: Test): void {
       assert.match(`${await waiting}`, /stopped/);
       assert.deepEqual(listener.eventsOf('up'), []);
     }));
-
-  test('an address that cannot be one is refused in one sentence, without its password', () => {
-    for (const url of ['nonsense', 'http://h:1883', 'mqtt://', 'mqtt://user:hunter2@h:port']) {
-      assert.throws(
-        () => outsideBus(url),
-        (error: Error) => /no broker's address: use mqtt:/.test(error.message) && !error.message.includes('hunter2'),
-      );
-    }
-    return Promise.resolve();
-  });
 
   test('a handler hears retained copies again at every connect', () =>
     scene({}, async ({ listener, proxy, peer }) => {
@@ -285,5 +158,22 @@ export function outsideLifeCases(suite: Test): void {
         listener.messages.map(({ retain }) => retain),
         [true, true],
       );
+    }));
+
+  test('two messages in a row do not wait for a TCP acknowledgement (Nagle)', () =>
+    scene({ settings: ['set_tcp_nodelay true'] }, async ({ listener }) => {
+      await listener.start(filter);
+      const times: number[] = [];
+      for (let i = 0; i < 30; i++) {
+        const from = performance.now();
+        // Nothing answers QoS 0, so only a bare TCP acknowledgement could come.
+        const first = listener.publish('hearth/event', 'one', { qos: 0 });
+        // In a turn of its own, so that it is a write of its own.
+        await new Promise(resolve => setImmediate(resolve));
+        await Promise.all([first, listener.publish('hearth/event', 'two')]);
+        times.push(performance.now() - from);
+      }
+      // With Nagle's algorithm the second waits for a delayed acknowledgement: 40 ms on Linux.
+      assert.ok((times.sort((a, b) => a - b)[15] as number) < 20, `${times.map(time => time.toFixed(1))}`);
     }));
 }

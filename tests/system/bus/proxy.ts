@@ -51,6 +51,7 @@ export async function startProxy(target: number, five: FiveIs = 'passed'): Promi
       inside.pipe(outside);
       outside.pipe(inside);
       for (const socket of pair) {
+        socket.setNoDelay(true);
         socket.on('error', () => {});
         socket.on('close', () => {
           pairs.delete(pair);
