@@ -7,7 +7,8 @@ const notInherited =
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export function environmentOf(unit: Unit, agent: NodeJS.ProcessEnv = process.env): Record<string, string> {
+/** The part that every service gets; asking for the environment is slow enough to do it once. */
+export function inheritedEnvironment(agent: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const environment: Record<string, string> = { PATH: defaultPath };
   for (const [name, value] of Object.entries(agent)) {
     if (value !== undefined && !notInherited.test(name)) environment[name] = value;
@@ -15,5 +16,12 @@ export function environmentOf(unit: Unit, agent: NodeJS.ProcessEnv = process.env
   // A service started by `npm start` must not find the project's tools first.
   const folders = (environment.PATH ?? '').split(':').filter(folder => !folder.includes('/node_modules/'));
   environment.PATH = folders.join(':') || defaultPath;
-  return { ...environment, ...unit.spec.env, HEARTH_UNIT: unit.unit, HEARTH_SERVICE: unit.service };
+  return environment;
 }
+
+export const environmentOf = (unit: Unit, inherited: Record<string, string>): Record<string, string> => ({
+  ...inherited,
+  ...unit.spec.env,
+  HEARTH_UNIT: unit.unit,
+  HEARTH_SERVICE: unit.service,
+});

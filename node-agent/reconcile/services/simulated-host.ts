@@ -110,7 +110,10 @@ class SimulatedHost implements Host {
     }
     this.#followed.add(unit);
     const lines = fromStart ? this.tail(unit, 100) : [];
-    if (lines.length > 0) this.#later(0, () => this.#handlers?.output(unit, lines));
+    if (lines.length === 0) return;
+    this.#later(0, () => {
+      if (this.#followed.has(unit)) this.#handlers?.output(unit, lines);
+    });
   }
 
   close(): void {

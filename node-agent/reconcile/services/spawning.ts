@@ -4,12 +4,14 @@ import { accessSync, closeSync, constants, existsSync, openSync, statSync } from
 import { homedir, platform } from 'node:os';
 import { printable } from '../../../shared/names.ts';
 import type { Unit } from '../host.ts';
-import { environmentOf } from './environment.ts';
+import { environmentOf, inheritedEnvironment } from './environment.ts';
 import { lowerPriority } from './priority.ts';
 import { reason, type StoredUnit, type UnitFolder } from './unit-folder.ts';
 
 /** Android keeps its shell elsewhere, and Termux its own one in PREFIX. */
 const shell = platform() === 'android' ? `${process.env.PREFIX ?? '/system'}/bin/sh` : '/bin/sh';
+
+const inherited = inheritedEnvironment();
 
 /** Where a service runs that names no folder: `./solve` is then what its user thinks it is. */
 const home = existsSync(homedir()) ? homedir() : '/';
@@ -43,7 +45,7 @@ export function spawnShim(
     output = openSync(folder.output(unit.unit), 'a', 0o600);
     child = spawn(shell, args, {
       cwd: cwd ?? home,
-      env: environmentOf(unit),
+      env: environmentOf(unit, inherited),
       // A session of its own: it has no terminal and no part in signals to the agent's.
       detached: true,
       stdio: ['ignore', output, output],
