@@ -1,0 +1,117 @@
+// What the page says about a node: states, totals, search and units. Pure: no DOM and no clock.
+
+/** Worst first; a service in one of these needs somebody to look. */
+const troubles = ['crash-loop', 'failed', 'backoff'];
+const calm = { running: 'good', exited: 'idle', stopped: 'idle', starting: 'busy', stopping: 'busy' };
+
+/** `good`, `busy`, `bad` or `idle`: picks the colour. The word beside it says the same without colour. */
+export const serviceTone = state => (troubles.includes(state) ? 'bad' : (calm[state] ?? 'idle'));
+
+/** A node's services, those in trouble first, then by name. */
+export function servicesOf(node) {
+  const rank = service => (serviceTone(service.state) === 'bad' ? troubles.indexOf(service.state) : troubles.length);
+  return Object.entries(node.is?.items ?? {})
+    .filter(([path]) => path.startsWith('services/'))
+    .map(([path, status]) => ({ ...status, name: path.slice('services/'.length) }))
+    .sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}
+
+/** One word for the card's badge and its tone. */
+export function stateOf(node) {
+  if (!node.online) return { word: node.is?.state === 'left' ? 'left' : 'offline', tone: 'off' };
+  const { state } = node.is ?? {};
+  if (state === 'failed') return { word: 'failed', tone: 'bad' };
+  if (state !== undefined && state !== 'ready') return { word: state === 'init' ? 'starting' : state, tone: 'busy' };
+  const worst = servicesOf(node)[0];
+  if (worst && serviceTone(worst.state) === 'bad') return { word: worst.state, tone: 'bad' };
+  return { word: 'online', tone: 'good' };
+}
+
+/** Whether the node is as wanted: `undefined` while it has not said. */
+export const converged = node => (node.is ? node.is.rev === node.want_rev && node.is.err === '' : undefined);
+
+/** Sentence on how far the node is from what is wanted, with its tone. */
+export function wantOf(node) {
+  const { is, want_rev: wanted } = node;
+  if (is?.err) return { text: is.err, tone: 'bad' };
+  if (wanted === 0) return { text: 'nothing wanted yet', tone: 'idle' };
+  if (!is) return { text: `revision ${wanted} waits for its first report`, tone: 'busy' };
+  if (is.rev === wanted) return { text: `as wanted, revision ${wanted}`, tone: 'good' };
+  return { text: `at revision ${is.rev}, going to ${wanted}`, tone: 'busy' };
+}
+
+/** Header figures over all nodes. */
+export function totals(nodes) {
+  const sum = { nodes: 0, online: 0, cores: 0, converged: 0, services: 0, running: 0, busyCores: 0, watts: 0 };
+  for (const node of nodes) {
+    sum.nodes += 1;
+    if (converged(node)) sum.converged += 1;
+    for (const [path, { state }] of Object.entries(node.is?.items ?? {})) {
+      if (!path.startsWith('services/')) continue;
+      sum.services += 1;
+      if (node.online && state === 'running') sum.running += 1;
+    }
+    if (!node.online) continue;
+    const cores = node.info?.cores ?? node.cores?.length ?? 0;
+    sum.online += 1;
+    sum.cores += cores;
+    sum.busyCores += (cores * (node.load?.cpu_pct ?? 0)) / 100;
+    sum.watts += node.load?.watts ?? 0;
+  }
+  return sum;
+}
+
+/** Which of the filter buttons a node falls under, besides `all`. */
+export const groupOf = node => {
+  const { tone } = stateOf(node);
+  if (tone === 'off') return 'offline';
+  return tone === 'bad' || node.is?.err ? 'trouble' : 'online';
+};
+
+/** Whether every word of the search is in the node's names, states or facts. */
+export function matches(node, search, group) {
+  if (group === 'online' ? !node.online : group !== 'all' && groupOf(node) !== group) return false;
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return true;
+  const { os, arch, cpu, roles, room, zone } = node.info ?? {};
+  const services = Object.entries(node.is?.items ?? {}).map(([path, { state }]) => `${path} ${state}`);
+  const text = [node.id, stateOf(node).word, os, arch, cpu, roles, room, zone, ...services].join(' ').toLowerCase();
+  return words.every(word => text.includes(word));
+}
+
+/** `12 s`, `5 min`, `3 h`, `2 d`. */
+export function span(seconds) {
+  const s = Math.max(0, seconds);
+  if (s < 60) return `${Math.floor(s)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86_400)} d`;
+}
+
+/** Kilobits per second with a unit people read. */
+export function rate(kbps) {
+  if (kbps < 1000) return `${Math.round(kbps)} kb/s`;
+  return kbps < 1_000_000 ? `${(kbps / 1000).toFixed(1)} Mb/s` : `${(kbps / 1_000_000).toFixed(1)} Gb/s`;
+}
+
+/** Megabytes as GB where that is shorter. */
+export const size = mb => (mb < 1000 ? `${Math.round(mb)} MB` : `${(mb / 1024).toFixed(mb < 10_240 ? 1 : 0)} GB`);
+
+/**
+ * The cores as one SVG path per tone, on a grid of at most 64 bars a row (four rows at most): one element however many
+ * cores. `width` counts bars, `height` rows.
+ */
+export function coreBars(cores) {
+  const perRow = cores.length <= 64 ? Math.max(cores.length, 1) : Math.max(64, Math.ceil(cores.length / 4));
+  const rows = Math.ceil(cores.length / perRow);
+  const paths = { cool: '', warm: '', hot: '' };
+  cores.forEach((share, index) => {
+    const pct = Math.min(100, Math.max(0, Number(share) || 0));
+    const tall = Math.max(0.04, (pct / 100) * 0.92).toFixed(2);
+    const tone = pct < 50 ? 'cool' : pct < 85 ? 'warm' : 'hot';
+    const x = (index % perRow) + 0.1;
+    const y = Math.floor(index / perRow) + 1;
+    paths[tone] += `M${x.toFixed(1)} ${y}v-${tall}h.8v${tall}z`;
+  });
+  return { width: perRow, height: rows, paths };
+}

@@ -1,0 +1,35 @@
+/** A fleet driven by hand: what a test says is what the dashboard's server reads. */
+import type { FleetReader } from '../../../broker/fleet/fleet.ts';
+import type { FleetChange, FleetSnapshot, NodeView } from '../../../shared/fleet-view.ts';
+import type { FabricEvent } from '../../../shared/schemas/fabric.ts';
+
+export interface HandFleet extends FleetReader {
+  change(nodes: Readonly<Record<string, Partial<NodeView> | null>>, events?: readonly FabricEvent[]): void;
+  /** How many listeners there are now. */
+  readonly watchers: number;
+}
+
+export function handFleet(first: readonly NodeView[] = [], seq = 0): HandFleet {
+  const nodes = new Map(first.map(node => [node.id, node]));
+  const listeners = new Set<(change: FleetChange) => void>();
+  let events: FabricEvent[] = [];
+  return {
+    get watchers() {
+      return listeners.size;
+    },
+    snapshot: (): FleetSnapshot => ({ seq, base: 'hearth', ver: '0.1.0', nodes: [...nodes.values()], events }),
+    watch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    change(parts, news = []) {
+      seq += 1;
+      for (const [id, part] of Object.entries(parts)) {
+        if (part === null) nodes.delete(id);
+        else nodes.set(id, { id, online: false, since_ms: 0, want_rev: 0, ...nodes.get(id), ...part });
+      }
+      events = [...events, ...news].slice(-200);
+      for (const listener of listeners) listener({ seq, nodes: parts, events: news });
+    },
+  };
+}
