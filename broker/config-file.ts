@@ -25,11 +25,11 @@ export function readConfigFile(file: string): ConfigFile | undefined {
 export function parseConfigFile(text: string, file: string): ConfigFile {
   if (text.length > maxBytes) throw new UserError(`${file} is ${text.length} characters long: a settings file is not.`);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, maxAliasCount: 10 } as object);
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const at = (offset: number): string => `${file}, line ${Math.max(1, lines.linePos(offset).line)}`;
   const broken = document.errors[0] ?? document.warnings[0];
   if (broken) throw new UserError(`${at(broken.pos[0])}: ${printable(firstLine(broken.message), 200)}`);
-  const value: unknown = document.toJS({ maxAliasCount: 10 });
+  const value = unfold(document, file);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UserError(`${file} holds no settings: it starts with "version: ${configVersion}".`);
   }
@@ -55,6 +55,14 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
   throw new UserError(
     `${lineOf(key)}: ${printable(key)}: ${wrong} does not do: ${printable(issue?.message ?? '', 200)}.`,
   );
+}
+
+function unfold(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 10 });
+  } catch {
+    throw new UserError(`${file} uses more aliases (*name) than a settings file needs: write the values out.`);
+  }
 }
 
 function hint(key: string): string {

@@ -1,8 +1,8 @@
 /** What `hearth up` runs with: flags over environment over hearth.yaml over defaults. */
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { printable } from '../shared/names.ts';
-import { type ConfigFile, environmentName, type Setting, type SettingKey, settings } from '../shared/schemas/config.ts';
+import { type ConfigFile, type SettingKey, settings } from '../shared/schemas/config.ts';
+import { flagOrEnvironment } from '../shared/settings.ts';
 import { UserError } from '../shared/user-error.ts';
 import { readConfigFile } from './config-file.ts';
 
@@ -45,37 +45,9 @@ export function defaultDataFolder({ env, home, root }: Surroundings): string {
   return xdg && isAbsolute(xdg) ? join(xdg, 'hearth') : join(home, '.local/share/hearth');
 }
 
-/** Text from a flag or the environment to the setting's value. @param origin `--mqtt-port` or `HEARTH_MQTT_PORT`. */
-export function readSetting(setting: Setting, given: string | boolean, origin: string): string | number | boolean {
-  const value = setting.kind === 'string' ? given : setting.kind === 'number' ? toNumber(given) : toBoolean(given);
-  const parsed = setting.schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const wanted = { string: 'text', number: 'a whole number', boolean: 'on or off' }[setting.kind];
-  const issue = parsed.error.issues[0];
-  const why =
-    value === undefined || issue?.code === 'invalid_type' ? `${wanted} is needed` : (issue?.message ?? wanted);
-  throw new UserError(`${origin}: "${printable(String(given))}" does not do: ${why}.`, 2);
-}
-
-const toNumber = (text: string | boolean): number | undefined =>
-  typeof text === 'string' && /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : undefined;
-
-function toBoolean(text: string | boolean): boolean | undefined {
-  if (typeof text === 'boolean') return text;
-  if (/^(1|true|on|yes)$/i.test(text)) return true;
-  return /^(0|false|off|no)$/i.test(text) ? false : undefined;
-}
-
 /** @throws UserError naming the flag, variable or line that is wrong. */
 export function resolveConfig(flags: Flags, around: Surroundings): SupervisorConfig {
-  const said = (key: SettingKey): string | number | boolean | undefined => {
-    const setting = settings[key];
-    const flag = flags[key];
-    if (flag !== undefined) return readSetting(setting, flag, `--${setting.name}`);
-    const name = environmentName(setting.name);
-    const text = around.env[name];
-    return text === undefined || text === '' ? undefined : readSetting(setting, text, name);
-  };
+  const said = (key: SettingKey) => flagOrEnvironment(settings[key], flags[key], around.env);
   const data = resolve(around.cwd, String(said('data') ?? defaultDataFolder(around)));
   const file = fileSettings(said('config'), data, around.cwd);
   const pick = (key: SettingKey) => said(key) ?? file?.[settings[key].name];

@@ -3,7 +3,7 @@
  * Schema and the reference page all come from it.
  */
 import { z } from 'zod';
-import { isBase, isId } from '../names.ts';
+import { isId } from '../names.ts';
 
 /** Version of hearth.yaml. */
 export const configVersion = 1;
@@ -14,6 +14,8 @@ const path = z
   .min(1, 'an empty path')
   .max(4096, 'a path of at most 4096 characters')
   .refine(text => !text.includes('\0'), 'a path has no NUL character');
+
+const nodeRule = 'a node id is 1 to 20 of a-z, 0-9 and "-", and not "all"';
 
 /** `mqtt://host:port`, with credentials where the broker wants them. */
 const brokerUrl = z
@@ -72,7 +74,10 @@ export const settings = {
     'node',
     'string',
     'ID',
-    z.string().refine(isId, 'a node id is 1 to 20 of a-z, 0-9 and "-", and not "all"'),
+    z
+      .string()
+      .regex(/^[a-z0-9-]{1,20}$/, nodeRule)
+      .refine(isId, nodeRule),
     'the host name, made unique once and then kept',
     'id of the local node',
   ),
@@ -82,7 +87,7 @@ export const settings = {
     'base',
     'string',
     'NAME',
-    z.string().refine(isBase, 'a topic base is 1 to 9 of a-z, 0-9 and "-"'),
+    z.string().regex(/^[a-z0-9-]{1,9}$/, 'a topic base is 1 to 9 of a-z, 0-9 and "-"'),
     'hearth',
     'first level of every topic',
   ),

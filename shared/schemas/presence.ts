@@ -27,6 +27,11 @@ export const helloPayload = z.object({
   ver: z.string().max(32),
   proto: z.number().int(),
   at_ms: z.number(),
+  /**
+   * How firmly the sender stands, for two supervisors that meet on an outside broker: `probing` asks whether it is alone
+   * and has written nothing yet, `returning` has just come back to the broker, `settled` (the default) is neither.
+   */
+  standing: z.enum(['probing', 'returning', 'settled']).optional(),
 });
 export type Hello = z.output<typeof helloPayload>;
 
