@@ -249,8 +249,12 @@ function onExited(
   const ranMs = at.now - current.startedAt;
   state.failures = ranMs < ranWellMs ? state.failures + 1 : 1;
   state.err = describeEnd(event.exit, ranMs, state.failures, event.lastLine);
-  if (state.held) state.phase = 'ended';
-  else afterEnd(state, event.exit, at);
+  if (state.held) {
+    state.phase = 'ended';
+    if (event.exit.code === 0) state.err = '';
+    return;
+  }
+  afterEnd(state, event.exit, at);
   settle(state, effects);
 }
 
