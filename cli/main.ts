@@ -1,5 +1,100 @@
 #!/usr/bin/env node
+/** The `hearth` command. Commands load when they run, so that `--version` does not wait for a broker library. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { printable } from '../shared/names.ts';
+import { environmentName, type Setting, settings } from '../shared/schemas/config.ts';
+import { UserError } from '../shared/user-error.ts';
 import { version } from './version.ts';
 
-console.error(`hearth ${version}: the commands are being written`);
-process.exit(1);
+const option = (setting: Setting, text = setting.text, fallback = setting.fallback): Option => {
+  const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
+  return new Option(`--${setting.name}${value}`, `${text} (${environmentName(setting.name)}; default: ${fallback})`);
+};
+
+const clientOptions = (command: Command): Command =>
+  command
+    .addOption(option(settings.broker, 'the broker to talk to', 'mqtt://127.0.0.1:1883'))
+    .addOption(option(settings.base));
+
+/** Where the built program lies; run from the sources, it is beside them. */
+const dist = existsSync(join(import.meta.dirname, 'agent.js'))
+  ? import.meta.dirname
+  : join(import.meta.dirname, '../dist');
+
+/** Runs a command's action and takes its exit code. */
+const exits =
+  <A extends unknown[]>(run: (...args: A) => Promise<number>) =>
+  async (...args: A): Promise<void> => {
+    process.exitCode = await run(...args);
+  };
+
+function program(): Command {
+  const hearth = new Command('hearth')
+    .description('Old computers as one cluster, driven over MQTT.')
+    .version(version, '-V, --version')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`hearth: ${text.replace(/^error: /, '')}`) });
+
+  const up = hearth.command('up').description('start the supervisor with its broker, and a node on this machine');
+  for (const setting of Object.values(settings)) up.addOption(option(setting));
+  up.action(exits(async (flags: object) => (await import('./commands/up.ts')).up(flags, dist)));
+
+  hearth
+    .command('agent')
+    .description('make this machine a node of the cluster at --broker')
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .argument('[flags...]')
+    .action(exits(async (flags: string[]) => (await import('./commands/agent.ts')).agent(flags, dist)));
+
+  clientOptions(hearth.command('nodes').description('the nodes and how they are'))
+    .option('--json', 'everything that is known, as JSON')
+    .action(exits(async (flags: object) => (await import('./commands/nodes.ts')).nodes(flags)));
+
+  clientOptions(hearth.command('watch').description('what happens, live, until Ctrl-C'))
+    .argument('[node]', 'only this node')
+    .option('-q, --quiet', 'without the periodic measurements')
+    .action(exits(async (node, flags) => (await import('./commands/watch.ts')).watch(node, flags)));
+
+  clientOptions(hearth.command('set').description("set or clear one key of a node's document, and print the answer"))
+    .argument('<node>', 'id of the node')
+    .argument('<key>', 'services.hello or services/hello; "." is the whole document')
+    .argument('[value...]', 'text, @FILE, "-" for standard input, @@TEXT for a text that begins with @')
+    .option('--clear', 'remove the key')
+    .option('--wait', 'until the node has done it')
+    .option('--timeout <SECONDS>', 'how long --wait waits (default: 60)')
+    .action(exits(async (node, key, value, flags) => (await import('./commands/set.ts')).set(node, key, value, flags)));
+
+  return hearth;
+}
+
+/** Prints what a person can do something about without a stack; anything else is a defect and shows where it is. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UserError) {
+    console.error(`hearth: ${error.message}`);
+    return error.exitCode;
+  }
+  console.error(
+    `hearth: an internal error, please report it: ${error instanceof Error ? error.stack : printable(String(error))}`,
+  );
+  return 70;
+}
+
+/** Code that still runs may not keep a finished command from ending; what it printed must have left first. */
+function leave(code: number): void {
+  process.exitCode = code;
+  process.stdout.write('', () => process.exit(code));
+}
+
+process.stdout.on('error', () => process.exit(process.exitCode ?? 0));
+try {
+  await program().parseAsync();
+  leave(Number(process.exitCode ?? 0));
+} catch (error) {
+  leave(report(error));
+}

@@ -1,11 +1,32 @@
 // Builds dist/: the command (supervisor and command line, packages outside) and the agent as one self-contained file.
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const sources = ['broker', 'node-agent', 'shared', 'cli', 'dashboard', 'deploy', 'package.json', 'package-lock.json'];
+
+/** What dist/ is made of. */
+export const sources = [
+  'broker',
+  'node-agent',
+  'shared',
+  'cli',
+  'dashboard',
+  'deploy',
+  'package.json',
+  'package-lock.json',
+];
 
 /** One hash over every source file's path, size and bytes: says whether dist/ is what a build would make now. */
 export function sourceHash() {
@@ -20,14 +41,17 @@ export function sourceHash() {
   return hash.digest('hex');
 }
 
+/** Builds beside and swaps: a program that starts meanwhile finds the old one or the new one, whole. */
 export async function build() {
   const { build: bundle } = await import('esbuild');
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const out = join(root, 'dist');
-  rmSync(out, { recursive: true, force: true });
-  mkdirSync(out, { recursive: true });
+  const hash = sourceHash();
+  const beside = join(root, `.dist-${process.pid}`);
+  rmSync(beside, { recursive: true, force: true });
+  mkdirSync(beside, { recursive: true });
   const common = {
     absWorkingDir: root,
+    outdir: beside,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -39,29 +63,38 @@ export async function build() {
   const banner = {
     js: "import{createRequire as hearthRequire}from'node:module';const require=hearthRequire(import.meta.url);",
   };
-  await Promise.all([
-    bundle({
-      ...common,
-      entryPoints: { hearth: 'cli/main.ts' },
-      outdir: 'dist',
-      target: 'node20.19',
-      packages: 'external',
-      splitting: true,
-      chunkNames: 'parts/[name]-[hash]',
-      sourcemap: 'linked',
-    }),
-    bundle({
-      ...common,
-      entryPoints: { agent: 'node-agent/main.ts' },
-      outdir: 'dist',
-      target: 'node20.11',
-      minify: true,
-      banner,
-      legalComments: 'linked',
-    }),
-  ]);
-  cpSync(join(root, 'dashboard'), join(out, 'dashboard'), { recursive: true });
-  writeFileSync(join(out, 'source-hash'), sourceHash());
+  try {
+    await Promise.all([
+      bundle({
+        ...common,
+        entryPoints: { hearth: 'cli/main.ts' },
+        target: 'node20.19',
+        packages: 'external',
+        splitting: true,
+        chunkNames: 'parts/[name]-[hash]',
+      }),
+      bundle({
+        ...common,
+        entryPoints: { agent: 'node-agent/main.ts' },
+        target: 'node20.11',
+        minify: true,
+        banner,
+        legalComments: 'linked',
+      }),
+    ]);
+    cpSync(join(root, 'dashboard'), join(beside, 'dashboard'), { recursive: true });
+    writeFileSync(join(beside, 'source-hash'), hash);
+    swap(beside, join(root, 'dist'));
+  } finally {
+    rmSync(beside, { recursive: true, force: true });
+  }
+}
+
+function swap(beside, dist) {
+  const old = `${beside}-old`;
+  if (existsSync(dist)) renameSync(dist, old);
+  renameSync(beside, dist);
+  rmSync(old, { recursive: true, force: true });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

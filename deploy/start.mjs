@@ -1,12 +1,17 @@
 // `npm start`, `npm test` and friends: install what is missing, build what is stale, then run. No dependency may be
 // imported at the top of this file: on a fresh clone there is none.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, sourceHash } from './build.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+if (process.platform === 'win32') {
+  console.error('hearth: Windows is not supported: use Linux, macOS, or WSL 2 on Windows.');
+  process.exit(1);
+}
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   console.error(`hearth: Node ${process.versions.node} is too old: install Node 20.19 or newer (https://nodejs.org).`);
@@ -14,35 +19,63 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 const read = path => (existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : '');
+const say = line => process.stderr.write(`hearth: ${line}\n`);
+const since = started => `${((performance.now() - started) / 1000).toFixed(1)} s`;
 
-/** npm writes what it installed beside the packages; ours remembers which lock file that was. */
-function installWhatIsMissing() {
-  const lock = read('package-lock.json');
-  if (existsSync(join(root, 'node_modules/.package-lock.json')) && read('node_modules/.hearth-lock') === lock) return;
-  console.error('hearth: installing packages (once, and again when they change) …');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  });
-  if (npm.status !== 0) {
-    console.error('hearth: npm ci failed, see above: is the network up, and is this folder writable?');
-    process.exit(1);
-  }
-  writeFileSync(join(root, 'node_modules/.hearth-lock'), lock);
+/** Whether node_modules is what the lock file says. npm writes the second file when an install has succeeded. */
+function isInstalled() {
+  const there = read('node_modules/.package-lock.json');
+  if (there === '') return false;
+  const found = JSON.parse(there).packages;
+  const wanted = JSON.parse(read('package-lock.json')).packages;
+  return Object.entries(wanted).every(
+    ([path, { version, optional }]) => path === '' || (found[path] ? found[path].version === version : optional),
+  );
 }
 
-installWhatIsMissing();
-if (read('dist/source-hash') !== sourceHash()) {
-  console.error('hearth: building …');
+function installWhatIsMissing() {
+  if (isInstalled()) return;
+  const started = performance.now();
+  say('installing packages (once, and again when they change) …');
+  // No package here needs its install script: whether this npm would run them makes no difference.
+  const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  if (npm.error || npm.status !== 0) {
+    say('the packages could not be installed, see above: is the network up, and is this folder writable?');
+    process.exit(1);
+  }
+  say(`installed in ${since(started)}`);
+}
+
+async function buildWhatIsStale() {
+  if (read('dist/source-hash') === sourceHash()) return;
+  const started = performance.now();
+  say('building …');
   await build();
+  say(`built in ${since(started)}`);
+}
+
+function run(args) {
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
 }
 
 const args = process.argv.slice(2);
-const [node, ...rest] =
-  args[0] === '--run'
-    ? [process.execPath, '--import', 'tsx', ...args.slice(1)]
-    : [process.execPath, join(root, 'dist/hearth.js'), ...args];
-const child = spawn(node, rest, { cwd: args[0] === '--run' ? root : process.cwd(), stdio: 'inherit' });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+try {
+  installWhatIsMissing();
+  if (args[0] !== '--dev') await buildWhatIsStale();
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}
+if (args[0] === '--run') run(['--import', 'tsx', ...args.slice(1)]);
+else if (args[0] === '--dev') await (await import('./dev.mjs')).dev(args.slice(1));
+else {
+  // In this very process: one process less to carry, and signals arrive where they are meant.
+  const program = join(root, 'dist/hearth.js');
+  process.argv = [process.execPath, program, ...args];
+  await import(pathToFileURL(program).href);
+}

@@ -1,0 +1,108 @@
+/** The command line's connection to a broker: one attempt, and one sentence when it fails. */
+import { randomBytes } from 'node:crypto';
+import type { IClientOptions, MqttClient } from 'mqtt';
+import mqtt from 'mqtt';
+import { settings } from '../shared/schemas/config.ts';
+import { flagOrEnvironment } from '../shared/settings.ts';
+import { UserError } from '../shared/user-error.ts';
+
+export interface ClientFlags {
+  readonly broker?: string;
+  readonly base?: string;
+}
+
+export interface Connected {
+  readonly client: MqttClient;
+  readonly base: string;
+  /** Without credentials. */
+  readonly broker: string;
+}
+
+const connectMs = 5000;
+/** Reason codes for a protocol version that the broker does not speak: MQTT 5 (section 3.2.2.2) and 3.1.1. */
+const versionRefused = new Set([0x84, 1]);
+
+/** Connects, with MQTT 5 where the broker speaks it. @throws UserError with the way out. */
+export async function connect(flags: ClientFlags, options: IClientOptions = {}): Promise<Connected> {
+  const url = String(flagOrEnvironment(settings.broker, flags.broker, process.env) ?? 'mqtt://127.0.0.1:1883');
+  const base = String(flagOrEnvironment(settings.base, flags.base, process.env) ?? 'hearth');
+  const broker = shown(url);
+  const wanted: IClientOptions = {
+    clientId: `hearth_cli_${randomBytes(5).toString('hex')}`,
+    connectTimeout: connectMs,
+    reconnectPeriod: 0,
+    keepalive: 30,
+    queueQoSZero: false,
+    ...options,
+  };
+  try {
+    return { client: await open(url, { ...wanted, protocolVersion: 5 }), base, broker };
+  } catch (error) {
+    if (!versionRefused.has((error as { code?: number }).code ?? -1)) throw connectError(error, broker);
+  }
+  try {
+    return { client: await open(url, { ...wanted, protocolVersion: 4 }), base, broker };
+  } catch (error) {
+    throw connectError(error, broker);
+  }
+}
+
+function open(url: string, options: IClientOptions): Promise<MqttClient> {
+  return new Promise((resolve, reject) => {
+    const client = mqtt.connect(url, options);
+    const failed = (error: unknown) => {
+      clearTimeout(late);
+      client.removeAllListeners();
+      client.on('error', () => {});
+      client.end(true);
+      reject(error);
+    };
+    const late = setTimeout(() => failed(new Error('no answer')), connectMs + 500);
+    client.once('error', failed);
+    client.once('close', () => failed(new Error('it closed the connection')));
+    client.once('connect', () => {
+      clearTimeout(late);
+      client.removeAllListeners('error');
+      client.removeAllListeners('close');
+      client.on('error', () => {});
+      resolve(client);
+    });
+  });
+}
+
+function shown(url: string): string {
+  const parsed = new URL(url);
+  parsed.username = '';
+  parsed.password = '';
+  return parsed.href.replace(/\/$/, '');
+}
+
+function connectError(error: unknown, broker: string): UserError {
+  const { code, message, errors } = error as { code?: string | number; message: string; errors?: { code?: string }[] };
+  const reason = code ?? errors?.[0]?.code;
+  const elsewhere = 'or name the right broker with --broker URL or HEARTH_BROKER';
+  const why: Readonly<Record<string, string>> = {
+    ECONNREFUSED: `Nobody listens at ${broker}: start a supervisor with "hearth up", ${elsewhere}.`,
+    ENOTFOUND: `There is no such machine as in ${broker}: check the name, ${elsewhere}.`,
+    EAI_AGAIN: `The name in ${broker} cannot be resolved just now: is the network up?`,
+    EHOSTUNREACH: `The machine in ${broker} cannot be reached: is it on, and the network up?`,
+    ENETUNREACH: `The machine in ${broker} cannot be reached: is the network up?`,
+    '5': `The broker at ${broker} refuses this user: put user name and password into the URL.`,
+    '134': `The broker at ${broker} refuses this user name or password.`,
+    '135': `The broker at ${broker} refuses this user: put user name and password into the URL.`,
+  };
+  return new UserError(
+    why[String(reason)] ?? `No connection to ${broker} (${message || reason}): check it, ${elsewhere}.`,
+  );
+}
+
+/** Says goodbye, waits a moment for it, and lets go. */
+export function disconnect(client: MqttClient): Promise<void> {
+  return new Promise(resolve => {
+    const late = setTimeout(resolve, 1000);
+    client.end(false, {}, () => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,84 @@
+/** What the retained topics say about the nodes: gathered once, as a command needs it. */
+import type { MqttClient } from 'mqtt';
+import type { z } from 'zod';
+import { decode } from '../shared/codec.ts';
+import { type Is, isPayload } from '../shared/schemas/observed.ts';
+import { statusPayload } from '../shared/schemas/presence.ts';
+import { type Info, infoPayload } from '../shared/schemas/telemetry.ts';
+import { parseTopic } from '../shared/topics.ts';
+
+export interface KnownNode {
+  readonly id: string;
+  online: boolean;
+  info?: Info;
+  is?: Is;
+}
+
+export interface Known {
+  /** The supervisor's own status; undefined where this broker never had one. */
+  supervisor?: 'online' | 'offline';
+  readonly nodes: Map<string, KnownNode>;
+}
+
+/** MQTT has no sign for "that was the last retained message": the set is taken as complete after this silence. */
+const quietMs = 250;
+const longestMs = 5000;
+const mostNodes = 20_000;
+
+export const json = <S extends z.ZodType>(schema: S, payload: Uint8Array): z.output<S> | undefined => {
+  const result = decode(schema, payload);
+  return result.ok ? result.value : undefined;
+};
+
+/** Takes one message into the picture. Topics that say nothing about nodes are ignored. */
+export function learn(known: Known, base: string, topic: string, payload: Uint8Array): void {
+  const parsed = parseTopic(topic, base);
+  if (!parsed.ok) return;
+  if (parsed.value.kind === 'fabric') {
+    if (parsed.value.part !== 'status') return;
+    const status = statusPayload.safeParse(Buffer.from(payload).toString());
+    if (status.success) known.supervisor = status.data;
+    return;
+  }
+  const { noun, target, part } = parsed.value;
+  if (noun !== 'node' || target.kind !== 'one' || (part !== 'status' && part !== 'info' && part !== 'is')) return;
+  if (payload.length === 0) {
+    if (part === 'status') known.nodes.delete(target.id);
+    return;
+  }
+  const node = known.nodes.get(target.id) ?? { id: target.id, online: false };
+  if (part === 'status') node.online = Buffer.from(payload).toString() === 'online';
+  else if (part === 'info') assign(node, 'info', json(infoPayload, payload));
+  else assign(node, 'is', json(isPayload, payload));
+  if (known.nodes.size < mostNodes) known.nodes.set(target.id, node);
+}
+
+function assign<K extends 'info' | 'is'>(node: KnownNode, key: K, value: KnownNode[K] | undefined): void {
+  if (value !== undefined) node[key] = value;
+}
+
+/** Subscribes to what is retained about nodes and supervisor, and resolves when it has come. */
+export async function gather(client: MqttClient, base: string): Promise<Known> {
+  const known: Known = { nodes: new Map() };
+  let last = performance.now();
+  const listen = (topic: string, payload: Buffer) => {
+    last = performance.now();
+    learn(known, base, topic, payload);
+  };
+  client.on('message', listen);
+  const started = performance.now();
+  await client.subscribeAsync([`${base}/status`, ...['status', 'info', 'is'].map(part => `${base}/node/+/${part}`)], {
+    qos: 1,
+  });
+  last = performance.now();
+  await new Promise<void>(resolve => {
+    const look = () => {
+      const now = performance.now();
+      if (now - last >= quietMs || now - started >= longestMs) resolve();
+      else setTimeout(look, Math.max(1, quietMs - (now - last)));
+    };
+    look();
+  });
+  client.off('message', listen);
+  return known;
+}
