@@ -69,6 +69,14 @@ function program(): Command {
     .option('--timeout <SECONDS>', 'how long --wait waits (default: 60)')
     .action(exits(async (node, key, value, flags) => (await import('./commands/set.ts')).set(node, key, value, flags)));
 
+  clientOptions(hearth.command('simulate').description('simulated nodes with real connections, until Ctrl-C'))
+    .requiredOption('--nodes <N>', 'how many')
+    .option('--period <MS>', 'milliseconds between load messages (default: 5000)')
+    .option('--prefix <TEXT>', 'ids are this and a number (default: sim-)')
+    .option('--per-second <N>', 'how many connect per second (default: 200)')
+    .option('--cluster <FINGERPRINT>', 'needed where the broker is on another machine')
+    .action(exits(async flags => (await import('./commands/simulate.ts')).simulate(flags)));
+
   return hearth;
 }
 

@@ -4,6 +4,7 @@ import { checkId, nearest, printable } from '../../shared/names.ts';
 import { topicsOf } from '../../shared/topics.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { type ClientFlags, connect, disconnect } from '../connection.ts';
+import { untilEnded } from '../ending.ts';
 import { gather } from '../fleet.ts';
 import { Narrator } from '../narrator.ts';
 import { supervisorAway } from './nodes.ts';
@@ -18,7 +19,7 @@ export async function watch(node: string | undefined, flags: WatchFlags): Promis
   const asked = node === undefined ? undefined : checkId(node, 'node');
   if (asked && !asked.ok) throw new UserError(`${asked.error.message}.`, 2);
   const { client, base, broker } = await connect(flags, { reconnectPeriod: 2000 });
-  const ended = endOf();
+  const ended = untilEnded();
   const narrator = new Narrator(base, { node, loads: !flags.quiet });
   client.on('message', (topic, payload, packet) => {
     const text = narrator.tell(topic, payload, packet.retain);
@@ -56,11 +57,3 @@ function subscribe(client: MqttClient, base: string, node: string | undefined): 
 }
 
 const clockTime = (date: Date): string => date.toTimeString().slice(0, 8);
-
-/** Ctrl-C, TERM, or a reader that went away (`hearth watch | head`). */
-function endOf(): Promise<void> {
-  return new Promise(resolve => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
-    process.stdout.once('error', () => resolve());
-  });
-}
