@@ -70,7 +70,7 @@ function authentic(
 
 function whyForeign(allegiance: Allegiance, kind: OrderKind, cluster: string, key: string): string | undefined {
   const { pin, expected, trustFirst, verifier } = allegiance;
-  const theirs = printable(cluster, 32);
+  const theirs = printable(cluster, 40);
   if (pin) {
     if (pin.fingerprint === cluster && pin.key === key) return undefined;
     return `ignored a ${kind} of cluster ${theirs}: this node belongs to ${pin.fingerprint}`;
