@@ -8,14 +8,15 @@ import type { Clock, Random, Timer } from '../shared/clock.ts';
 import { decode } from '../shared/codec.ts';
 import type { Link } from '../shared/link.ts';
 import type { Log } from '../shared/log.ts';
-import type { Cmd } from '../shared/schemas/node-document.ts';
+import type { Is } from '../shared/schemas/observed.ts';
 import { helloPayload } from '../shared/schemas/presence.ts';
 import { clientIdOf, topicsOf } from '../shared/topics.ts';
-import type { AgentDisk, AgentMemory } from './disk.ts';
-import { decideIdentity, renamed } from './identity.ts';
+import type { AgentDisk } from './disk.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
-import { Reporter } from './reporter.ts';
-import { type Allegiance, judgeCmd } from './session/orders.ts';
+import { Reporter, type Speaker } from './reporter.ts';
+import { Self } from './self.ts';
+import { type Obedient, obey } from './session/obey.ts';
+import { judgeCmd } from './session/orders.ts';
 import { Session, type SessionEffect, type SessionEvent } from './session/session.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import { WantKeeper } from './want-keeper.ts';
@@ -48,17 +49,15 @@ export interface AgentParts {
 }
 
 const keepaliveS = 3;
-const followMs = 5 * 60_000;
-const backoffMs = { shortest: 1000, usual: 60_000, longest: 10 * 60_000 } as const;
 
-export class Agent {
+export class Agent implements Speaker, Obedient {
+  readonly reconciler: ReconcilerApi;
   readonly #parts: AgentParts;
+  readonly #self: Self;
   readonly #topics;
   readonly #reporter: Reporter;
   readonly #want: WantKeeper;
-  #memory: AgentMemory = { node: 'node', inst: '00000000', epochCeiling: 0 };
   #session: Session;
-  #diskError = '';
   /** Of the last order obeyed on this connection. */
   #lastSeq = -1;
   #left = false;
@@ -68,43 +67,57 @@ export class Agent {
   #running = false;
 
   constructor(parts: AgentParts) {
+    const { base, ver, link, clock, random, reconciler, telemetry, periodMs, disk, log } = parts;
     this.#parts = parts;
-    this.#topics = topicsOf(parts.base);
-    this.#session = new Session(0, parts.random);
+    this.reconciler = reconciler;
+    this.#topics = topicsOf(base);
+    this.#self = new Self(parts);
+    this.#session = new Session(0, random);
     this.#want = new WantKeeper({
-      disk: parts.disk,
-      reconciler: parts.reconciler,
-      log: parts.log,
-      allegiance: () => this.#allegiance(),
-      pin: pin => this.#save({ ...this.#memory, cluster: pin }),
+      ...{ disk, reconciler, log },
+      allegiance: () => this.#self.allegiance(),
+      pin: pin => this.#self.join(pin),
       changed: () => this.#touch(),
     });
-    const { base, ver, link, clock, random, reconciler, telemetry, periodMs } = parts;
-    this.#reporter = new Reporter({
-      ...{ base, ver, link, clock, random, reconciler, telemetry, periodMs },
-      speaker: this.#speaker(),
-    });
+    const reports = { base, ver, link, clock, random, reconciler, telemetry, periodMs };
+    this.#reporter = new Reporter({ ...reports, speaker: this });
   }
 
   /** The node's id; it may change once, before any cluster knows it. */
   get node(): string {
-    return this.#memory.node;
+    return this.#self.node;
+  }
+
+  get inst(): string {
+    return this.#self.inst;
   }
 
   get epoch(): number {
     return this.#session.epoch;
   }
 
+  get up(): boolean {
+    return this.#session.up;
+  }
+
+  get state(): Is['state'] {
+    return this.#want.state;
+  }
+
+  get errors(): readonly string[] {
+    return [this.#want.error, this.#self.error];
+  }
+
   /** Starts the services from disk, then looks for the supervisor. `onState` hears of a refusal. */
   start(): void {
     const { log, onState, reconciler, random } = this.#parts;
-    const refusal = this.#remember();
+    const refusal = this.#self.remember();
     if (refusal !== undefined) {
       log.error({}, refusal);
       onState?.('refused', refusal);
       return;
     }
-    this.#session = new Session(this.#memory.epochCeiling, random);
+    this.#session = new Session(this.#self.epochCeiling, random);
     this.#reporter.start();
     reconciler.start(this.#want.load(), {
       changed: () => this.#touch(),
@@ -114,7 +127,7 @@ export class Agent {
       },
       notice: (level, kind, text) => log[level]({ kind }, text),
     });
-    this.#step({ type: 'start' });
+    this.step({ type: 'start' });
   }
 
   /** Farewell, then the end; services keep running unless `stopServices`. */
@@ -124,71 +137,12 @@ export class Agent {
       return;
     }
     this.#stopped.push(done);
-    if (options.stopServices) this.#parts.reconciler.stopAll(() => this.#step({ type: 'stop' }));
-    else this.#step({ type: 'stop' });
+    if (options.stopServices) this.#parts.reconciler.stopAll(() => this.step({ type: 'stop' }));
+    else this.step({ type: 'stop' });
   }
 
-  /** @returns why the agent cannot start. */
-  #remember(): string | undefined {
-    const { disk, node, hostname = 'node', cluster, trustFirst, random } = this.#parts;
-    try {
-      const kept = disk.load();
-      const choice = { hostname, trustFirst, ...(node ? { node } : {}), ...(cluster ? { cluster } : {}) };
-      const decided = decideIdentity(kept, choice, random);
-      if ('error' in decided) return decided.error;
-      if (decided.memory !== kept) disk.save(decided.memory);
-      this.#memory = decided.memory;
-      return undefined;
-    } catch (error) {
-      return (error as Error).message;
-    }
-  }
-
-  #speaker() {
-    const agent = this;
-    return {
-      get node() {
-        return agent.#memory.node;
-      },
-      get inst() {
-        return agent.#memory.inst;
-      },
-      get epoch() {
-        return agent.#session.epoch;
-      },
-      get up() {
-        return agent.#session.up;
-      },
-      get state() {
-        return agent.#want.state;
-      },
-      get errors() {
-        return [agent.#want.error, agent.#diskError];
-      },
-    };
-  }
-
-  #allegiance(): Allegiance {
-    const { verifier, cluster, trustFirst } = this.#parts;
-    return { node: this.#memory.node, verifier, pin: this.#memory.cluster, expected: cluster, trustFirst };
-  }
-
-  /** @returns whether it is on disk. A disk that refuses is said on `is`, and the node goes on. */
-  #save(memory: AgentMemory): boolean {
-    try {
-      this.#parts.disk.save(memory);
-      this.#memory = memory;
-      this.#diskError = '';
-      return true;
-    } catch (error) {
-      this.#diskError = (error as Error).message;
-      this.#parts.log.error({}, this.#diskError);
-      this.#touch();
-      return false;
-    }
-  }
-
-  #step(event: SessionEvent): void {
+  /** Feeds the session; effects that cause events find them queued behind. */
+  step(event: SessionEvent): void {
     this.#queue.push(event);
     if (this.#running) return;
     this.#running = true;
@@ -203,7 +157,8 @@ export class Agent {
     const { link, onState, reconciler, clock } = this.#parts;
     switch (effect.type) {
       case 'reserve':
-        if (this.#save({ ...this.#memory, epochCeiling: effect.ceiling })) this.#session.reserved(effect.ceiling);
+        if (this.#self.reserve(effect.ceiling)) this.#session.reserved(effect.ceiling);
+        this.#touch();
         break;
       case 'connect':
         this.#lastSeq = -1;
@@ -239,7 +194,7 @@ export class Agent {
 
   #connect(epoch: number): void {
     const { base, link, log } = this.#parts;
-    const { node } = this.#memory;
+    const { node } = this.#self;
     const [want, cmd, hello] = [
       this.#topics.node(node, 'want'),
       this.#topics.node(node, 'cmd'),
@@ -252,10 +207,10 @@ export class Agent {
       subscriptions: [want, cmd, hello],
     };
     link.connect(options, {
-      up: () => this.#step({ type: 'up', epoch }),
+      up: () => this.step({ type: 'up', epoch }),
       down: reason => {
         log.debug({ epoch, reason }, 'no connection');
-        this.#step({ type: 'down', epoch });
+        this.step({ type: 'down', epoch });
       },
       message: (topic, payload) => {
         if (epoch !== this.#session.epoch) return;
@@ -271,76 +226,44 @@ export class Agent {
     const hello = decode(helloPayload, payload, { maxBytes: 4096 });
     if (!hello.ok) return;
     this.#reporter.clockOff(this.#parts.clock.wall() - hello.value.at_ms);
-    this.#step({ type: 'hello' });
+    this.step({ type: 'hello' });
   }
 
   #order(payload: Uint8Array): void {
-    const { inst } = this.#memory;
-    const session = { inst, epoch: this.#session.epoch, lastSeq: this.#lastSeq, gen: this.#want.gen };
-    const verdict = judgeCmd(this.#allegiance(), session, payload);
+    const session = { inst: this.inst, epoch: this.epoch, lastSeq: this.#lastSeq, gen: this.#want.gen };
+    const verdict = judgeCmd(this.#self.allegiance(), session, payload);
     if (verdict.kind === 'ignored') {
       this.#parts.log.debug({}, verdict.why);
     } else if (verdict.kind === 'answer') {
       this.#lastSeq = verdict.seq;
       this.#reporter.done(verdict.id, verdict.error);
     } else {
-      this.#lastSeq = verdict.cmd.seq;
-      this.#obey(verdict.cmd);
+      const { id, seq } = verdict.cmd;
+      this.#lastSeq = seq;
+      obey(verdict.cmd, this, error => this.#reporter.done(id, error));
     }
   }
 
-  #obey({ id, verb, args }: Cmd): void {
-    const { reconciler } = this.#parts;
-    const answer = (error?: string) => this.#reporter.done(id, error);
-    const service = typeof args.service === 'string' ? args.service : undefined;
-    switch (verb) {
-      case 'restart':
-      case 'follow':
-        if (service === undefined) answer(`${verb} which service? send its name as the payload`);
-        else if (verb === 'restart') reconciler.restart(service, answer);
-        else reconciler.follow(service, within(args.ms, 1000, followMs, followMs), answer);
-        break;
-      case 'rebirth':
-        answer();
-        this.#step({ type: 'rebirth', above: within(args.epoch, 0, Number.MAX_SAFE_INTEGER, 0) });
-        break;
-      case 'backoff':
-        answer();
-        this.#giveWay(within(args.ms, backoffMs.shortest, backoffMs.longest, backoffMs.usual));
-        break;
-      case 'forget':
-        this.#forget(answer);
-    }
-  }
-
-  /** Another host lives under this id. */
-  #giveWay(ms: number): void {
-    const { log, random } = this.#parts;
-    const { node } = this.#memory;
+  giveWay(ms: number): void {
+    const { node } = this;
     this.#want.lost();
-    const other = renamed(this.#memory, random);
-    if (other && this.#save(other)) {
-      log.warn({}, `another host has the id "${node}": this one is "${other.node}" from now on`);
-      this.#step({ type: 'reconnect' });
-    } else {
-      log.warn(
-        {},
-        `another host has the id "${node}": trying again in ${Math.round(ms / 1000)} s; give one another --node`,
-      );
-      this.#step({ type: 'backoff', ms });
-    }
+    const renamed = this.#self.rename();
+    const next = renamed
+      ? `this one is "${this.node}" from now on`
+      : `trying again in ${Math.round(ms / 1000)} s; give one of them another --node`;
+    this.#parts.log.warn({}, `another host has the id "${node}": ${next}`);
+    this.step(renamed ? { type: 'reconnect' } : { type: 'backoff', ms });
   }
 
   /** Stops what the cluster started, forgets the cluster, and ends: whoever starts the agent again joins again. */
-  #forget(answer: () => void): void {
+  forget(done: () => void): void {
     this.#left = true;
-    this.#parts.reconciler.stopAll(() => {
+    this.reconciler.stopAll(() => {
       this.#want.forget();
-      const { cluster: _, ...rest } = this.#memory;
-      this.#save(rest);
+      this.#self.leave();
       this.#reporter.clearRetained();
-      answer();
-      this.#step({ type: 'stop' });
+      done();
+      this.step({ type: 'stop' });
     });
   }
 
@@ -368,10 +291,7 @@ export class Agent {
     this.#timer = undefined;
     if (this.#session.up) this.#reporter.tick(now);
     this.#want.tick(now);
-    if (now >= this.#session.deadline()) this.#step({ type: 'tick' });
+    if (now >= this.#session.deadline()) this.step({ type: 'tick' });
     this.#arm();
   }
 }
-
-const within = (value: unknown, least: number, most: number, otherwise: number): number =>
-  typeof value === 'number' && Number.isFinite(value) ? Math.min(most, Math.max(least, value)) : otherwise;

@@ -1,7 +1,7 @@
 /** Who this node is: its id, its installation, its cluster. Decided once, then kept on disk for ever. Pure. */
-import type { Random } from '../shared/clock.ts';
-import { idFromHostname } from '../shared/names.ts';
-import type { AgentMemory } from './disk.ts';
+import type { Random } from '../../shared/clock.ts';
+import { idFromHostname } from '../../shared/names.ts';
+import type { AgentMemory } from '../disk.ts';
 
 export interface IdentityChoice {
   /** `--node`, where given. */
