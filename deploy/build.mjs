@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { agentBundle } from './agent-bundle.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -59,10 +60,6 @@ export async function build() {
     loader: { '.sh': 'text' },
     define: { HEARTH_VERSION: JSON.stringify(version) },
   };
-  // Bundled CommonJS packages ask for require() at run time.
-  const banner = {
-    js: "import{createRequire as hearthRequire}from'node:module';const require=hearthRequire(import.meta.url);",
-  };
   try {
     await Promise.all([
       bundle({
@@ -73,14 +70,7 @@ export async function build() {
         splitting: true,
         chunkNames: 'parts/[name]-[hash]',
       }),
-      bundle({
-        ...common,
-        entryPoints: { agent: 'node-agent/main.ts' },
-        target: 'node20.11',
-        minify: true,
-        banner,
-        legalComments: 'linked',
-      }),
+      bundle({ ...common, ...agentBundle }),
     ]);
     cpSync(join(root, 'dashboard'), join(beside, 'dashboard'), { recursive: true });
     writeFileSync(join(beside, 'source-hash'), hash);
