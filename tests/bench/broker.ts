@@ -56,7 +56,18 @@ function tableOf(chosen: readonly BenchCase[], outcomes: readonly Outcome[]): Ta
         ratioAtMost !== undefined ? verdict(ratio, ratioAtMost) : atMost !== undefined ? verdict(ours, atMost) : '';
       return [bench.title, label, figure(ours), figure(theirs), ratioText, target, judged];
     });
-    return [...rows, ...failed.map(({ broker, round, error }) => [bench.title, `${broker}, round ${round}: ${error}`])];
+    return [
+      ...rows,
+      ...failed.map(({ broker, round, error }) => [
+        bench.title,
+        `${broker}, round ${round}: ${error}`,
+        '–',
+        '–',
+        '',
+        '',
+        'failed',
+      ]),
+    ];
   });
   const columns = ['case', 'figure', 'Hearth', 'Mosquitto', 'ratio', 'target', ''];
   return { title: 'Embedded broker against Mosquitto', columns, rows };

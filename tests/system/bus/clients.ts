@@ -111,12 +111,14 @@ export function clientCases(test: Register): void {
         '-m',
         '{}',
       ];
-      const printed = runClient(rig, 'mosquitto_rr', ...args);
-      const { respond } = await listener.heard('hearth/node/n1/do/restart');
-      assert.equal(respond?.topic, 'answers/rr');
-      const { correlation } = respond;
-      await listener.publish(respond.topic, 'accepted', { qos: 1, ...(correlation && { correlation }) });
-      assert.equal(await printed, 'accepted\n');
+      const answer = async () => {
+        const { respond } = await listener.heard('hearth/node/n1/do/restart');
+        assert.equal(respond?.topic, 'answers/rr');
+        const { correlation } = respond;
+        await listener.publish(respond.topic, 'accepted', { qos: 1, ...(correlation && { correlation }) });
+      };
+      const [printed] = await Promise.all([runClient(rig, 'mosquitto_rr', ...args), answer()]);
+      assert.equal(printed, 'accepted\n');
     },
     ['mosquitto_rr'],
   );

@@ -89,10 +89,14 @@ export function outsideRefusalCases(test: RegisterOutside): void {
 
   test("the broker's window of unacknowledged messages (Receive Maximum) is kept", async () => {
     const broker = await startStrictBroker(5);
-    const listener = await new Listener(outsideBus(broker.url)).start(filter);
-    await Promise.all(Array.from({ length: 50 }, (_, i) => listener.publish('hearth/event', `${i}`)));
-    assert.equal(broker.mostUnderWay, 5);
-    await listener.stop();
-    broker.close();
+    const listener = new Listener(outsideBus(broker.url));
+    try {
+      await listener.start(filter);
+      await Promise.all(Array.from({ length: 50 }, (_, i) => listener.publish('hearth/event', `${i}`)));
+      assert.equal(broker.mostUnderWay, 5);
+    } finally {
+      await listener.stop();
+      broker.close();
+    }
   });
 }
