@@ -1,0 +1,177 @@
+/** Every client connection from accept to its end: what Aedes reports is turned into connections, wills and callbacks. */
+import type { Duplex } from 'node:stream';
+import type { Log } from '../../shared/log.ts';
+import { printable } from '../../shared/names.ts';
+import { Connection, type ConnectionParts } from './connection.ts';
+import type { BrokerGauges } from './gauges.ts';
+import { type AedesBroker, type AedesClient, openAedes, type WillPacket } from './guards/aedes.ts';
+import { KeepaliveWatch } from './guards/keepalive.ts';
+import { carriedProperties } from './message.ts';
+import type { ConnectPacket, ParsedPacket } from './parsed.ts';
+import { Registry, type Told } from './registry.ts';
+import { subscribe } from './subscribe.ts';
+
+export interface ClientsParts extends ConnectionParts {
+  readonly log: Log;
+  readonly bus: Told;
+}
+
+/** "Administrative action" (MQTT 5, section 3.14.2.1). */
+const administrative = 0x98;
+/** Between two lines about connections turned away. */
+const sayMs = 60_000;
+
+export class Clients {
+  readonly registry: Registry;
+  private readonly parts: ClientsParts;
+  private readonly connections = new Set<Connection>();
+  private readonly byClient = new WeakMap<AedesClient, Connection>();
+  private readonly watch: KeepaliveWatch;
+  private aedes: AedesBroker | undefined;
+  private serial = 0;
+  private closing = false;
+  private turnedAway = 0;
+  private saidAt = Number.NEGATIVE_INFINITY;
+
+  static async open(parts: ClientsParts): Promise<Clients> {
+    const clients = new Clients(parts);
+    clients.aedes = await openAedes(
+      {
+        connect: (client, packet) => clients.connecting(client, packet),
+        admit: client => clients.admit(client),
+        hasSession: clientId => parts.kept.find(clientId) !== undefined,
+        discardSession: clientId => parts.kept.forget(clientId),
+        ready: client => clients.ready(client),
+        will: (client, will) => clients.will(client, will),
+        gone: client => clients.gone(client),
+        trouble: (client, error) => {
+          parts.log.debug({ client: printable(client?.id ?? ''), why: error.message }, 'a connection ended badly');
+        },
+      },
+      parts.limits.connectMs,
+    );
+    return clients;
+  }
+
+  private constructor(parts: ClientsParts) {
+    this.parts = parts;
+    this.registry = new Registry(parts.bus);
+    this.watch = new KeepaliveWatch(this.connections, parts.limits.drainMs, parts.now);
+  }
+
+  accept(stream: Duplex): void {
+    const { limits, log, now } = this.parts;
+    if (this.closing || !this.aedes || this.connections.size >= limits.connections) {
+      this.turnedAway++;
+      stream.on('error', () => {});
+      stream.destroy();
+      if (now() - this.saidAt > sayMs) {
+        this.saidAt = now();
+        log.warn({ connections: this.connections.size }, 'no more connections are taken');
+      }
+      return;
+    }
+    let connection: Connection | undefined;
+    const parsed = (packet: ParsedPacket) => {
+      if (packet.cmd === 'disconnect' && connection) leaving(connection, packet);
+      return connection?.parsed(packet) ?? true;
+    };
+    const client = this.aedes.accept(stream, parsed);
+    connection = new Connection(++this.serial, client, stream, this.parts);
+    this.connections.add(connection);
+    this.byClient.set(client, connection);
+    // Aedes reports the end of those that were registered; this is for the others, after it had its turn.
+    stream.once('close', () => setImmediate(() => this.gone(client)));
+  }
+
+  kick(connection: Connection): void {
+    connection.kick(administrative);
+  }
+
+  gauges(): Pick<BrokerGauges, 'connections' | 'subscriptions' | 'frozen' | 'timedOut' | 'stalls' | 'turnedAway'> {
+    let subscriptions = 0;
+    for (const connection of this.connections) subscriptions += connection.subscriptions.size;
+    const { turnedAway } = this;
+    return { connections: this.connections.size, subscriptions, turnedAway, ...this.watch.counts };
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    this.watch.close();
+    for (const connection of this.connections) connection.muted = true;
+    await new Promise<void>(resolve => (this.aedes ? this.aedes.close(resolve) : resolve()));
+    // Those that never got as far as CONNECT.
+    for (const connection of this.connections) connection.destroy();
+  }
+
+  private connecting(client: AedesClient, packet: ConnectPacket): void {
+    const connection = this.byClient.get(client);
+    if (!connection) return;
+    const { keptMs } = this.parts.limits;
+    connection.silenceMs = packet.keepalive * 1500;
+    packet.keepalive = 0;
+    const five = packet.protocolVersion === 5;
+    connection.version = five ? 5 : packet.protocolVersion === 3 ? 3 : 4;
+    const expirySeconds = five
+      ? (packet.properties?.sessionExpiryInterval ?? 0)
+      : packet.clean
+        ? 0
+        : Number.POSITIVE_INFINITY;
+    connection.keepMs = Math.min(expirySeconds * 1000, keptMs);
+    connection.expires = expirySeconds > 0;
+    // Aedes would queue for a client with an expiry while it is away, without bound.
+    if (packet.properties?.sessionExpiryInterval !== undefined) packet.properties.sessionExpiryInterval = 0;
+  }
+
+  private admit(client: AedesClient): boolean {
+    const connection = this.byClient.get(client);
+    const id = client.id ?? '';
+    if (!connection || this.closing || id.length > this.parts.limits.clientIdCharacters) return false;
+    connection.identity.clientId = id;
+    this.registry.admit(connection);
+    return true;
+  }
+
+  private ready(client: AedesClient): void {
+    const connection = this.byClient.get(client);
+    if (!connection || client.closed || connection.closed) return;
+    connection.maximumPacket = client.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    connection.window = Math.min(client.receiveMaximum ?? 65_535, this.parts.limits.inflight);
+    // Asked anew: what the rules do not allow any more is not given back.
+    if (connection.keepMs > 0) {
+      for (const kept of this.parts.kept.find(connection.id) ?? []) subscribe(connection, kept, this.parts);
+    }
+    this.registry.ready(connection);
+    connection.open();
+  }
+
+  private will(client: AedesClient, will: WillPacket): void {
+    const connection = this.byClient.get(client);
+    // The will of a connection that was replaced would say that its successor is gone.
+    if (!connection || connection.replaced || connection.muted || this.closing) return;
+    this.parts.router.publish({
+      topic: will.topic,
+      payload: Buffer.from(will.payload),
+      qos: will.qos > 0 ? 1 : 0,
+      retain: will.retain,
+      from: connection,
+      properties: carriedProperties(will.properties),
+    });
+  }
+
+  private gone(client: AedesClient): void {
+    const connection = this.byClient.get(client);
+    if (!connection || !this.connections.delete(connection)) return;
+    if (!connection.replaced && connection.ready) this.parts.kept.left(connection.id, connection.keepMs);
+    connection.close();
+    if (!this.closing) this.registry.gone(connection);
+  }
+}
+
+/** MQTT 5: DISCONNECT may change how long the session is kept, where CONNECT asked for one at all (section 3.14.2.2.2). */
+function leaving(connection: Connection, packet: ParsedPacket): void {
+  const seconds = packet.properties?.sessionExpiryInterval;
+  if (seconds === undefined || !packet.properties) return;
+  if (connection.expires) connection.keepMs = Math.min(seconds * 1000, connection.mostKeepMs);
+  delete packet.properties.sessionExpiryInterval;
+}

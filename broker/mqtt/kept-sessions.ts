@@ -1,0 +1,107 @@
+/**
+ * Subscriptions (never queues) of clients that asked for a session that outlives the connection: MQTT 3.1.1 with
+ * CleanSession 0, MQTT 5 with a session expiry. Some such clients never subscribe again. Bounded; the one away longest
+ * goes first.
+ */
+export interface KeptSubscription {
+  readonly filter: string;
+  readonly qos: 0 | 1;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly identifier?: number;
+}
+
+interface Session {
+  readonly list: readonly KeptSubscription[];
+  readonly keepMs: number;
+  /** Wall-clock milliseconds of the last sign of the client; 0 while it is connected. */
+  away: number;
+}
+
+export interface KeptParts {
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly wall: () => number;
+  /** Undefined: forgotten. */
+  changed(clientId: string, session: Buffer | undefined): void;
+}
+
+export class KeptSessions {
+  /** In order of the last sign, oldest first. */
+  private readonly sessions = new Map<string, Session>();
+  private readonly parts: KeptParts;
+  dropped = 0;
+
+  constructor(parts: KeptParts) {
+    this.parts = parts;
+  }
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  /** What a client that is connected is subscribed to now. */
+  keep(clientId: string, list: readonly KeptSubscription[], keepMs: number): void {
+    if (list.length === 0) {
+      this.forget(clientId);
+      return;
+    }
+    this.put(clientId, { list: list.slice(0, this.parts.subscriptions), keepMs, away: 0 });
+  }
+
+  /** The client's connection is gone; from now on its session ages. */
+  left(clientId: string, keepMs: number): void {
+    const session = this.sessions.get(clientId);
+    if (!session) return;
+    if (keepMs === 0) this.forget(clientId);
+    else this.put(clientId, { list: session.list, keepMs, away: this.parts.wall() });
+  }
+
+  /** What a client that comes back had; undefined where nothing is kept, or it has expired. */
+  find(clientId: string): readonly KeptSubscription[] | undefined {
+    const session = this.sessions.get(clientId);
+    if (!session) return undefined;
+    if (session.away > 0 && this.parts.wall() - session.away > session.keepMs) {
+      this.forget(clientId);
+      return undefined;
+    }
+    return session.list;
+  }
+
+  forget(clientId: string): void {
+    if (this.sessions.delete(clientId)) this.parts.changed(clientId, undefined);
+  }
+
+  /** From the cache, at start: everybody is away, since then at the latest. Never throws. */
+  restore(clientId: string, bytes: Buffer): void {
+    try {
+      const { list, keepMs, away } = JSON.parse(bytes.toString()) as Session;
+      if (!Array.isArray(list) || !(keepMs > 0)) throw new Error('no session');
+      this.sessions.set(clientId, { list, keepMs, away: away > 0 ? away : this.parts.wall() });
+      this.bound();
+    } catch {
+      this.parts.changed(clientId, undefined);
+    }
+  }
+
+  /** Forgets who has been away too long. Called now and then. */
+  sweep(): void {
+    for (const clientId of [...this.sessions.keys()]) this.find(clientId);
+  }
+
+  private put(clientId: string, session: Session): void {
+    this.sessions.delete(clientId);
+    this.sessions.set(clientId, session);
+    this.parts.changed(clientId, Buffer.from(JSON.stringify(session)));
+    this.bound();
+  }
+
+  private bound(): void {
+    while (this.sessions.size > this.parts.sessions) {
+      const oldest = [...this.sessions].find(([, session]) => session.away > 0) ?? [...this.sessions][0];
+      if (!oldest) return;
+      this.dropped++;
+      this.forget(oldest[0]);
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/** The supervisor's end of the embedded broker: no client, no socket, the router is called and calls. */
+import type { Bus, BusConnection, BusHandlers, BusMessage, PublishOptions } from '../../shared/bus.ts';
+import type { Clients } from './clients.ts';
+import type { Connection } from './connection.ts';
+import type { Registry, Told } from './registry.ts';
+import type { Routed, Router } from './router.ts';
+
+/** Empty before and after: nobody is listening. */
+const deaf: BusHandlers = { message() {}, up() {}, down() {} };
+
+export class LocalBus implements Bus, Told {
+  readonly kind = 'embedded';
+  private handlers: BusHandlers = deaf;
+  private started = false;
+  private stopped = false;
+  private router: Router | undefined;
+  private clients: Clients | undefined;
+  private hearing = false;
+  private later: (() => void)[] = [];
+
+  connect(router: Router, clients: Clients): void {
+    this.router = router;
+    this.clients = clients;
+  }
+
+  start(filters: readonly string[], handlers: BusHandlers): void {
+    if (this.started) throw new Error('the bus is started already');
+    this.started = true;
+    this.handlers = handlers;
+    for (const filter of new Set(filters)) this.router?.subscribeLocally(filter);
+    setImmediate(() => {
+      if (this.stopped) return;
+      handlers.up();
+      const registry: Registry | undefined = this.clients?.registry;
+      for (const connection of registry?.current() ?? []) this.connected(connection);
+    });
+  }
+
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions, done?: (error?: Error) => void): void {
+    const wrong = this.stopped ? 'the bus is stopped' : this.send(topic, payload, options);
+    if (done) process.nextTick(done, wrong === undefined ? undefined : new Error(wrong));
+  }
+
+  private send(topic: string, payload: string | Uint8Array, options: PublishOptions): string | undefined {
+    const { qos, retain = false, correlation } = options;
+    const bytes =
+      typeof payload === 'string'
+        ? Buffer.from(payload)
+        : Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+    return this.router?.publish({
+      topic,
+      payload: bytes,
+      qos,
+      retain,
+      ...(correlation && { properties: { correlationData: Buffer.from(correlation) } }),
+    });
+  }
+
+  kick(connection: BusConnection, _reason: string): void {
+    const found = this.clients?.registry.find(connection.serial, connection.clientId);
+    if (found) this.clients?.kick(found);
+  }
+
+  stop(done: () => void): void {
+    this.stopped = true;
+    this.handlers = deaf;
+    setImmediate(done);
+  }
+
+  hear(message: Routed): void {
+    this.inTurn(() => this.handlers.message(this.told(message)));
+  }
+
+  refused(message: Routed, reason: string): void {
+    this.inTurn(() => this.handlers.refused?.(this.told(message), reason));
+  }
+
+  connected(connection: Connection): void {
+    this.inTurn(() => this.handlers.connected?.(connection.identity));
+  }
+
+  disconnected(connection: Connection): void {
+    this.inTurn(() => this.handlers.disconnected?.(connection.identity));
+  }
+
+  /** What a handler sets off comes after it, not in the middle of it. */
+  private inTurn(call: () => void): void {
+    if (this.hearing) {
+      this.later.push(call);
+      return;
+    }
+    this.hearing = true;
+    try {
+      call();
+      for (let next = this.later.shift(); next; next = this.later.shift()) next();
+    } finally {
+      this.hearing = false;
+    }
+  }
+
+  private told(message: Routed): BusMessage {
+    const { topic, payload, qos, retain, from, properties } = message;
+    const to = properties?.responseTopic;
+    const correlation = properties?.correlationData;
+    const respond =
+      to !== undefined && from && this.router?.mayWrite(to, from.id)
+        ? { respond: { topic: to, ...(correlation && { correlation }) } }
+        : undefined;
+    return { topic, payload, qos, retain, ...(from && { from: from.identity }), ...respond };
+  }
+}
