@@ -1,0 +1,272 @@
+/** One machine of the fleet: its power, its disk, its processes, its way to the broker, and the agent that comes and goes. */
+import { Agent } from '../../node-agent/agent.ts';
+import type { Host } from '../../node-agent/reconcile/host.ts';
+import { createReconciler } from '../../node-agent/reconcile/index.ts';
+import type { Document, ReconcilerApi } from '../../node-agent/reconcile/reconciler.ts';
+import { createSimulatedHost, SimulatedMachine } from '../../node-agent/reconcile/services/simulated-host.ts';
+import { silentLog } from '../../shared/log.ts';
+import type { Service } from '../../shared/schemas/service.ts';
+import { SimDisk } from './agent-disk.ts';
+import { Process } from './clock.ts';
+import { SimLink } from './link.ts';
+import { Path } from './network.ts';
+import { Dice } from './random.ts';
+import { gullibleVerifier, simVerifier } from './signatures.ts';
+import { simTelemetry } from './telemetry.ts';
+import type { World } from './world.ts';
+
+export interface MachineOptions {
+  readonly name: string;
+  /** `--node`; absent: from the host name. */
+  readonly node?: string;
+  readonly hostname: string;
+  readonly periodMs: number;
+  /** `--cluster`; absent: the first cluster heard is joined. */
+  readonly cluster?: string;
+  /** Longest delay of a start or stop on this machine. */
+  readonly slowMs: number;
+  readonly wallOffsetMs: number;
+}
+
+/** What the properties are told of a machine. */
+export interface MachineEyes {
+  applying(machine: Machine, document: Document, kept: boolean): void;
+  restarting(machine: Machine, service: string): void;
+  stopping(machine: Machine, unit: string): void;
+  /** The machine's documents start anew (reinstalled, restored, lost with the power). */
+  reset(machine: Machine): void;
+}
+
+export class Machine {
+  readonly options: MachineOptions;
+  readonly path = new Path();
+  readonly disk: SimDisk;
+  readonly kernel: Process;
+  readonly simulated: SimulatedMachine;
+  powered = true;
+  process: Process | undefined;
+  agent: Agent | undefined;
+  link: SimLink | undefined;
+  /** The agent's state as it tells it. */
+  state = 'stopped';
+  cluster: string | undefined;
+  #world: World;
+  #eyes: MachineEyes;
+  #lives = 0;
+
+  constructor(world: World, options: MachineOptions, eyes: MachineEyes) {
+    this.#world = world;
+    this.options = options;
+    this.#eyes = eyes;
+    this.cluster = options.cluster;
+    this.disk = new SimDisk(world, options.name);
+    this.kernel = new Process(`${options.name} kernel`, world.timeline, world.dice.machines, options.wallOffsetMs);
+    this.simulated = new SimulatedMachine({
+      clock: this.kernel.clock,
+      random: new Dice(world.seed, `${options.name} units`),
+    });
+    this.simulated.faults.delayMs = options.slowMs;
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  /** The id it lives under, once it has decided. */
+  get node(): string | undefined {
+    return this.disk.memory?.node;
+  }
+
+  get running(): boolean {
+    return this.process?.alive ?? false;
+  }
+
+  startAgent(): void {
+    if (!this.powered || this.running) return;
+    const world = this.#world;
+    const { timeline, dice, breaks } = world;
+    const life = `${this.name} life ${++this.#lives}`;
+    world.note(this.name, `agent starts (${life})`);
+    const process = new Process(this.name, timeline, dice.machines, this.options.wallOffsetMs, () => {
+      world.note(this.name, 'agent wakes');
+      world.network.review();
+    });
+    const random = new Dice(world.seed, life);
+    const clock = breaks === 'impatient-clock' ? hasty(process.clock) : process.clock;
+    const link = new SimLink(world, process, this.path, (topic, payload) => this.#heard(topic, payload));
+    const host = this.#watchedHost(createSimulatedHost({ clock: process.clock, random, machine: this.simulated }));
+    const reconciler = this.#watched(createReconciler({ host, clock, random, log: silentLog }));
+    const { node, hostname, periodMs } = this.options;
+    this.process = process;
+    this.link = link;
+    this.agent = new Agent({
+      base: world.base,
+      ...(node === undefined ? {} : { node }),
+      hostname,
+      ver: '0.1.0',
+      link,
+      clock,
+      random,
+      verifier: breaks === 'gullible-node' ? gullibleVerifier : simVerifier,
+      disk: this.disk,
+      reconciler,
+      telemetry: simTelemetry(process),
+      periodMs,
+      log: silentLog,
+      trustFirst: this.cluster === undefined,
+      ...(this.cluster === undefined ? {} : { cluster: this.cluster }),
+      onState: (state, error) => {
+        this.state = state;
+        world.note(this.name, `agent ${state}${error === undefined ? '' : `: ${error}`}`);
+        if (state === 'stopped' || state === 'left' || state === 'refused') this.#end(false);
+      },
+    });
+    this.agent.start();
+  }
+
+  /** SIGTERM: farewell, then the end. */
+  stopAgent(): void {
+    if (this.running && !this.process?.stalled) this.agent?.stop({ stopServices: false }, () => {});
+  }
+
+  /** SIGKILL. */
+  crashAgent(): void {
+    if (!this.running) return;
+    this.#world.note(this.name, 'agent killed');
+    this.#end(false);
+  }
+
+  #end(power: boolean): void {
+    this.process?.kill();
+    this.link?.die(power);
+    this.simulated.listener = undefined;
+    if (this.state !== 'refused' && this.state !== 'left') this.state = 'stopped';
+    this.#world.network.review();
+  }
+
+  /** SIGSTOP for `ms`. */
+  stall(ms: number): void {
+    if (!this.running) return;
+    this.#world.note(this.name, `agent stalls for ${Math.round(ms)} ms`);
+    this.process?.stall(ms);
+    this.#world.network.review();
+  }
+
+  powerCut(): void {
+    if (!this.powered) return;
+    this.#world.note(this.name, 'power cut');
+    this.#end(true);
+    this.powered = false;
+    if (this.disk.powerCut()) this.#eyes.reset(this);
+    this.simulated.boot();
+  }
+
+  powerUp(): void {
+    if (this.powered) return;
+    this.#world.note(this.name, 'power is back');
+    this.powered = true;
+    this.startAgent();
+  }
+
+  /** A new installation on the same machine: nothing kept, so its epochs start over. Its services died with the old system. */
+  reinstall(cluster: string): void {
+    this.powerCut();
+    this.#world.note(this.name, 'reinstalled');
+    this.cluster = cluster;
+    this.disk.wipe();
+    this.simulated.processes.clear();
+    this.#eyes.reset(this);
+    this.powerUp();
+  }
+
+  /** The disk as it was when `image` was taken. */
+  restore(image: string): void {
+    this.powerCut();
+    this.#world.note(this.name, 'disk image restored');
+    this.disk.restore(image);
+    this.#eyes.reset(this);
+    this.powerUp();
+  }
+
+  /** One of its services ends by itself. */
+  killService(pick: number, signal: boolean): void {
+    const running = [...this.simulated.processes.values()].filter(process => process.running);
+    const victim = running[Math.floor(pick * running.length)];
+    if (!victim) return;
+    this.#world.note(this.name, `service ${victim.service} ends by itself`);
+    this.simulated.kill(victim.unit, signal ? { signal: 'KILL' } : { code: 1 });
+  }
+
+  #heard(topic: string, payload: Uint8Array): void {
+    if (this.#world.breaks !== 'replayed-want' || !topic.endsWith('/want')) return;
+    const { rev, services } = JSON.parse(Buffer.from(payload).toString()) as {
+      rev: number;
+      services: Document['services'];
+    };
+    this.#eyes.applying(this, { rev, services }, false);
+  }
+
+  #watched(reconciler: ReconcilerApi): ReconcilerApi {
+    const { start, apply, restart } = {
+      start: reconciler.start.bind(reconciler),
+      apply: reconciler.apply.bind(reconciler),
+      restart: reconciler.restart.bind(reconciler),
+    };
+    return Object.assign(reconciler, {
+      start: (document: Document | undefined, handlers: Parameters<ReconcilerApi['start']>[1]) => {
+        if (document) this.#eyes.applying(this, document, true);
+        start(document, handlers);
+      },
+      apply: (document: Document) => {
+        this.#world.note(this.name, `obeys rev ${document.rev}: ${Object.keys(document.services).join(' ')}`);
+        this.#eyes.applying(this, document, false);
+        apply(document);
+      },
+      restart: (service: string, done: (error?: string) => void) => {
+        this.#eyes.restarting(this, service);
+        restart(service, done);
+      },
+    });
+  }
+
+  #watchedHost(host: Host): Host {
+    const world = this.#world;
+    return {
+      adopt: (handlers, done) => {
+        if (world.breaks === 'killing-adoption') {
+          for (const process of this.simulated.processes.values()) {
+            if (!process.running) continue;
+            this.#eyes.stopping(this, process.unit);
+            this.simulated.kill(process.unit, { signal: 'TERM' });
+          }
+        }
+        host.adopt(handlers, done);
+      },
+      start: (unit, done) => {
+        world.note(this.name, `start ${unit.service}: ${runOf(unit.spec)}`);
+        host.start(unit, done);
+        if (world.breaks === 'double-start') {
+          this.simulated.start({ ...unit, unit: `${unit.unit.slice(0, 31)}f` });
+        }
+        for (const service of this.simulated.twins()) world.violate('twin', `${this.name} runs two of ${service}`);
+      },
+      stop: (unit, signal, graceMs, done) => {
+        const process = this.simulated.processes.get(unit);
+        world.note(this.name, `stop ${process?.service ?? unit}: ${process ? runOf(process.spec) : 'gone'}`);
+        this.#eyes.stopping(this, unit);
+        host.stop(unit, signal, graceMs, done);
+      },
+      discard: unit => host.discard(unit),
+      tail: (unit, lines) => host.tail(unit, lines),
+      follow: (unit, on, fromStart) => host.follow(unit, on, fromStart),
+      close: () => host.close(),
+    };
+  }
+}
+
+export const runOf = (spec: Service): string => (typeof spec.run === 'string' ? spec.run : spec.run.join(' '));
+
+const hasty = (clock: Process['clock']): Process['clock'] => ({
+  ...clock,
+  after: (ms, fn) => clock.after(ms / 2000, fn),
+});
