@@ -54,7 +54,6 @@ export class Connection {
   private nextWaiting = 0;
   private ownId = 0;
   private readonly inbound = new Set<number>();
-  private connectSeen = false;
   private paused = false;
   private acks: number[] = [];
   private readonly client: AedesClient;
@@ -137,7 +136,7 @@ export class Connection {
     this.framer.feed(chunk);
     this.flushAcks();
     // Between CONNECT and CONNACK a client may talk on; it is heard when it is known.
-    if (this.connectSeen && !this.ready && this.framer.waiting > 0 && !this.closed) this.pause();
+    if (this.framer.hold && this.framer.waiting > 0 && !this.closed) this.pause();
   }
 
   /** @returns whether to go on with the next packet. */
@@ -145,11 +144,11 @@ export class Connection {
     if (this.closed || this.replaced) return false;
     const first = chunk[start] as number;
     if (!this.ready) {
-      if (this.connectSeen || first !== 0x10) {
-        this.fail('the first packet, and only the first, is CONNECT');
+      if (first !== 0x10) {
+        this.fail('the first packet is CONNECT');
         return false;
       }
-      this.connectSeen = true;
+      this.framer.hold = true;
       this.parse(chunk.subarray(start, end));
       return false;
     }

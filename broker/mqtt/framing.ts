@@ -12,6 +12,8 @@ export interface FrameSink {
 export class Framer {
   /** Longest packet, header included. */
   limit: number;
+  /** What comes is kept, and not cut, until `again`. */
+  hold = false;
   private parts: Buffer[] = [];
   private have = 0;
   private need = 0;
@@ -40,6 +42,7 @@ export class Framer {
 
   /** Goes on with what was left. */
   again(): void {
+    this.hold = false;
     if (this.have > 0) this.cut(Buffer.concat(this.parts, this.have));
   }
 
@@ -48,7 +51,7 @@ export class Framer {
     let at = 0;
     let need = 0;
     let more = true;
-    while (more && size - at >= 2) {
+    while (more && !this.hold && size - at >= 2) {
       let body = at + 1;
       let length = 0;
       let factor = 1;
