@@ -31,7 +31,8 @@
  *   START   embedded: everybody known is offline. Outside: they are *undecided* until a birth or the end of the grace.
  *
  * On an outside broker a twin's CONNECT makes the broker send the first one's will, so both would take turns for ever as
- * "the new inst after the old one went offline". There, the inst that was replaced less than two minutes ago is a twin.
+ * "the new inst after the old one went offline". There, the inst that was replaced less than two minutes ago is a twin,
+ * unless the one that replaced it has been gone for longer than the takeover itself explains.
  */
 import type { Lwt } from '../../shared/schemas/presence.ts';
 
@@ -62,6 +63,8 @@ interface Node {
   suspect: boolean;
   /** A birth of the same inst that was taken for a late copy. */
   ignored: number | undefined;
+  /** When it was last declared offline. */
+  offlineAt: number;
   /** The inst before this one, and when it was replaced or last refused. */
   previous: { readonly inst: string; readonly at: number } | undefined;
 }
@@ -147,7 +150,7 @@ export function step(state: PresenceState, event: PresenceEvent, now: number): P
       else {
         const known = state.nodes.get(event.node);
         if (known && known.inst === event.lwt.inst && event.lwt.epoch >= known.epoch) {
-          end(state, event.node, known, event.lwt.epoch, 'its last will or farewell', effects);
+          end(state, event.node, known, event.lwt.epoch, 'its last will or farewell', now, effects);
         }
       }
       break;
@@ -157,7 +160,7 @@ export function step(state: PresenceState, event: PresenceEvent, now: number): P
     case 'lost': {
       const known = state.nodes.get(event.node);
       if (known?.inst !== undefined && known.serial === event.serial) {
-        end(state, event.node, known, known.epoch, 'its connection is gone', effects);
+        end(state, event.node, known, known.epoch, 'its connection is gone', now, effects);
       }
       break;
     }
@@ -187,6 +190,7 @@ const fresh = (decided: boolean): Node => ({
   deadline: 0,
   suspect: false,
   ignored: undefined,
+  offlineAt: Number.NEGATIVE_INFINITY,
   previous: undefined,
 });
 
@@ -217,7 +221,10 @@ function birth(state: PresenceState, event: PresenceEvent & { type: 'lwt' }, now
   if (known.inst === undefined) accept(state, id, known, event, now, effects);
   else if (known.inst !== lwt.inst) {
     const replaced = serial === undefined && known.previous?.inst === lwt.inst;
-    if (known.online || (replaced && now - (known.previous?.at ?? 0) < presenceTimes.twinMemoryMs)) {
+    const recent = now - (known.previous?.at ?? 0) < presenceTimes.twinMemoryMs;
+    // One that lives comes back within its reconnect jitter; one that does not has left the id to the first.
+    const lives = now - known.offlineAt < presenceTimes.graceMs;
+    if (known.online || (replaced && recent && lives)) {
       if (replaced) known.previous = { inst: lwt.inst, at: now };
       backOff(id, known, event, effects);
     } else accept(state, id, known, event, now, effects);
@@ -270,19 +277,28 @@ function sign(state: PresenceState, event: PresenceEvent & { type: 'sign' }, now
   alive(state, event.node, node, now, effects);
 }
 
-function end(state: PresenceState, id: string, node: Node, epoch: number, why: string, effects: PresenceEffect[]) {
+function end(
+  state: PresenceState,
+  id: string,
+  node: Node,
+  epoch: number,
+  why: string,
+  now: number,
+  effects: PresenceEffect[],
+) {
   node.epoch = epoch;
   node.ended = epoch;
   if (node.online && state.graceUntil > 0) node.suspect = true;
-  else goOffline(state, id, node, why, effects);
+  else goOffline(state, id, node, why, now, effects);
 }
 
-function goOffline(state: PresenceState, id: string, node: Node, why: string, effects: PresenceEffect[]) {
+function goOffline(state: PresenceState, id: string, node: Node, why: string, now: number, effects: PresenceEffect[]) {
   if (!node.online && node.decided) return;
   if (node.online) state.online--;
   node.online = false;
   node.decided = true;
   node.suspect = false;
+  node.offlineAt = now;
   effects.push({ type: 'offline', node: id, why });
   if (node.ignored !== undefined) rebirth(id, node, node.ignored, effects);
 }
@@ -308,8 +324,8 @@ function sweep(state: PresenceState, now: number, effects: PresenceEffect[]) {
   const graceIsOver = state.graceUntil > 0 && now >= state.graceUntil;
   if (graceIsOver) state.graceUntil = 0;
   for (const [id, node] of state.nodes) {
-    if (graceIsOver && node.suspect) goOffline(state, id, node, 'it did not come back', effects);
-    else if (graceIsOver && !node.decided) goOffline(state, id, node, 'it did not answer', effects);
-    else if (node.online && now >= node.deadline) goOffline(state, id, node, 'silent for three periods', effects);
+    if (graceIsOver && node.suspect) goOffline(state, id, node, 'it did not come back', now, effects);
+    else if (graceIsOver && !node.decided) goOffline(state, id, node, 'it did not answer', now, effects);
+    else if (node.online && now >= node.deadline) goOffline(state, id, node, 'silent for three periods', now, effects);
   }
 }
