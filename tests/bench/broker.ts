@@ -74,7 +74,7 @@ function tableOf(chosen: readonly BenchCase[], outcomes: readonly Outcome[]): Ta
 }
 
 export async function run(options: BenchOptions): Promise<Report> {
-  const spans = options.quick ? { warmMs: 1000, measureMs: 1500 } : { warmMs: 3000, measureMs: 5000 };
+  const spans = options.quick ? { warmMs: 1000, measureMs: 1500 } : { warmMs: 2000, measureMs: 4000 };
   const rounds = options.rounds ?? (options.quick ? 1 : 5);
   const matches = (bench: BenchCase) => options.only.some(word => bench.name.startsWith(word));
   const chosen = cases.filter(bench => options.only.length === 0 || matches(bench));

@@ -1,6 +1,6 @@
 /**
  * One client publishes, 200 listen. Closed loop: every full set of deliveries releases the next message, so at most
- * `window` messages are under way. Counted are deliveries. The frozen cases add one listener that never reads.
+ * `window` messages are under way: many let a broker write several to a listener at once, one shows it without that. Counted are deliveries. The frozen cases add one listener that never reads.
  */
 import type { BenchCase, Figure, Sample, Spans } from './case.ts';
 import { drain, meter } from './case.ts';
@@ -9,7 +9,7 @@ import { PublishRing } from './packets.ts';
 import { connectMany, WireClient } from './wire-client.ts';
 
 const listeners = 200;
-const window = 50;
+const atFullRate = 50;
 /** A topic that everybody may publish on and read. */
 const topic = 'hearth/room/bench/in/temp_c';
 
@@ -17,6 +17,7 @@ interface Shape {
   readonly qos: 0 | 1;
   readonly bytes: number;
   readonly frozen: boolean;
+  readonly window: number;
 }
 
 async function fanOut(broker: RunningBroker, spans: Spans, shape: Shape): Promise<Sample> {
@@ -44,7 +45,7 @@ async function fanOut(broker: RunningBroker, spans: Spans, shape: Shape): Promis
     };
   });
   const pump = () => {
-    while (sent - received / healthy.length < window) {
+    while (sent - received / healthy.length < shape.window) {
       sent++;
       publisher.socket.write(ring.next());
     }
@@ -65,13 +66,13 @@ async function fanOut(broker: RunningBroker, spans: Spans, shape: Shape): Promis
 const loss: Figure = { key: 'lost', label: 'lost', atMost: 0 };
 const rate: Figure = { key: 'perSecond', label: 'deliveries/s' };
 
-function plain(qos: 0 | 1, ratioAtMost: number): BenchCase {
+function plain(qos: 0 | 1, ratioAtMost: number, single: boolean): BenchCase {
   const figures = [{ key: 'cpuUs', label: 'CPU µs per delivery', ratioAtMost }, rate, loss];
   return {
-    name: `fan-out-qos${qos}`,
-    title: `fan-out 1 → ${listeners}, QoS ${qos}, 200 B`,
+    name: `fan-out${single ? '-single' : ''}-qos${qos}`,
+    title: `fan-out 1 → ${listeners}, QoS ${qos}, 200 B${single ? ', one message at a time' : ''}`,
     figures,
-    run: (broker, spans) => fanOut(broker, spans, { qos, bytes: 200, frozen: false }),
+    run: (broker, spans) => fanOut(broker, spans, { qos, bytes: 200, frozen: false, window: single ? 1 : atFullRate }),
   };
 }
 
@@ -88,8 +89,15 @@ function frozen(qos: 0 | 1): BenchCase {
     name: `frozen-qos${qos}`,
     title: `1 of ${listeners} listeners frozen, QoS ${qos}, 16 kB`,
     figures,
-    run: (broker, spans) => fanOut(broker, spans, { qos, bytes: 16_384, frozen: true }),
+    run: (broker, spans) => fanOut(broker, spans, { qos, bytes: 16_384, frozen: true, window: atFullRate }),
   };
 }
 
-export const fanOutCases = [plain(0, 1), plain(1, 2), frozen(0), frozen(1)];
+export const fanOutCases = [
+  plain(0, 1, false),
+  plain(1, 2, false),
+  plain(0, 1, true),
+  plain(1, 2, true),
+  frozen(0),
+  frozen(1),
+];
