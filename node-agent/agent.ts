@@ -195,11 +195,8 @@ export class Agent implements Speaker, Obedient {
   #connect(epoch: number): void {
     const { base, link, log } = this.#parts;
     const { node } = this.#self;
-    const [want, cmd, hello] = [
-      this.#topics.node(node, 'want'),
-      this.#topics.node(node, 'cmd'),
-      this.#topics.fabric('hello'),
-    ];
+    const [want, cmd] = [this.#topics.node(node, 'want'), this.#topics.node(node, 'cmd')];
+    const hello = this.#topics.fabric('hello');
     const options = {
       clientId: clientIdOf(base, node),
       keepaliveS,
@@ -214,7 +211,7 @@ export class Agent implements Speaker, Obedient {
       },
       message: (topic, payload) => {
         if (epoch !== this.#session.epoch) return;
-        if (topic === want) this.#want.take(payload);
+        if (topic === want) this.#want.take(payload, this.#parts.clock.now());
         else if (topic === cmd) this.#order(payload);
         else if (topic === hello) this.#hello(payload);
         this.#arm();
@@ -278,7 +275,7 @@ export class Agent implements Speaker, Obedient {
     const { clock } = this.#parts;
     const now = clock.now();
     const reports = this.#session.up ? this.#reporter.deadline(now) : Number.POSITIVE_INFINITY;
-    const at = Math.min(this.#session.deadline(), this.#want.deadline(), reports);
+    const at = Math.min(this.#session.deadline(), this.#want.deadline(), this.#self.deadline(), reports);
     if (this.#timer && this.#timer.at <= at) return;
     this.#timer?.timer.cancel();
     this.#timer = undefined;
@@ -291,6 +288,10 @@ export class Agent implements Speaker, Obedient {
     this.#timer = undefined;
     if (this.#session.up) this.#reporter.tick(now);
     this.#want.tick(now);
+    if (now >= this.#self.deadline() && this.#self.tick(now)) {
+      this.#session.reserved(this.#self.epochCeiling);
+      this.#touch();
+    }
     if (now >= this.#session.deadline()) this.step({ type: 'tick' });
     this.#arm();
   }

@@ -1,6 +1,6 @@
 /** What a node knows about itself, and its copy on disk: every change is on stable storage before it is acted on. */
 import type { Verifier } from '../shared/authority.ts';
-import type { Random } from '../shared/clock.ts';
+import type { Clock, Random } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentDisk, AgentMemory } from './disk.ts';
 import { decideIdentity, renamed } from './session/identity.ts';
@@ -8,6 +8,7 @@ import type { Allegiance, Pin } from './session/orders.ts';
 
 export interface SelfParts {
   readonly disk: AgentDisk;
+  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly verifier: Verifier;
@@ -17,10 +18,16 @@ export interface SelfParts {
   readonly cluster?: string;
 }
 
+/** How often a disk that refused is asked again. */
+export const diskRetryMs = 5000;
+
 export class Self {
   readonly #parts: SelfParts;
   #memory: AgentMemory = { node: 'node', inst: '00000000', epochCeiling: 0 };
   #error = '';
+  /** The highest ceiling asked for: after a failure it may be above what is on disk. */
+  #wanted = 0;
+  #retryAt = Number.POSITIVE_INFINITY;
 
   constructor(parts: SelfParts) {
     this.#parts = parts;
@@ -66,7 +73,18 @@ export class Self {
 
   /** Epochs up to `ceiling` are used up. @returns whether that is on disk. */
   reserve(ceiling: number): boolean {
+    this.#wanted = ceiling;
     return this.#save({ ...this.#memory, epochCeiling: ceiling });
+  }
+
+  deadline(): number {
+    return this.#retryAt;
+  }
+
+  /** Asks a disk that refused again. @returns whether it took everything now. */
+  tick(now: number): boolean {
+    if (now < this.#retryAt) return false;
+    return this.#save({ ...this.#memory, epochCeiling: Math.max(this.#memory.epochCeiling, this.#wanted) });
   }
 
   /** Joins a cluster for good. @returns whether that is on disk; if not, the node has not joined. */
@@ -90,9 +108,11 @@ export class Self {
       this.#parts.disk.save(memory);
       this.#memory = memory;
       this.#error = '';
+      this.#retryAt = Number.POSITIVE_INFINITY;
       return true;
     } catch (error) {
       this.#error = (error as Error).message;
+      this.#retryAt = this.#parts.clock.now() + diskRetryMs;
       this.#parts.log.error({}, this.#error);
       return false;
     }

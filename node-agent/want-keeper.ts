@@ -8,6 +8,7 @@ import type { Log } from '../shared/log.ts';
 import type { Is } from '../shared/schemas/observed.ts';
 import type { AgentDisk } from './disk.ts';
 import type { Document, ReconcilerApi } from './reconcile/reconciler.ts';
+import { diskRetryMs } from './self.ts';
 import { type Allegiance, judgeWant, type Pin, readKeptWant, type Version } from './session/orders.ts';
 
 export const firstWantHoldMs = 1000;
@@ -30,6 +31,9 @@ export class WantKeeper {
   #diskError = '';
   #failed = false;
   #held: Uint8Array | undefined;
+  /** Obeyed, and not on disk yet. */
+  #unsaved: string | undefined;
+  #retryAt = Number.POSITIVE_INFINITY;
   #holdUntil = Number.POSITIVE_INFINITY;
 
   constructor(parts: WantKeeperParts) {
@@ -68,8 +72,8 @@ export class WantKeeper {
     }
   }
 
-  take(payload: Uint8Array): void {
-    const { allegiance, disk, reconciler, log, pin, changed } = this.#parts;
+  take(payload: Uint8Array, now: number): void {
+    const { allegiance, reconciler, log, pin, changed } = this.#parts;
     const verdict = judgeWant(allegiance(), this.#version, payload);
     switch (verdict.kind) {
       case 'same':
@@ -89,24 +93,37 @@ export class WantKeeper {
             return;
           }
           this.#failed = !pin(verdict.pin);
-          if (this.#failed) break;
+          if (this.#failed) {
+            this.#held = payload;
+            this.#holdUntil = now + diskRetryMs;
+            break;
+          }
           log.info({ cluster: verdict.pin.fingerprint }, 'joined the cluster');
         }
         const { gen, rev, services } = verdict.want;
         this.#error = '';
-        try {
-          disk.saveWant(verdict.text);
-          this.#diskError = '';
-        } catch (error) {
-          // Obeyed all the same: what runs now matters more than what would run after a reboot, and `is` says it.
-          this.#diskError = (error as Error).message;
-          log.error({}, this.#diskError);
-        }
+        // Obeyed even when it cannot be kept: what runs now matters more than what would run after a reboot.
+        this.#keep(verdict.text, now);
         this.#version = { gen, rev };
         reconciler.apply({ rev, services });
       }
     }
     changed();
+  }
+
+  /** A disk that refuses is said on `is` and asked again. */
+  #keep(text: string, now: number): void {
+    try {
+      this.#parts.disk.saveWant(text);
+      this.#unsaved = undefined;
+      this.#diskError = '';
+      this.#retryAt = Number.POSITIVE_INFINITY;
+    } catch (error) {
+      this.#unsaved = text;
+      this.#diskError = (error as Error).message;
+      this.#retryAt = now + diskRetryMs;
+      this.#parts.log.error({}, this.#diskError);
+    }
   }
 
   /** The birth is out: from now on the supervisor can object. */
@@ -116,15 +133,20 @@ export class WantKeeper {
   }
 
   deadline(): number {
-    return this.#holdUntil === Number.NEGATIVE_INFINITY ? Number.POSITIVE_INFINITY : this.#holdUntil;
+    const holdUntil = this.#holdUntil === Number.NEGATIVE_INFINITY ? Number.POSITIVE_INFINITY : this.#holdUntil;
+    return Math.min(holdUntil, this.#retryAt);
   }
 
   tick(now: number): void {
+    if (this.#unsaved !== undefined && now >= this.#retryAt) {
+      this.#keep(this.#unsaved, now);
+      this.#parts.changed();
+    }
     if (this.#holdUntil === Number.NEGATIVE_INFINITY || now < this.#holdUntil) return;
     this.#holdUntil = Number.NEGATIVE_INFINITY;
     const held = this.#held;
     this.#held = undefined;
-    if (held) this.take(held);
+    if (held) this.take(held, now);
   }
 
   /** The connection is gone, or its id is another host's: what it brought and was not obeyed yet is void. */
@@ -136,6 +158,8 @@ export class WantKeeper {
   forget(): void {
     this.lost();
     this.#version = undefined;
+    this.#unsaved = undefined;
+    this.#retryAt = Number.POSITIVE_INFINITY;
     try {
       this.#parts.disk.saveWant('');
     } catch (error) {

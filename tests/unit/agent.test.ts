@@ -140,6 +140,32 @@ agents('a document whose copy cannot be kept is obeyed all the same, and is says
   assert.match(String(one.link.of('is').at(-1)?.err), /full/);
 });
 
+agents('a disk that has room again gets what it refused, and is says so', () => {
+  const one = joined();
+  one.disk.fails = 'the disk is full';
+  one.want(signer, 6);
+  one.clock.pass(1000);
+  assert.match(String(one.link.of('is').at(-1)?.err), /full/);
+  one.disk.fails = '';
+  one.clock.pass(10_000);
+  assert.is(JSON.parse(one.disk.want ?? '').rev, 6);
+  assert.is(one.link.of('is').at(-1)?.err, '');
+});
+
+agents('a cluster that could not be kept is joined as soon as it can, without a reconnect', () => {
+  const one = rig({ node: 'n1' });
+  one.agent.start();
+  one.link.up();
+  one.disk.fails = 'the disk is full';
+  one.want(signer, 5, hello());
+  one.clock.pass(3000);
+  one.disk.fails = '';
+  one.clock.pass(10_000);
+  assert.is(one.disk.memory?.cluster?.fingerprint, signer.cluster);
+  assert.is(one.reconciler.applied.at(-1)?.rev, 5);
+  assert.is(one.link.of('is').at(-1)?.err, '');
+});
+
 agents('a cluster that cannot be kept is not joined', () => {
   const one = rig({ node: 'n1' });
   one.agent.start();
