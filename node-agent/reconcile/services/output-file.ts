@@ -6,7 +6,7 @@
  * together as long as it grows, so that neither a program that writes a byte at a time nor one that writes a gigabyte a
  * second keeps the agent busy; when it is quiet again, it is watched again.
  */
-import { type FSWatcher, truncate, watch, writeFileSync } from 'node:fs';
+import { type FSWatcher, truncate, truncateSync, watch, writeFileSync } from 'node:fs';
 import { readPart, sizeOf } from './file-part.ts';
 import { type FollowedLines, LineReader } from './line-reader.ts';
 
@@ -15,8 +15,9 @@ export const outputLimit = 1024 * 1024;
 /** Looks at a growing file, milliseconds apart. */
 const lookMs = 40;
 const lookFastMs = 5;
-/** A program that fills file after file has only its newest output kept, copied at most this often. */
-const copyEveryMs = 1000;
+/** Of a flood, a file that is far above the limit at one look, only this much is kept: copying costs the agent time. */
+const floodKept = 64 * 1024;
+const floodBytes = 4 * outputLimit;
 
 export class OutputFile {
   readonly #path: string;
@@ -25,7 +26,6 @@ export class OutputFile {
   #timer: NodeJS.Timeout | undefined;
   #reader: LineReader | undefined;
   #size = 0;
-  #copiedAt = Number.NEGATIVE_INFINITY;
   #cutting = false;
   #closed = false;
 
@@ -94,29 +94,34 @@ export class OutputFile {
     this.#soon(grown > outputLimit / 8 ? lookFastMs : lookMs);
   }
 
-  /** Copies the newest part and empties the file; the lines written between the two are lost. */
+  /** Copies the newest part and empties the file; lines written between the two are lost. */
   #cut(end: number): void {
     if (this.#cutting) return;
     this.#cutting = true;
     this.#watcher?.close();
     this.#watcher = undefined;
-    const now = performance.now();
-    if (now - this.#copiedAt >= copyEveryMs) {
-      this.#copiedAt = now;
-      try {
-        writeFileSync(`${this.#path}.1`, readPart(this.#path, Math.max(0, end - outputLimit), outputLimit), {
-          mode: 0o600,
-        });
-      } catch {
-        // No room for the part before: then it goes without.
-      }
+    const flood = end > floodBytes;
+    const kept = flood ? floodKept : outputLimit;
+    try {
+      writeFileSync(`${this.#path}.1`, readPart(this.#path, Math.max(0, end - kept), kept), { mode: 0o600 });
+    } catch {
+      // No room for the part before: then it goes without.
     }
-    truncate(this.#path, 0, () => {
+    const emptied = () => {
       this.#cutting = false;
       this.#size = 0;
       this.#reader?.restart();
       this.#soon(lookFastMs);
-    });
+    };
+    // Giving back many megabytes takes the kernel a while, which the event loop does not wait for.
+    if (flood) {
+      truncate(this.#path, 0, emptied);
+      return;
+    }
+    try {
+      truncateSync(this.#path, 0);
+    } catch {}
+    emptied();
   }
 
   #report(lines: FollowedLines): void {

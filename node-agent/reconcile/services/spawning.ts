@@ -70,12 +70,12 @@ export function spawnShim(
 }
 
 function checkFolder(cwd: string): void {
-  let folder = false;
+  let problem: string | undefined;
   try {
-    folder = statSync(cwd).isDirectory();
-    accessSync(cwd, constants.X_OK);
+    if (!statSync(cwd).isDirectory()) problem = 'it is no folder';
+    else accessSync(cwd, constants.X_OK);
   } catch (error) {
-    throw new Error(`its folder (cwd) ${printable(cwd, 100)}: ${reason(error)}`);
+    problem = reason(error);
   }
-  if (!folder) throw new Error(`its folder (cwd) ${printable(cwd, 100)}: it is no folder`);
+  if (problem !== undefined) throw new Error(`its folder (cwd) ${printable(cwd, 100)}: ${problem}`);
 }
