@@ -7,6 +7,7 @@ import { type IClientOptions, type MqttClient, connect as mqttConnect } from 'mq
 import type { BusMessage } from '../../shared/bus.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import { limits } from '../../shared/limits.ts';
+import { Echoes } from './outside-echo.ts';
 import type { Waiting } from './outside-outbox.ts';
 import { farewellSentence, faultSentence, mayBeTheVersion } from './outside-reasons.ts';
 
@@ -61,6 +62,8 @@ export class OutsideSession {
   private readonly handlers: SessionHandlers;
   private readonly client: MqttClient;
   private readonly deadline: Timer;
+  /** Only where the broker cannot keep our own messages away. */
+  private readonly echoes: Echoes | undefined;
   private watch: Timer | undefined;
   private over = false;
   private acknowledged = false;
@@ -73,6 +76,7 @@ export class OutsideSession {
   constructor(options: SessionOptions, handlers: SessionHandlers) {
     this.options = options;
     this.handlers = handlers;
+    this.echoes = options.version === 4 ? new Echoes(options.filters) : undefined;
     const { clock, where } = options;
     const client = mqttConnect(options.url, clientOptions(options));
     this.client = client;
@@ -86,6 +90,7 @@ export class OutsideSession {
     });
     client.on('connect', () => this.subscribe());
     client.on('message', (topic, payload, packet) => {
+      if (!packet.retain && this.echoes?.swallow(topic, payload, clock.now())) return;
       this.handlers.message({
         topic,
         payload,
@@ -116,6 +121,7 @@ export class OutsideSession {
       correlation && this.options.version === 5 ? { correlationData: Buffer.from(correlation) } : undefined;
     const { payload } = entry;
     const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : Buffer.from(payload);
+    this.echoes?.expect(entry.topic, payload, this.options.clock.now());
     this.client.publish(
       entry.topic,
       body,
@@ -153,7 +159,7 @@ export class OutsideSession {
       ready();
       return;
     }
-    // No Local (MQTT 5, section 3.8.3.1): what the supervisor publishes does not come back to it. 3.1.1 has no such thing.
+    // No Local (MQTT 5, section 3.8.3.1): what the supervisor publishes does not come back to it. 3.1.1 has no such thing: see `Echoes`.
     const options = version === 5 ? { qos: 1 as const, nl: true, rap: false, rh: 0 } : { qos: 1 as const };
     this.client.subscribe([...filters], options, (error, granted) => {
       if (this.over) return;

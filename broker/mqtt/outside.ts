@@ -2,8 +2,8 @@
  * The Bus on any outside MQTT broker. What differs from the embedded one, because a client cannot do it: retain flags
  * of commands are not stripped, connections are not reported, direction rules are the broker's own access rules.
  *
- * - MQTT 5 where the broker speaks it, else 3.1.1. On 5 the supervisor does not hear its own messages (No Local); on
- *   3.1.1 it does, and whoever subscribes to a topic it also writes must tell its own messages by their content.
+ * - MQTT 5 where the broker speaks it, else 3.1.1. The supervisor does not hear its own messages: No Local on 5, told
+ *   apart by their content on 3.1.1. Retained copies of them it may hear, after a restart for instance.
  * - `up` runs at every connect once the subscriptions stand, after what waited in the outbox was handed over. `down`
  *   runs when a connection ends, and once when the very first attempt fails.
  * - QoS 1 publishes wait in a bounded outbox while the broker is away, and what was sent and not acknowledged is sent

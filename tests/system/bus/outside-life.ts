@@ -104,6 +104,14 @@ export function outsideLifeCases(test: RegisterOutside): void {
         await other.publish('hearth/node/n1/set/a', 'x');
         await listener.heard('hearth/node/n1/set/a');
         assert.equal(proxy.accepted, 2);
+        // Without No Local: its own messages are kept away all the same, and the same from somebody else is heard.
+        await listener.publish('hearth/node/n1/set/b', 'same');
+        await listener.publish('hearth/node/n1/set/c', '', { qos: 0, retain: true });
+        await other.publish('hearth/node/n1/set/b', 'same');
+        await other.publish('hearth/node/n1/set/d', 'x');
+        await listener.heard('hearth/node/n1/set/d');
+        const levels = listener.messages.map(({ topic }) => topic.at(-1));
+        assert.deepEqual(levels, ['a', 'b', 'd']);
         proxy.cut();
         await listener.event('up', 2);
       }));
