@@ -23,12 +23,24 @@
  * A `want` (or `restart`) is *settled* when its first attempt is over: the process exists, or the start failed, or the
  * stop is done or failed, or there was nothing to do. What happens after is no longer that document's attempt.
  */
-import type { Random } from '../../../shared/clock.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
-import type { FoundUnit, Unit, UnitExit } from '../host.ts';
+import type { Unit, UnitExit } from '../host.ts';
 import { foundService } from './found.ts';
-import { cut, describeEnd, graceMs, sameProcess, stopSignal } from './spec.ts';
-import { type CurrentUnit, newService, type ServiceState, shownState } from './state.ts';
+import {
+  type At,
+  begin,
+  type Draft,
+  forgetLast,
+  leave,
+  retire,
+  type ServiceEffect,
+  type ServiceEvent,
+  settle,
+} from './moves.ts';
+import { cut, describeEnd, sameProcess } from './spec.ts';
+import { newService, type ServiceState, shownState } from './state.ts';
+
+export type { At, ServiceEffect, ServiceEvent } from './moves.ts';
 
 export const backoffFirstMs = 500;
 export const backoffCapMs = 60_000;
@@ -36,41 +48,12 @@ export const backoffCapMs = 60_000;
 export const ranWellMs = 10_000;
 export const stopRetryMs = 30_000;
 
-export type ServiceEvent =
-  | { readonly type: 'found'; readonly units: readonly FoundUnit[] }
-  | { readonly type: 'want'; readonly spec: Service | undefined }
-  | { readonly type: 'restart' }
-  | { readonly type: 'started'; readonly unit: string; readonly pid: number | undefined }
-  | { readonly type: 'start-failed'; readonly unit: string; readonly error: string }
-  | { readonly type: 'exited'; readonly unit: string; readonly exit: UnitExit; readonly lastLine?: string }
-  | { readonly type: 'stopped'; readonly unit: string; readonly error?: string }
-  /** The time that {@link wakeAt} asked for has come. */
-  | { readonly type: 'time' };
-
-export type ServiceEffect =
-  | { readonly do: 'start'; readonly unit: Unit }
-  | { readonly do: 'stop'; readonly unit: string; readonly signal: string; readonly graceMs: number }
-  | { readonly do: 'discard'; readonly unit: string }
-  | { readonly do: 'settled'; readonly error?: string }
-  | { readonly do: 'notice'; readonly level: 'info' | 'warn' | 'error'; readonly kind: string; readonly text: string }
-  /** Told to be gone, and it is: nothing is left to remember. */
-  | { readonly do: 'gone' };
-
-export interface At {
-  /** Monotonic milliseconds. */
-  readonly now: number;
-  readonly wall: number;
-  readonly random: Random;
-}
-
 export interface Stepped {
   readonly state: ServiceState;
   readonly effects: readonly ServiceEffect[];
 }
 
-type Draft = { -readonly [Key in keyof ServiceState]: ServiceState[Key] };
-
-/** @param state undefined for a service nothing is known of yet. */
+/** @param before undefined for a service nothing is known of yet. */
 export function step(before: ServiceState | undefined, name: string, event: ServiceEvent, at: At): Stepped {
   const state: Draft = { ...(before ?? newService(name, at.wall)) };
   const effects: ServiceEffect[] = [];
@@ -174,41 +157,6 @@ function confirm(state: Draft, effects: ServiceEffect[]): void {
   for (const stray of state.strays) leave(state, effects, stray);
   state.strays = [];
   if (!state.current && state.last) leave(state, effects, state.last);
-}
-
-/** Whatever runs or waits is over: the next unit starts as soon as the earlier ones are gone. */
-function begin(state: Draft, effects: ServiceEffect[], restarts: number): void {
-  if (state.current) {
-    leave(state, effects, state.current);
-    retire(state, effects, state.current);
-  }
-  state.phase = 'ready';
-  state.restarts = restarts;
-  state.failures = 0;
-  state.startFailed = false;
-  if (!state.leaving.some(unit => unit.stuck)) state.err = '';
-}
-
-function leave(state: Draft, effects: ServiceEffect[], unit: Unit): void {
-  const spec = state.target && sameProcess(unit.spec, state.target) ? state.target : unit.spec;
-  const leaving = { unit: unit.unit, signal: stopSignal(spec), graceMs: graceMs(spec), stuck: false };
-  state.leaving = [...state.leaving, leaving];
-  effects.push({ do: 'stop', unit: leaving.unit, signal: leaving.signal, graceMs: leaving.graceMs });
-}
-
-/** The current unit becomes the last one; the one before that is forgotten. */
-function retire(state: Draft, effects: ServiceEffect[], unit: CurrentUnit): void {
-  forgetLast(state, effects);
-  const { pid: _pid, startedAt: _startedAt, ...last } = unit;
-  state.last = last;
-  delete state.current;
-}
-
-function forgetLast(state: Draft, effects: ServiceEffect[]): void {
-  // One that still has processes is discarded when they are gone.
-  const { last } = state;
-  if (last && !state.leaving.some(unit => unit.unit === last.unit)) effects.push({ do: 'discard', unit: last.unit });
-  delete state.last;
 }
 
 function onStartFailed(state: Draft, event: { unit: string; error: string }, at: At, effects: ServiceEffect[]): void {
@@ -325,10 +273,4 @@ function proceed(state: Draft, at: At, effects: ServiceEffect[]): void {
   state.current = { ...unit, startedAt: at.now };
   state.phase = 'starting';
   effects.push({ do: 'start', unit });
-}
-
-function settle(state: Draft, effects: ServiceEffect[], error?: string): void {
-  if (state.settled) return;
-  state.settled = true;
-  effects.push(error === undefined ? { do: 'settled' } : { do: 'settled', error });
 }

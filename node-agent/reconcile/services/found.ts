@@ -1,6 +1,6 @@
 /** Adoption: what one service is, going by the units that an earlier agent left. */
 import type { FoundUnit, Unit } from '../host.ts';
-import type { At, ServiceEffect } from './core.ts';
+import type { At, ServiceEffect } from './moves.ts';
 import { describeEnd } from './spec.ts';
 import { type CurrentUnit, newService, type ServiceState } from './state.ts';
 

@@ -8,13 +8,14 @@ import type { Log } from '../../../shared/log.ts';
 import type { FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
 import { Cgroups } from './cgroup.ts';
 import { lastLines } from './line-reader.ts';
-import { findMembers, isMain, isShim } from './members.ts';
+import { idle, type Live, plainLine, runs, shimLost } from './live.ts';
+import { findMembers, isShim } from './members.ts';
 import { OutputFile } from './output-file.ts';
 import { lowerPriority } from './priority.ts';
-import { bootId, isAlive, listProcesses, readProcess, unitOf } from './processes.ts';
+import { bootId, isAlive, listProcesses, unitOf } from './processes.ts';
 import { spawnShim } from './spawning.ts';
 import { Stopping } from './stopping.ts';
-import { type RunRecord, type StoredUnit, UnitFolder } from './unit-folder.ts';
+import { type StoredUnit, UnitFolder } from './unit-folder.ts';
 
 export interface RealHostParts {
   /** The agent's own, made where needed. Throws from {@link createRealHost} where it cannot be written. */
@@ -23,24 +24,6 @@ export interface RealHostParts {
   /** Which cgroups to use; found out where absent. For tests. */
   readonly cgroups?: Cgroups;
 }
-
-/** A unit that runs, is being stopped, or has ended and is not discarded yet. */
-interface Live {
-  readonly unit: string;
-  readonly cgroup: string | undefined;
-  run: RunRecord | undefined;
-  /** The shim's number while it is this agent's child. */
-  shimPid: number | undefined;
-  output: OutputFile | undefined;
-  follow: { readonly fromStart: boolean } | undefined;
-  /** Called with the start's outcome. */
-  started: ((error?: string, pid?: number) => void) | undefined;
-  ended: boolean;
-  stopping: Stopping | undefined;
-  letGo: (() => void) | undefined;
-}
-
-const shimLost = 'nobody saw how: its shim was ended by somebody else';
 
 /** Units that are not this agent's children are looked after this often too, should a file event be missed. */
 const slowLookMs = 15_000;
@@ -277,7 +260,7 @@ class RealHost implements Host {
     this.#units.set(unit, live);
     const found = { unit, service, spec, started_ms, ...(restarts === undefined ? {} : { restarts }) };
     live.run = boot === this.#boot ? this.#folder.run(unit) : undefined;
-    const running = boot === this.#boot && !neverSeen && this.#folder.end(unit) === undefined && this.#runs(live);
+    const running = boot === this.#boot && !neverSeen && this.#folder.end(unit) === undefined && runs(live);
     if (running) {
       live.output = this.#outputOf(live);
       return live.run ? { ...found, pid: live.run.main.pid } : found;
@@ -292,14 +275,6 @@ class RealHost implements Host {
     return { ...found, exit: this.#folder.end(unit) ?? { unknown } };
   }
 
-  /** Whether the unit's main process runs; the shim alone knows until there is a record. */
-  #runs(live: Live): boolean {
-    const { run } = live;
-    if (!run) return true;
-    const shim = readProcess(run.main.parent);
-    return (shim !== undefined && isShim(shim, run)) || isAliveMain(run);
-  }
-
   /** For units that are no children of this agent, or whose record is awaited; nothing else keeps a timer. */
   #slowLook(): void {
     clearTimeout(this.#slow);
@@ -310,7 +285,7 @@ class RealHost implements Host {
       () => {
         for (const live of running) {
           this.#record(live);
-          if (live.ended || this.#readEnd(live) || live.shimPid !== undefined || this.#runs(live)) continue;
+          if (live.ended || this.#readEnd(live) || live.shimPid !== undefined || runs(live)) continue;
           this.#ended(live, this.#folder.end(live.unit) ?? { unknown: shimLost });
         }
         this.#slowLook();
@@ -319,25 +294,3 @@ class RealHost implements Host {
     );
   }
 }
-
-/** What a shell says when the shim cannot become the service, without where in the shim it says so. */
-const plainLine = (line: string): string =>
-  line.replace(/^\S*\/shim-[0-9a-f]{8}\.sh: (?:line )?(?:\d+: )?(?:exec: )?/, '');
-
-const isAliveMain = (run: RunRecord): boolean => {
-  const main = readProcess(run.main.pid);
-  return main !== undefined && isMain(main, run);
-};
-
-const idle = (unit: string, cgroup: string | undefined): Live => ({
-  unit,
-  cgroup,
-  run: undefined,
-  shimPid: undefined,
-  output: undefined,
-  follow: undefined,
-  started: undefined,
-  ended: false,
-  stopping: undefined,
-  letGo: undefined,
-});

@@ -1,0 +1,54 @@
+/** What the real host remembers of one unit. */
+import { isMain, isShim } from './members.ts';
+import type { OutputFile } from './output-file.ts';
+import { readProcess } from './processes.ts';
+import type { Stopping } from './stopping.ts';
+import type { RunRecord } from './unit-folder.ts';
+
+/** A unit that runs, is being stopped, or has ended and is not discarded yet. */
+export interface Live {
+  readonly unit: string;
+  readonly cgroup: string | undefined;
+  run: RunRecord | undefined;
+  /** The shim's number while it is this agent's child. */
+  shimPid: number | undefined;
+  output: OutputFile | undefined;
+  follow: { readonly fromStart: boolean } | undefined;
+  /** Called with the start's outcome. */
+  started: ((error?: string, pid?: number) => void) | undefined;
+  ended: boolean;
+  stopping: Stopping | undefined;
+  letGo: (() => void) | undefined;
+}
+
+export const shimLost = 'nobody saw how: its shim was ended by somebody else';
+
+/** Whether the unit's main process runs; the shim alone knows until there is a record. */
+export function runs(live: Live): boolean {
+  const { run } = live;
+  if (!run) return true;
+  const shim = readProcess(run.main.parent);
+  return (shim !== undefined && isShim(shim, run)) || isAliveMain(run);
+}
+
+/** What a shell says when the shim cannot become the service, without where in the shim it says so. */
+export const plainLine = (line: string): string =>
+  line.replace(/^\S*\/shim-[0-9a-f]{8}\.sh: (?:line )?(?:\d+: )?(?:exec: )?/, '');
+
+const isAliveMain = (run: RunRecord): boolean => {
+  const main = readProcess(run.main.pid);
+  return main !== undefined && isMain(main, run);
+};
+
+export const idle = (unit: string, cgroup: string | undefined): Live => ({
+  unit,
+  cgroup,
+  run: undefined,
+  shimPid: undefined,
+  output: undefined,
+  follow: undefined,
+  started: undefined,
+  ended: false,
+  stopping: undefined,
+  letGo: undefined,
+});
