@@ -100,12 +100,13 @@ function showEvents() {
 
 // --- what a screen reader hears: nodes that came or went, gathered so that a burst is one sentence -------------------
 const cameOrWent = new Map();
-let speaking;
+let speaking = 0;
 
 function speak(id, online) {
   cameOrWent.set(id, online);
-  speaking ??= setTimeout(() => {
-    speaking = undefined;
+  if (speaking !== 0) return;
+  speaking = setTimeout(() => {
+    speaking = 0;
     const list = [...cameOrWent].map(([node, up]) => `${node} ${up ? 'online' : 'offline'}`);
     cameOrWent.clear();
     byId('spoken').textContent = list.length > 5 ? `${list.length} nodes changed` : list.join(', ');
@@ -123,12 +124,13 @@ function showLink() {
   byId('link').title = link === 'lost' && fleet.seq >= 0 ? `what you see is ${span((now() - lostAt) / 1000)} old` : '';
 }
 
-// At most one redraw of totals and events in a quarter of a second, however fast the changes come.
-let overviewDue;
+// Totals and events are redrawn together a moment later, however many changes come at once.
+let overviewDue = 0;
 let eventsDrawn;
 function planOverview() {
-  overviewDue ??= setTimeout(() => {
-    overviewDue = undefined;
+  if (overviewDue !== 0) return;
+  overviewDue = setTimeout(() => {
+    overviewDue = 0;
     showTotals();
     if (eventsDrawn !== fleet.events) showEvents();
     eventsDrawn = fleet.events;

@@ -48,7 +48,7 @@ function createBody() {
   svg.setAttribute('preserveAspectRatio', 'none');
   svg.setAttribute('role', 'img');
   const paths = {};
-  for (const name of ['cool', 'warm', 'hot']) {
+  for (const name of ['track', 'cool', 'warm', 'hot']) {
     paths[name] = document.createElementNS(svgSpace, 'path');
     paths[name].setAttribute('class', name);
     svg.append(paths[name]);
@@ -88,18 +88,17 @@ export function createCard(id) {
     const { width, height, paths } = coreBars(list);
     body.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     body.svg.setAttribute('aria-label', `Load of ${list.length} cores`);
-    // A bar is at most 22 pixels wide, however few cores there are.
-    body.svg.style.maxWidth = `${width * 22}px`;
+    // A bar is at most 72 pixels wide, however few cores there are.
+    body.svg.style.maxWidth = `${width * 72}px`;
     body.cores.dataset.rows = String(height);
     for (const [name, path] of Object.entries(body.paths)) path.setAttribute('d', paths[name]);
   };
 
-  const showLoad = (load = {}, info = {}) => {
+  const showLoad = (load = {}) => {
     const { meters } = body;
     const whole = value => `${Math.round(value)} %`;
-    const memory = info.mem_mb === undefined ? '' : ` of ${size(info.mem_mb)}`;
     meters.cpu.show(load.cpu_pct, whole(load.cpu_pct), load.cpu_pct / 100);
-    meters.mem.show(load.mem_pct, whole(load.mem_pct) + memory, load.mem_pct / 100);
+    meters.mem.show(load.mem_pct, whole(load.mem_pct), load.mem_pct / 100);
     meters.disk.show(load.disk_pct, whole(load.disk_pct), load.disk_pct / 100);
     meters.temp.show(load.temp_c, `${Math.round(load.temp_c)} °C`, (load.temp_c - 20) / 80);
     const flow = [];
@@ -137,6 +136,7 @@ export function createCard(id) {
     const facts = [
       info.cpu,
       cores,
+      info.mem_mb && size(info.mem_mb),
       info.os,
       info.arch,
       info.room && `room ${info.room}`,
@@ -163,16 +163,18 @@ export function createCard(id) {
       say(badge, state.word);
       tone(root, state.tone);
     },
-    update(node, nowMs) {
+    update(node, nowMs, supervisorVersion) {
       this.head(node);
       this.age(node, nowMs);
       const first = body === undefined;
       if (first) build();
       if (first || shown.cores !== node.cores) showCores(node.cores);
-      if (first || shown.load !== node.load || shown.info !== node.info) showLoad(node.load, node.info);
+      if (first || shown.load !== node.load) showLoad(node.load);
       if (first || shown.is !== node.is) showServices(node);
       if (first || shown.info !== node.info || shown.is?.ver !== node.is?.ver) {
-        showFacts(node.info, node.is?.ver ?? node.info?.ver);
+        // Worth the room only where it is another one.
+        const version = node.is?.ver ?? node.info?.ver;
+        showFacts(node.info, version === supervisorVersion ? '' : version);
       }
       const want = wantOf(node);
       say(body.want, want.text);

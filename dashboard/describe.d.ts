@@ -24,5 +24,5 @@ export function size(mb: number): string;
 export function coreBars(cores: readonly number[]): {
   width: number;
   height: number;
-  paths: Record<'cool' | 'warm' | 'hot', string>;
+  paths: Record<'track' | 'cool' | 'warm' | 'hot', string>;
 };

@@ -99,19 +99,19 @@ export const size = mb => (mb < 1000 ? `${Math.round(mb)} MB` : `${(mb / 1024).t
 
 /**
  * The cores as one SVG path per tone, on a grid of at most 64 bars a row (four rows at most): one element however many
- * cores. `width` counts bars, `height` rows.
+ * cores. `width` counts bars, less the gap after the last, `height` rows.
  */
 export function coreBars(cores) {
   const perRow = cores.length <= 64 ? Math.max(cores.length, 1) : Math.max(64, Math.ceil(cores.length / 4));
   const rows = Math.ceil(cores.length / perRow);
-  const paths = { cool: '', warm: '', hot: '' };
+  const paths = { track: '', cool: '', warm: '', hot: '' };
   cores.forEach((share, index) => {
     const pct = Math.min(100, Math.max(0, Number(share) || 0));
     const tall = Math.max(0.04, (pct / 100) * 0.92).toFixed(2);
     const tone = pct < 50 ? 'cool' : pct < 85 ? 'warm' : 'hot';
-    const x = (index % perRow) + 0.1;
-    const y = Math.floor(index / perRow) + 1;
-    paths[tone] += `M${x.toFixed(1)} ${y}v-${tall}h.8v${tall}z`;
+    const from = `M${index % perRow} ${Math.floor(index / perRow) + 1}`;
+    paths.track += `${from}v-.92h.8v.92z`;
+    paths[tone] += `${from}v-${tall}h.8v${tall}z`;
   });
-  return { width: perRow, height: rows, paths };
+  return { width: perRow - 0.2, height: rows, paths };
 }

@@ -37,13 +37,13 @@ export function createGrid(root, fleet, now) {
 
   const draw = () => {
     frame = 0;
-    const { nodes } = fleet();
+    const { nodes, ver } = fleet();
     for (const id of dirty) {
       const node = nodes.get(id);
       const card = cards.get(id);
       if (!node || !card) continue;
       setFit(card, matches(node, filter.search, filter.group));
-      if (near.has(id)) card.update(node, now());
+      if (near.has(id)) card.update(node, now(), ver);
       else card.head(node);
     }
     dirty.clear();

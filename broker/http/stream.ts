@@ -30,8 +30,7 @@ interface Client {
   readonly response: ServerResponse;
   /** `response.writableLength` above this ends it. */
   readonly most: number;
-  /** Changes up to this one are in the snapshot it was sent. */
-  seq: number;
+  unwatch(): void;
 }
 
 const encode = (event: string, data: object, id?: number): Buffer =>
@@ -41,7 +40,8 @@ const encode = (event: string, data: object, id?: number): Buffer =>
 export class FleetStream {
   readonly #parts: FleetStreamParts;
   readonly #clients = new Set<Client>();
-  #unwatch: (() => void) | undefined;
+  /** The last change as sent: every listener is given the same parts, so one encoding does for nearly all. */
+  #encoded: { readonly change: FleetChange; readonly message: Buffer } | undefined;
   #beat: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -64,12 +64,13 @@ export class FleetStream {
       'x-accel-buffering': 'no',
     });
     response.socket?.setNoDelay(true);
-    // Watching before the snapshot: nothing falls between the two. What the snapshot holds already is skipped by `seq`.
-    this.#unwatch ??= this.#parts.fleet.watch(change => this.#send(change));
     this.#beat ??= setInterval(() => this.#beatAll(), this.#parts.limits.beatMs).unref();
+    // Watching and the snapshot in one turn: nothing falls between the two. Each client watches for itself, because the
+    // reader leaves out of the first change what happened before the watch began and so is in the snapshot.
+    const unwatch = this.#parts.fleet.watch(change => this.#send(client, change));
     const snapshot = this.#parts.fleet.snapshot();
     const first = Buffer.concat([Buffer.from('retry: 1000\n\n'), encode('snapshot', snapshot, snapshot.seq)]);
-    const client = { response, most: first.length + this.#parts.limits.backlog, seq: snapshot.seq };
+    const client: Client = { response, most: first.length + this.#parts.limits.backlog, unwatch };
     this.#clients.add(client);
     response.once('close', () => this.#drop(client));
     response.once('error', () => this.#drop(client));
@@ -87,13 +88,13 @@ export class FleetStream {
     }
   }
 
-  #send(change: FleetChange): void {
-    const message = encode('change', change, change.seq);
-    for (const client of this.#clients) {
-      if (change.seq <= client.seq) continue;
-      client.seq = change.seq;
-      this.#write(client, message);
-    }
+  #send(client: Client, change: FleetChange): void {
+    const last = this.#encoded;
+    const same =
+      last?.change.seq === change.seq && last.change.nodes === change.nodes && last.change.events === change.events;
+    const message = same ? last.message : encode('change', change, change.seq);
+    this.#encoded = { change, message };
+    this.#write(client, message);
   }
 
   #beatAll(): void {
@@ -115,10 +116,11 @@ export class FleetStream {
   }
 
   #drop(client: Client): void {
-    if (!this.#clients.delete(client) || this.#clients.size > 0) return;
-    this.#unwatch?.();
-    this.#unwatch = undefined;
+    if (!this.#clients.delete(client)) return;
+    client.unwatch();
+    if (this.#clients.size > 0) return;
     clearInterval(this.#beat);
     this.#beat = undefined;
+    this.#encoded = undefined;
   }
 }

@@ -38,6 +38,9 @@ export function createMqttUpgrade(attach: (stream: Duplex) => void, log: Log): M
           if (!isBinary) connection.close(1003, 'MQTT speaks binary frames');
         });
         const stream = createWebSocketStream(connection, { writableHighWaterMark: highWaterMark });
+        // Half-open means nothing here: without this a stream whose socket is gone would never say `close`. After the end,
+        // not at once, so that a DISCONNECT that came with the last bytes is still read.
+        stream.once('end', () => stream.destroy());
         stream.on('error', error => log.debug({ error: error.message }, 'a WebSocket connection failed'));
         attach(stream);
       });
