@@ -41,6 +41,7 @@ export class Message {
 export interface Will {
   readonly topic: string;
   readonly payload: string;
+  readonly retain?: boolean;
 }
 
 /** One client connection at the broker. */
@@ -165,7 +166,7 @@ export class Broker {
       const replaced = this.#newest.get(session.clientId) !== session.serial;
       // The embedded broker fences; what an outside one does with late wills is its own business.
       if (replaced && this.#kind === 'embedded' && breaks !== 'unfenced-wills') return;
-      this.publish(new Message(will.topic, will.payload, 1, false), session);
+      this.publish(new Message(will.topic, will.payload, 1, will.retain ?? false), session);
     };
     if (late === 0) publish();
     else this.#world.timeline.after(late, () => this.process.arrive(session, publish));

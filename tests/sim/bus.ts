@@ -133,7 +133,7 @@ export class OutsideBus implements Bus {
   }
 
   #connect(): void {
-    const will = { topic: `${this.#world.base}/status`, payload: 'offline' };
+    const will = { topic: `${this.#world.base}/status`, payload: 'offline', retain: true };
     this.#client.connect(
       { clientId: this.#clientId, will, filters: this.#filters, keepaliveMs: 3000, noLocal: this.#noLocal },
       {

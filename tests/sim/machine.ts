@@ -119,6 +119,8 @@ export class Machine {
         this.state = state;
         world.note(this.name, `agent ${state}${error === undefined ? '' : `: ${error}`}`);
         if (state === 'stopped' || state === 'left' || state === 'refused') this.#end(false);
+        // Whoever looks after services on this machine starts it again.
+        if (state === 'refused') timeline.after(2500, () => this.startAgent());
       },
     });
     this.agent.start();

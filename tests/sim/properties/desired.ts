@@ -127,8 +127,10 @@ export class Desired implements Property {
       if (rev !== document.rev || err !== '') problems.push(`${node} is at rev ${rev} of ${document.rev}: ${err}`);
       for (const part of ['own', 'want']) {
         const retained = broker?.retained.get(`hearth/node/${node}/${part}`);
-        const shown = retained ? (JSON.parse(retained.text) as { rev: number }).rev : undefined;
-        if (shown !== document.rev) problems.push(`${node}/${part} shows rev ${shown}, not ${document.rev}`);
+        const shown = retained ? (JSON.parse(retained.text) as { rev: number; cluster?: string }) : undefined;
+        if (shown?.rev !== document.rev) problems.push(`${node}/${part} shows rev ${shown?.rev}, not ${document.rev}`);
+        const { cluster } = this.#sight.headquarters.options.signer;
+        if (shown?.cluster !== undefined && shown.cluster !== cluster) problems.push(`${node}/${part} is a stranger's`);
       }
     }
     return problems;

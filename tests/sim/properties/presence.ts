@@ -13,6 +13,8 @@ export const presenceBounds = {
   goneEmbedded: 5000,
   /** The same over an outside broker, and the most by which it delivers a will late. */
   goneOutside: 11_000 + 3000,
+  /** Three periods without a sign. */
+  silence: 16_000,
   /** After a supervisor's start, stall or reconnect: its grace, and the time to judge. */
   settle: 11_000 + 15_000,
   /** Half-open socket noticed, the reconnect jitter's cap, a SYN sent again, three round trips. */
@@ -59,7 +61,8 @@ export class Presence implements Property {
     if (!machine || others.length > 0 || this.#wasTold(node)) return;
     const { now } = world.timeline;
     const linked = this.#linkedSince.get(machine) ?? now;
-    const quiet = Math.min(now - linked, now - this.#calmSince, now - this.#sight.disturbedAt(machine));
+    const quiet =
+      now - Math.max(linked, this.#calmSince, this.#sight.sharedDisturbedAt(), this.#sight.disturbedAt(machine));
     if (quiet > presenceBounds.quiet) {
       world.violate('flap', `${node} is called offline, though nothing happened to it for ${Math.round(quiet)} ms`);
     }
@@ -96,9 +99,13 @@ export class Presence implements Property {
     const { now } = world.timeline;
     const claimants = this.#claimants(node);
     const settled = this.#calmSince + presenceBounds.settle;
-    const within = world.kind === 'embedded' ? presenceBounds.goneEmbedded : presenceBounds.goneOutside;
+    const usual = world.kind === 'embedded' ? presenceBounds.goneEmbedded : presenceBounds.goneOutside;
+    // One that was taken over by an installation which was told to back off has no connection that could be lost.
+    const within = this.#wasTold(node) ? presenceBounds.silence : usual;
     if (status?.text === 'online' && claimants.every(machine => this.#goneSince.has(machine))) {
-      const since = Math.max(...claimants.map(machine => this.#goneSince.get(machine) ?? now));
+      const since = Math.max(
+        ...claimants.map(machine => Math.max(this.#goneSince.get(machine) ?? now, this.#sight.disturbedAt(machine))),
+      );
       // Started before the supervisor could judge: its grace counts.
       const due = since > settled ? since + within : Math.max(settled, since + within);
       if (now > due + 500) {
@@ -134,6 +141,7 @@ export class Presence implements Property {
   unsettled(): readonly string[] {
     const problems: string[] = [];
     const { broker, machines } = this.#sight;
+    if (broker?.retained.get('hearth/status')?.text !== 'online') problems.push('hearth/status is not online');
     for (const machine of machines) {
       if (machine.node === undefined || this.#claimants(machine.node).length > 1) continue;
       const status = broker?.retained.get(`hearth/node/${machine.node}/status`)?.text;
