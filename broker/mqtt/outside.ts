@@ -15,6 +15,7 @@ import { type Clock, fullJitter, type Random, type Timer } from '../../shared/cl
 import { limits } from '../../shared/limits.ts';
 import type { Log } from '../../shared/log.ts';
 import { topicsOf } from '../../shared/topics.ts';
+import { UserError } from '../../shared/user-error.ts';
 import { notSent, Outbox, type Waiting } from './outside-outbox.ts';
 import { OutsideSession, type ProtocolVersion, type SessionEnd } from './outside-session.ts';
 
@@ -43,7 +44,7 @@ const mostBreaks = 3;
 /** Fixed header, packet id and correlation data, generously. */
 const propertyBytes = 128;
 
-/** @throws an error in one sentence when the URL cannot be one of a broker. */
+/** @throws UserError when the URL cannot be one of a broker. */
 export function connectOutsideBus(options: OutsideOptions): Bus {
   return new OutsideBus(options);
 }
@@ -277,7 +278,7 @@ function parseAddress(options: OutsideOptions): Address {
   if (!url || !/^(mqtts?|wss?):$/.test(url.protocol) || url.hostname === '') {
     // The text may hold a password: only its beginning is shown.
     const shown = JSON.stringify(options.url.replace(/^([^:/]*:\/\/)[^@]*@/, '$1…@').slice(0, 80));
-    throw new Error(`${shown} is no broker's address: use mqtt://HOST:PORT, or mqtts://, ws:// or wss://`);
+    throw new UserError(`${shown} is no broker's address: use mqtt://HOST:PORT, or mqtts://, ws:// or wss://`);
   }
   const decoded = (text: string) => (text === '' ? undefined : decodeURIComponent(text));
   const username = options.username ?? decoded(url.username);
