@@ -116,6 +116,7 @@ function noPersistence(hooks: AedesHooks) {
 interface Inside {
   clients: Record<string, AedesClient>;
   handle(stream: Duplex): AedesClient;
+  scheduleSessionExpiry(client: AedesClient): void;
   publish(packet: WillPacket, client: AedesClient | null, done?: (error?: Error) => void): void;
   on(event: string, listener: (...args: never[]) => void): void;
   close(done: () => void): void;
@@ -142,6 +143,8 @@ export async function openAedes(hooks: AedesHooks, connectMs: number): Promise<A
   } as never)) as unknown as Inside;
   // A client id of `constructor` or `__proto__` is looked up in here.
   broker.clients = Object.create(null) as Record<string, AedesClient>;
+  // It would wipe at every disconnect what `discardSession` is for at a clean start.
+  broker.scheduleSessionExpiry = () => {};
   // Wills come this way, and Aedes' own $SYS notes, which nobody gets.
   broker.publish = (packet, client, done) => {
     const callback = typeof client === 'function' ? (client as () => void) : done;
