@@ -12,11 +12,16 @@ import { childrenOf } from './processes.ts';
 const unitsWeight = '50';
 
 export class Cgroups {
-  /** Folder in which the units' groups are made; undefined where that is not possible. */
   readonly #parent: string | undefined;
 
-  constructor(parent = findParent()) {
+  /** @param parent the folder in which the units' groups are made; undefined: none are. */
+  constructor(parent: string | undefined) {
     this.#parent = parent;
+  }
+
+  /** Groups below the agent's own, where it may make some. */
+  static find(): Cgroups {
+    return new Cgroups(findParent());
   }
 
   /** Where the unit's group will be. */

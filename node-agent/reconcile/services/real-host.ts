@@ -48,7 +48,7 @@ class RealHost implements Host {
   constructor(parts: RealHostParts) {
     this.#folder = new UnitFolder(parts.folder);
     this.#log = parts.log;
-    this.#cgroups = parts.cgroups ?? new Cgroups();
+    this.#cgroups = parts.cgroups ?? Cgroups.find();
   }
 
   adopt(handlers: HostHandlers, done: (found: readonly FoundUnit[]) => void): void {
