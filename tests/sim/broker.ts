@@ -160,12 +160,12 @@ export class Broker {
   #publishWill(session: Session): void {
     const { will } = session;
     if (!will) return;
-    const { dice, weather, breaks } = this.#world;
+    const { dice, weather } = this.#world;
     const late = dice.broker.chance(weather.lateWills) ? dice.broker.between(0, 3000) : 0;
     const publish = () => {
       const replaced = this.#newest.get(session.clientId) !== session.serial;
       // The embedded broker fences; what an outside one does with late wills is its own business.
-      if (replaced && this.#kind === 'embedded' && breaks !== 'unfenced-wills') return;
+      if (replaced && this.#kind === 'embedded') return;
       this.publish(new Message(will.topic, will.payload, 1, will.retain ?? false), session);
     };
     if (late === 0) publish();
@@ -193,6 +193,9 @@ export class Broker {
       else this.retained.set(message.topic, message);
     }
     world.observe.published(message, who);
+    if (world.breaks === 'phantom-wills' && typeof from === 'object' && world.dice.broker.chance(0.02)) {
+      this.#publishWill(from);
+    }
     const live = message.withRetain(false);
     for (const session of this.sessions.values()) {
       if (session === from && session.noLocal) continue;

@@ -92,6 +92,7 @@ export class Fabric implements Sight, MachineEyes {
   /** A machine that is never seen again. */
   removeMachine(machine: Machine): void {
     machine.powerCut();
+    machine.removed = true;
     this.machines.splice(this.machines.indexOf(machine), 1);
   }
 

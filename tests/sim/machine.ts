@@ -44,6 +44,8 @@ export class Machine {
   readonly kernel: Process;
   readonly simulated: SimulatedMachine;
   powered = true;
+  /** Taken away for good. */
+  removed = false;
   process: Process | undefined;
   agent: Agent | undefined;
   link: SimLink | undefined;
@@ -164,7 +166,7 @@ export class Machine {
   }
 
   powerUp(): void {
-    if (this.powered) return;
+    if (this.powered || this.removed) return;
     this.#world.note(this.name, 'power is back');
     this.powered = true;
     this.startAgent();
@@ -217,6 +219,7 @@ export class Machine {
     return Object.assign(reconciler, {
       start: (document: Document | undefined, handlers: Parameters<ReconcilerApi['start']>[1]) => {
         if (document) this.#eyes.applying(this, document, true);
+        else this.#eyes.reset(this);
         start(document, handlers);
       },
       apply: (document: Document) => {

@@ -1,6 +1,7 @@
 /** One run from one seed: a scenario drawn, faults for a while, then calm, and everything has to be well in the end. */
 import { Fabric } from './fabric.ts';
 import { drawFaults, type Fault, scheduleFaults } from './faults.ts';
+import { presenceBounds } from './properties/presence.ts';
 import { Dice } from './random.ts';
 import type { Breakage, Violation } from './world.ts';
 
@@ -68,7 +69,7 @@ export function run(options: RunOptions): Outcome {
   });
   // A little longer than the faults last, and in some runs much longer, for what comes late.
   const least = calmAt + 2000 + (dice.chance(0.05) ? 40_000 : 0);
-  if (world.runUntil(least)) settle(fabric, calmAt + settleMs);
+  if (world.runUntil(least) && settle(fabric, calmAt + settleMs) && dice.chance(0.25)) leave(fabric, dice, calmAt);
   if (world.violations.length === 0) {
     for (const problem of fabric.desired.kept()) world.violate('kept', problem);
   }
@@ -86,16 +87,33 @@ export function run(options: RunOptions): Outcome {
   };
 }
 
-function settle(fabric: Fabric, deadline: number): void {
+function settle(fabric: Fabric, deadline: number): boolean {
   const { world } = fabric;
   for (;;) {
     const problems = fabric.unsettled();
     const [first] = problems;
-    if (first === undefined) return;
+    if (first === undefined) return true;
     if (world.timeline.now >= deadline) {
       world.violate(first.property, problems.map(problem => problem.text).join('; '));
-      return;
+      return false;
     }
-    if (!world.runUntil(world.timeline.now + checkEveryMs)) return;
+    if (!world.runUntil(world.timeline.now + checkEveryMs)) return false;
   }
+}
+
+/** All is well, and then one machine leaves for good: the presence property watches how long it stays `online`. */
+function leave(fabric: Fabric, dice: Dice, calmAt: number): void {
+  const { world } = fabric;
+  const { settle: settled, silence } = presenceBounds;
+  if (!world.runUntil(Math.max(world.timeline.now, calmAt + settled))) return;
+  const machine = dice.pick(fabric.machines);
+  const how = dice.pick(['killed', 'off', 'cut', 'stalled'] as const);
+  fabric.disturb(machine);
+  world.note('FAULT', `${machine.name} leaves for good: ${how}`);
+  if (how === 'killed') machine.crashAgent();
+  else if (how === 'off') machine.powerCut();
+  else if (how === 'stalled') machine.stall(3_600_000);
+  else machine.path.cutUp = true;
+  world.network.review();
+  world.runUntil(world.timeline.now + silence + checkEveryMs);
 }

@@ -6,7 +6,7 @@ import { Dice, hashText } from './random.ts';
 
 /** Parts of the harness that can be broken on purpose, to show that each property can fail. */
 export const breakages = [
-  'unfenced-wills',
+  'phantom-wills',
   'lost-offline',
   'deaf-broker',
   'early-ack',

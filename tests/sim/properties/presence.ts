@@ -75,6 +75,8 @@ export class Presence implements Property {
       headquarters.ready &&
       !headquarters.process?.stalled &&
       broker !== undefined &&
+      // Three loads lost in a row are silence.
+      world.weather.loseQos0 === 0 &&
       (world.kind === 'embedded' ||
         (headquarters.bus !== undefined && 'up' in headquarters.bus && headquarters.bus.up)) &&
       !headquarters.path.cutUp &&

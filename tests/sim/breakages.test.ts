@@ -1,0 +1,51 @@
+/** Each property must be able to fail: a part of the world is broken on purpose, and the simulator has to notice. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { report } from './report.ts';
+import { run } from './run.ts';
+import { type Breakage, breakages } from './world.ts';
+
+const broken = suite('a broken part is noticed');
+/** Seeds tried before a breakage counts as unnoticed. */
+const seeds = 200;
+
+/** What each breakage violates; the first violation of a run has to be one of them. */
+const expected: Readonly<Record<Breakage, readonly string[]>> = {
+  'phantom-wills': ['flap', 'offline-for-ever', 'presence'],
+  'lost-offline': ['online-for-ever', 'presence'],
+  'deaf-broker': ['offline-for-ever', 'presence'],
+  'early-ack': ['synced-first'],
+  'lost-batch': ['synced-first', 'kept', 'one-document'],
+  'double-start': ['twin'],
+  'replayed-want': ['rev-forward'],
+  'deaf-node': ['reached'],
+  'gullible-node': ['foreign'],
+  'killing-adoption': ['undisturbed'],
+  'impatient-clock': ['bounds'],
+  'usurping-node': ['direction'],
+};
+
+for (const breaks of breakages) {
+  broken(breaks, () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const outcome = run({ seed, breaks });
+      if (!outcome.violation) continue;
+      assert.ok(expected[breaks].includes(outcome.violation.property), `${seed}: ${JSON.stringify(outcome.violation)}`);
+      return;
+    }
+    assert.unreachable(`nothing noticed in ${seeds} runs`);
+  });
+}
+
+broken('the report names the property, the faults it needs and the way to see it again', () => {
+  const options = { seed: 1, breaks: 'double-start' } as const;
+  const outcome = run(options);
+  assert.ok(outcome.violation);
+  const text = report(options, outcome);
+  assert.match(text, /VIOLATED twin at [\d.]+ s: n\d runs two of/);
+  assert.match(text, /npm run sim -- --seed 1 --break double-start --trace/);
+  assert.match(text, /faults it needs: none/);
+  assert.match(text, /start \S+: serve \d+/);
+});
+
+broken.run();
