@@ -122,6 +122,9 @@ export function sessionOf(state: PresenceState, node: string): { inst: string; e
 
 export const isOnline = (state: PresenceState, node: string): boolean => state.nodes.get(node)?.online ?? false;
 
+/** Whether it has been judged since the start; on an outside broker its status stands until then. */
+export const isDecided = (state: PresenceState, node: string): boolean => state.nodes.get(node)?.decided ?? true;
+
 /** Whether a message that came over connection `serial` is the word of the node's current session (and not a twin's). */
 export function speaksFor(state: PresenceState, node: string, serial: number | undefined): boolean {
   const known = state.nodes.get(node);
