@@ -2,7 +2,7 @@
 import { type Browser, chromium } from 'playwright-core';
 import { findProgram } from '../../fixture/programs.ts';
 
-export function openBrowser(): Promise<Browser> {
+export function openBrowser(further: readonly string[] = []): Promise<Browser> {
   const executablePath = findProgram('chromium');
   if (!executablePath) throw new Error('chromium is not installed');
   return chromium.launch({
@@ -16,6 +16,7 @@ export function openBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...further,
     ],
   });
 }

@@ -5,6 +5,8 @@ import type { FabricEvent } from '../../../shared/schemas/fabric.ts';
 
 export interface HandFleet extends FleetReader {
   change(nodes: Readonly<Record<string, Partial<NodeView> | null>>, events?: readonly FabricEvent[]): void;
+  /** Loses one change: the next comes with a gap before it. */
+  skip(): void;
   /** How many listeners there are now. */
   readonly watchers: number;
 }
@@ -21,6 +23,9 @@ export function handFleet(first: readonly NodeView[] = [], seq = 0): HandFleet {
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    skip() {
+      seq += 1;
     },
     change(parts, news = []) {
       seq += 1;
