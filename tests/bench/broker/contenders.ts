@@ -1,5 +1,5 @@
 /** The two brokers that are compared, each started fresh, pinned to core 0, and asked for its CPU time. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -76,6 +76,7 @@ export async function hearth(profileFolder: string | undefined): Promise<Contend
   const out = join(root, 'node_modules/.cache/hearth-bench');
   mkdirSync(out, { recursive: true });
   const outfile = join(out, `embedded-broker-${process.pid}.mjs`);
+  process.on('exit', () => rmSync(outfile, { force: true }));
   await build({
     absWorkingDir: root,
     entryPoints: ['tests/bench/embedded-broker.ts'],

@@ -76,7 +76,7 @@ function plain(qos: 0 | 1, ratioAtMost: number, single: boolean): BenchCase {
   };
 }
 
-/** Longer messages than in the plain cases, so that the frozen listener's socket buffers fill up in the first second. */
+/** Longer messages than in the plain cases, so that the frozen listener's socket buffers fill up early in the run. */
 function frozen(qos: 0 | 1): BenchCase {
   const figures: Figure[] = [
     { key: 'lost', label: 'lost by the other 199', atMost: 0 },
