@@ -43,6 +43,9 @@ export class Headquarters {
   #lastSync = 0;
   #world: World;
   #lives = 0;
+  #stopping = false;
+  /** Asked to start while it was still stopping. */
+  #startAfter = false;
   #batches = 0;
   /** What the embedded broker keeps on disk of its retained messages; may lag behind. */
   #kept = new Map<string, Message>();
@@ -57,6 +60,7 @@ export class Headquarters {
   }
 
   start(): void {
+    if (this.#stopping) this.#startAfter = true;
     if (!this.powered || this.running) return;
     const world = this.#world;
     const { name, signer } = this.options;
@@ -175,7 +179,13 @@ export class Headquarters {
     const { process, supervisor } = this;
     if (!process?.alive || process.stalled || !supervisor || !this.ready) return;
     this.#world.note(this.options.name, 'supervisor is told to stop');
-    supervisor.stop(() => this.crash());
+    this.#stopping = true;
+    supervisor.stop(() => {
+      if (this.process !== process) return;
+      const again = this.#startAfter;
+      this.crash();
+      if (again) this.start();
+    });
   }
 
   /** SIGKILL. */
@@ -202,6 +212,8 @@ export class Headquarters {
     const { store: dice } = this.#world.dice;
     this.process?.kill();
     this.ready = false;
+    this.#stopping = false;
+    this.#startAfter = false;
     // What was under way may be on the disk all the same, in order, though nobody was told.
     const reached = dice.below(this.#pending.length + 1);
     for (const run of this.#pending.splice(0).slice(0, reached)) run();

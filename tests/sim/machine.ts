@@ -55,6 +55,9 @@ export class Machine {
   #world: World;
   #eyes: MachineEyes;
   #lives = 0;
+  #stopping = false;
+  /** Asked to start while it was still stopping. */
+  #startAfter = false;
 
   constructor(world: World, options: MachineOptions, eyes: MachineEyes) {
     this.#world = world;
@@ -84,6 +87,7 @@ export class Machine {
   }
 
   startAgent(): void {
+    if (this.#stopping) this.#startAfter = true;
     if (!this.powered || this.running) return;
     const world = this.#world;
     const { timeline, dice, breaks } = world;
@@ -120,7 +124,10 @@ export class Machine {
       onState: (state, error) => {
         this.state = state;
         world.note(this.name, `agent ${state}${error === undefined ? '' : `: ${error}`}`);
-        if (state === 'stopped' || state === 'left' || state === 'refused') this.#end(false);
+        if (state !== 'stopped' && state !== 'left' && state !== 'refused') return;
+        const again = this.#startAfter;
+        this.#end(false);
+        if (again) this.startAgent();
         // Whoever looks after services on this machine starts it again.
         if (state === 'refused') timeline.after(2500, () => this.startAgent());
       },
@@ -130,7 +137,9 @@ export class Machine {
 
   /** SIGTERM: farewell, then the end. */
   stopAgent(): void {
-    if (this.running && !this.process?.stalled) this.agent?.stop({ stopServices: false }, () => {});
+    if (!this.running || this.process?.stalled) return;
+    this.#stopping = true;
+    this.agent?.stop({ stopServices: false }, () => {});
   }
 
   /** SIGKILL. */
@@ -142,6 +151,8 @@ export class Machine {
 
   #end(power: boolean): void {
     this.process?.kill();
+    this.#stopping = false;
+    this.#startAfter = false;
     this.link?.die(power);
     this.simulated.listener = undefined;
     if (this.state !== 'refused' && this.state !== 'left') this.state = 'stopped';
