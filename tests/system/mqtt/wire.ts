@@ -27,6 +27,7 @@ export class Wire {
   acknowledge = true;
   readonly version: 4 | 5;
   private id = 0;
+  private readonly waiting = new Set<() => void>();
 
   /** A connection that has said nothing yet. */
   static async open(port: number, version: 4 | 5 = 4): Promise<Wire> {
@@ -54,6 +55,7 @@ export class Wire {
       const packet = parsed as Received;
       this.packets.push(packet);
       this.times.push(performance.now());
+      for (const look of this.waiting) look();
       const { messageId } = packet;
       if (packet.cmd === 'publish' && packet.qos === 1 && this.acknowledge && messageId) {
         this.send({ cmd: 'puback', messageId });
@@ -117,7 +119,26 @@ export class Wire {
   }
 
   find(what: string, fits: (packet: Received) => boolean, limitMs = 8000): Promise<Received> {
-    return until(what, () => this.packets.find(fits), limitMs);
+    return this.when(what, () => this.packets.findLast(fits), limitMs);
+  }
+
+  /** Looks again at every packet. */
+  private when<T>(what: string, look: () => T | undefined, limitMs = 8000): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const again = () => {
+        const found = look();
+        if (found === undefined) return;
+        clearTimeout(timer);
+        this.waiting.delete(again);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.waiting.delete(again);
+        reject(new Error(`not so after ${limitMs} ms: ${what}`));
+      }, limitMs);
+      this.waiting.add(again);
+      again();
+    });
   }
 
   packet(cmd: string): Promise<Received> {
@@ -128,7 +149,8 @@ export class Wire {
   async heard(): Promise<Received[]> {
     const pings = this.packets.filter(({ cmd }) => cmd === 'pingresp').length;
     this.send({ cmd: 'pingreq' });
-    await until('PINGRESP', () => this.packets.filter(({ cmd }) => cmd === 'pingresp').length > pings);
+    const answered = () => (this.packets.filter(({ cmd }) => cmd === 'pingresp').length > pings ? true : undefined);
+    await this.when('PINGRESP', answered, 20_000);
     return this.messages;
   }
 
