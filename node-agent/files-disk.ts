@@ -2,6 +2,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -11,7 +12,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod/mini';
 import { limits } from '../shared/limits.ts';
 import { isId } from '../shared/names.ts';
@@ -65,10 +66,23 @@ function replace(folder: string, name: string, text: string, synced: boolean): v
   }
 }
 
+/** With its parents. Node's own `recursive` never returns where a parent is there and the folder cannot be (`/proc/x`). */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    makeFolder(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
+}
+
 /** Makes the folder, 0700. Throws a {@link UserError} where that cannot be. */
 export function openAgentFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     chmodSync(folder, 0o700);
   } catch (error) {
     throw new UserError(`cannot use the data folder ${folder} (${why(error)}): name a writable one with --data`);

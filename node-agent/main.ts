@@ -23,30 +23,32 @@ const stopServicesWithinMs = 60_000;
 
 function run(options: AgentOptions): void {
   const log = stderrLog(process.env.HEARTH_LOG === 'debug');
+  let agent: Agent | undefined;
+  let stopping = false;
+  const stop = () => {
+    // Asked a second time, or before there is anything to stop: now.
+    if (stopping || !agent) process.exit(0);
+    stopping = true;
+    setTimeout(() => process.exit(0), options.stopServices ? stopServicesWithinMs : stopWithinMs);
+    agent.stop({ stopServices: options.stopServices }, () => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
   openAgentFolder(options.data);
   const unlock = lockFolder(options.data);
   process.on('exit', unlock);
   const [clock, random] = [systemClock(), systemRandom()];
   const { base, node, cluster, periodMs, broker, data } = options;
 
-  let stopping = false;
-  const stop = () => {
-    // Asked a second time: now.
-    if (stopping) process.exit(0);
-    stopping = true;
-    setTimeout(() => process.exit(0), options.stopServices ? stopServicesWithinMs : stopWithinMs);
-    agent.stop({ stopServices: options.stopServices }, () => process.exit(0));
-  };
   const onState = (state: AgentState, error?: string) => {
-    log.debug({ epoch: agent.epoch }, state);
+    log.debug({ epoch: agent?.epoch }, state);
     if (state === 'refused') {
       console.error(`hearth: ${error}`);
       process.exit(1);
     }
     if (state === 'left') process.exit(0);
-    if (state === 'online' && options.readyFile !== undefined) tellReady(options.readyFile, agent.node);
+    if (state === 'online' && options.readyFile !== undefined && agent) tellReady(options.readyFile, agent.node);
   };
-  const agent = new Agent({
+  agent = new Agent({
     ...{ base, ver, clock, random, periodMs, log, onState },
     hostname: hostname(),
     link: createMqttLink(broker),
@@ -58,7 +60,6 @@ function run(options: AgentOptions): void {
     ...(node === undefined ? {} : { node }),
     ...(cluster === undefined ? {} : { cluster }),
   });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
   process.on('uncaughtException', error => {
     log.error({ err: error.stack }, `this is a defect: ${error.message}`);
     process.exit(70);
