@@ -141,10 +141,11 @@ const faultTable = {
     fabric.headquarters.powerCut();
     return () => fabric.headquarters.powerUp();
   }),
-  'supervisor stalled': onAll((fabric, fault) => {
+  // No disturbance: a stall is no excuse for calling anybody offline.
+  'supervisor stalled': (fabric, fault) => {
     fabric.headquarters.stall(fault.ms);
     return undefined;
-  }),
+  },
   'supervisor disk full': onAll(fabric => {
     fabric.headquarters.fillDisk(true);
     return () => fabric.headquarters.fillDisk(false);

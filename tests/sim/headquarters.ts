@@ -3,7 +3,7 @@ import { createMemoryStore, type MemoryDisk, type MemoryStore } from '../../brok
 import { Supervisor } from '../../broker/supervisor.ts';
 import type { Signer } from '../../shared/authority.ts';
 import { silentLog } from '../../shared/log.ts';
-import type { Store } from '../../shared/store.ts';
+import type { Store, StoreOp } from '../../shared/store.ts';
 import { Broker, type Message } from './broker.ts';
 import { EmbeddedBus, OutsideBus } from './bus.ts';
 import { Process } from './clock.ts';
@@ -34,6 +34,8 @@ export class Headquarters {
   refusal: string | undefined;
   /** The highest journal sequence on stable storage. */
   syncedRev = 0;
+  /** What the running supervisor was told is on stable storage; the disk may hold a failed batch besides. */
+  promised: MemoryDisk = new Map();
   /** Synced writes fail. */
   diskFull = false;
   broker: Broker | undefined;
@@ -115,6 +117,10 @@ export class Headquarters {
   #openStore(): Store {
     const { timeline, dice, breaks } = this.#world;
     const process = this.process as Process;
+    this.promised = new Map(this.journal);
+    for (const key of this.journal.keys()) {
+      if (key.startsWith('j/')) this.syncedRev = Math.max(this.syncedRev, Number(key.slice(2)));
+    }
     this.#pending = [];
     const pending = this.#pending;
     const store = createMemoryStore({
@@ -142,7 +148,12 @@ export class Headquarters {
           return;
         }
         const synced = (error?: Error) => {
-          if (error) return;
+          if (error) {
+            // A sync that failed may have left the batch on the disk.
+            if (dice.store.chance(0.5)) apply(this.journal, ops);
+            return;
+          }
+          apply(this.promised, ops);
           for (const op of ops) {
             if ('put' in op && op.put.startsWith('j/'))
               this.syncedRev = Math.max(this.syncedRev, Number(op.put.slice(2)));
@@ -236,3 +247,10 @@ export class Headquarters {
 }
 
 const noSpace = new Error('no space left on device');
+
+function apply(disk: MemoryDisk, ops: readonly StoreOp[]): void {
+  for (const op of ops) {
+    if ('put' in op) disk.set(op.put, op.value);
+    else disk.delete(op.del);
+  }
+}

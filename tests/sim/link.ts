@@ -9,6 +9,8 @@ export class SimLink implements Link {
   #client: Client;
   #world: World;
   #clientId = '';
+  /** How often it came up. */
+  ups = 0;
   /** Every message the agent was handed, for the properties. */
   readonly #heard: (topic: string, payload: Uint8Array) => void;
 
@@ -33,7 +35,10 @@ export class SimLink implements Link {
         keepaliveMs: options.keepaliveS * 1000,
       },
       {
-        up: () => handlers.up(),
+        up: () => {
+          this.ups++;
+          handlers.up();
+        },
         down: why => handlers.down(why),
         message: ({ topic, bytes }) => {
           if (breaks === 'deaf-node' && topic.endsWith('/want')) return;

@@ -46,6 +46,8 @@ export class Desired implements Property {
     const node = levels[2] ?? '';
     const asked = this.#find(node, result);
     if (!asked) return;
+    // The batch may have reached the disk all the same: after a crash it is there, or it is not.
+    if (result.error?.startsWith('not accepted, the journal')) return;
     asked.answer = result.ok ? 'accepted' : (asked.answer ?? 'refused');
     if (!result.ok || result.rev === undefined) return;
     const { headquarters, world } = this.#sight;
@@ -71,7 +73,7 @@ export class Desired implements Property {
 
   /** The accepted document of a node, as the supervisor's disk has it. */
   #document(node: string): NodeEntry | undefined {
-    const text = this.#sight.headquarters.journal.get(`doc/node/${node}`);
+    const text = this.#sight.headquarters.promised.get(`doc/node/${node}`);
     return text === undefined ? undefined : (JSON.parse(text) as NodeEntry);
   }
 

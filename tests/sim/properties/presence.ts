@@ -2,7 +2,7 @@
  * Presence, as the contract promises it: who is gone is `offline` in time, who is there is `online` in time, and who is
  * there all along is never called `offline`.
  */
-import { statusPayload } from '../../../shared/schemas/presence.ts';
+import { lwtPayload, statusPayload } from '../../../shared/schemas/presence.ts';
 import type { Message } from '../broker.ts';
 import type { Machine } from '../machine.ts';
 import type { Property, Sight } from './eyes.ts';
@@ -21,8 +21,10 @@ export const presenceBounds = {
   back: 4500 + 10_000 + 3000 + 5000,
   /** A node that was told to back off stays away this long. */
   backoff: 60_000,
-  /** How long a node and the supervisor must have been left alone before `offline` is a flap. */
-  quiet: 12_000,
+  /** How long a node and the supervisor must have been left alone before `offline` is a flap; stalls are no excuse. */
+  quiet: 30_000,
+  /** A birth has reached the supervisor by then. */
+  heard: 300,
 } as const;
 
 const key = /^hearth\/node\/([^/]+)\/status$/;
@@ -33,7 +35,10 @@ export class Presence implements Property {
   /** Since when a machine has been gone, or there, without a break. */
   #goneSince = new Map<Machine, number>();
   #thereSince = new Map<Machine, number>();
-  #linkedSince = new Map<Machine, number>();
+  /** The last birth of each id: a new epoch of an installation that is known, over which connection of its machine. */
+  #births = new Map<string, { at: number; inst: string; epoch: number; fresh: boolean; ups: number | undefined }>();
+  /** Since when this life of the supervisor has been ready. */
+  #readySince = Number.POSITIVE_INFINITY;
   /** Since when the supervisor has been able to judge. */
   #calmSince = Number.POSITIVE_INFINITY;
   #backedOff = new Map<string, number>();
@@ -47,6 +52,7 @@ export class Presence implements Property {
     if (message.topic.endsWith('/cmd') && message.text.includes('"verb":"backoff"')) {
       this.#backedOff.set(message.topic.split('/')[2] ?? '', world.timeline.now);
     }
+    if (message.topic.endsWith('/lwt')) this.#lwt(message, who);
     const node = key.exec(message.topic)?.[1];
     if (node === undefined || !this.#sight.byAuthority(who)) return;
     if (!statusPayload.safeParse(message.text).success) {
@@ -60,12 +66,39 @@ export class Presence implements Property {
     const [machine, ...others] = this.#claimants(node);
     if (!machine || others.length > 0 || this.#wasTold(node)) return;
     const { now } = world.timeline;
-    const linked = this.#linkedSince.get(machine) ?? now;
-    const quiet =
-      now - Math.max(linked, this.#calmSince, this.#sight.sharedDisturbedAt(), this.#sight.disturbedAt(machine));
+    const there = this.#thereSince.get(machine);
+    if (there === undefined || world.weather.loseQos0 > 0) return;
+    const touched = Math.max(this.#sight.sharedDisturbedAt(), this.#sight.disturbedAt(machine));
+    const quiet = now - Math.max(there, this.#readySince, touched);
     if (quiet > presenceBounds.quiet) {
       world.violate('flap', `${node} is called offline, though nothing happened to it for ${Math.round(quiet)} ms`);
     }
+    // Late wills and the ends of older connections say nothing about the one that stands.
+    const birth = this.#births.get(node);
+    if (!birth?.fresh || birth.ups !== machine.link?.ups || !machine.link?.up) return;
+    if (birth.at > Math.max(touched, this.#calmSince, there) && now - birth.at > presenceBounds.heard) {
+      world.violate(
+        'flap',
+        `${node} is called offline ${Math.round(now - birth.at)} ms after its birth, while connected`,
+      );
+    }
+  }
+
+  #lwt(message: Message, who: string | undefined): void {
+    const node = message.topic.split('/')[2] ?? '';
+    const lwt = lwtPayload.safeParse(JSON.parse(message.text));
+    if (!lwt.success || !lwt.data.online || who !== `${this.#sight.world.base}-${node}`) return;
+    const { inst, epoch } = lwt.data;
+    const before = this.#births.get(node);
+    if (before?.inst === inst && epoch === before.epoch) return;
+    const [machine] = this.#claimants(node);
+    this.#births.set(node, {
+      at: this.#sight.world.timeline.now,
+      inst,
+      epoch: before?.inst === inst ? Math.max(epoch, before.epoch) : epoch,
+      fresh: before?.inst === inst && epoch > before.epoch,
+      ups: machine?.link?.ups,
+    });
   }
 
   tick(): void {
@@ -81,6 +114,8 @@ export class Presence implements Property {
         (headquarters.bus !== undefined && 'up' in headquarters.bus && headquarters.bus.up)) &&
       !headquarters.path.cutUp &&
       !headquarters.path.cutDown;
+    if (!headquarters.ready) this.#readySince = Number.POSITIVE_INFINITY;
+    else if (this.#readySince === Number.POSITIVE_INFINITY) this.#readySince = now;
     if (!calm) this.#calmSince = Number.POSITIVE_INFINITY;
     else if (this.#calmSince === Number.POSITIVE_INFINITY) this.#calmSince = now;
     this.#calmSince = Math.max(this.#calmSince, this.#sight.sharedDisturbedAt());
@@ -90,7 +125,6 @@ export class Presence implements Property {
       const gone = !machine.running || machine.process?.stalled === true || path.cutUp;
       mark(this.#thereSince, machine, there, now);
       mark(this.#goneSince, machine, gone, now);
-      mark(this.#linkedSince, machine, there && machine.link?.up === true, now);
     }
     if (calm && broker)
       for (const node of this.#ids()) this.#judge(node, broker.retained.get(`hearth/node/${node}/status`));
