@@ -17,9 +17,8 @@ export class Observed {
     return this.#wanted ? this.#lastAt + isEveryMs : Number.POSITIVE_INFINITY;
   }
 
-  /** @returns whether to send `text` now. At a birth (`always`) it goes whether or not it changed. */
+  /** `is` is due: @returns whether `text` is news. At a birth (`always`) it goes whether or not it changed. */
   takeIs(text: string, now: number, always: boolean): boolean {
-    if (!always && (!this.#wanted || now < this.#lastAt + isEveryMs)) return false;
     this.#wanted = false;
     if (!always && text === this.#sentIs) return false;
     this.#sentIs = text;

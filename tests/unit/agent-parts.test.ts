@@ -123,13 +123,15 @@ parts('a folder that cannot be made ends in a sentence', () => {
 parts('the lock: held by who lives, void after a reboot, after an end, and for a pid given on', async () => {
   const place = folder();
   const path = join(place, 'agent.lock');
-  const sleeper = start('sleep', ['600']);
+  const sleeper = start('sleep', ['600'], { stdio: 'ignore' });
   const boot = existsSync('/proc/sys/kernel/random/boot_id')
     ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     : '';
   const stat = readFileSync(`/proc/${sleeper.pid}/stat`, 'utf8');
   const started = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
   const holder = { pid: sleeper.pid, start: started, boot };
+  // A child that lives keeps a failed test from ending.
+  sleeper.child.unref();
   writeFileSync(path, JSON.stringify(holder));
   assert.throws(() => lockFolder(place), new RegExp(`process ${sleeper.pid}`));
   assert.equal(JSON.parse(readFileSync(path, 'utf8')), holder, 'left as it was');
@@ -191,6 +193,12 @@ parts('a want is obeyed only whole, signed, for this node, and newer', () => {
   ];
   for (const [name, text] of bad) assert.is(judge(text).kind, 'refused', name);
   assert.is(judgeWant(allegiance, undefined, Buffer.from([0xff, 0xfe])).kind, 'refused');
+  // Nobody joined yet, and a fingerprint given: its name alone, under another key, is not enough.
+  const fresh = { ...allegiance, pin: undefined, expected: signer.cluster, trustFirst: false };
+  const borrowed = seal(other, 'want', 'n1', { ...body, key: other.key });
+  assert.is(judgeWant(fresh, undefined, Buffer.from(borrowed)).kind, 'refused');
+  assert.is(judgeWant(fresh, undefined, Buffer.from(good)).kind, 'obey');
+  assert.is(judgeWant({ ...fresh, expected: undefined }, undefined, Buffer.from(good)).kind, 'refused');
   assert.is(judge(seal(signer, 'want', 'n1', { ...body, later: { x: 1 } })).kind, 'obey', 'keys of a newer version');
 });
 

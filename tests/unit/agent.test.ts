@@ -104,6 +104,7 @@ agents('load comes every period with a rising seq, and nothing is kept for later
   one.clock.pass(1);
   assert.is(one.link.published.length, 0, 'nothing without a session');
   one.link.up();
+  one.clock.pass(100);
   assert.is(one.link.of('load').length, 0, 'no stale load at the birth');
 });
 
@@ -267,6 +268,31 @@ agents('hello is answered within a second, once for many, with birth, info and i
   assert.is(one.link.of('lwt')[0]?.epoch, 1, 'the same epoch');
   assert.is(one.link.of('info')[0]?.clock_off_ms, 40);
   assert.is(one.link.of('is').length, 1);
+});
+
+agents('a flood of hellos neither multiplies nor puts off the answer', () => {
+  const one = joined();
+  one.link.published = [];
+  const text = { cluster: signer.cluster, boot: 'b', gen: 0, rev: 5, ver: 'x', proto: 1, at_ms: 1 };
+  for (let count = 0; count < 30; count++) {
+    one.link.say('hearth/hello', JSON.stringify(text));
+    one.clock.pass(100);
+  }
+  const answers = one.link.of('lwt').length;
+  assert.ok(answers >= 4 && answers <= 7, `${answers}`);
+});
+
+agents('a first document that was held when its connection went is void', () => {
+  const one = rig({ node: 'n1' });
+  one.agent.start();
+  one.link.up();
+  one.want(signer, 5, hello());
+  one.link.down();
+  one.clock.pass(3000);
+  one.link.up();
+  one.clock.pass(3000);
+  assert.is(one.reconciler.applied.length, 0);
+  assert.is(one.disk.memory?.cluster, undefined);
 });
 
 agents('a rebirth above the own epoch reconnects above it; one below only announces', () => {
