@@ -56,7 +56,7 @@ const pi: Tree = {
   'proc/cpuinfo':
     'processor\t: 0\nBogoMIPS\t: 108.00\nCPU part\t: 0xd08\n\nModel\t\t: Raspberry Pi 4 Model B Rev 1.4\n',
   'proc/device-tree/cpus/cpu@0/compatible': 'arm,cortex-a72\0',
-  'proc/net/dev': netDev({ lo: [5, 5], eth0: [1000, 2000], wlan0: [0, 0], docker0: [9, 9] }),
+  'proc/net/dev': netDev({ lo: [5, 5], eth0: [1000, 2000], wlan0: [0, 0], docker0: [9, 9], home: [9, 9] }),
   'sys/class/net/eth0/device/uevent': '',
   'sys/class/net/eth0/address': 'dc:a6:32:00:00:01\n',
   'sys/class/net/wlan0/device/uevent': '',
@@ -82,7 +82,13 @@ telemetry('a Raspberry Pi: every key it can fill, and no other', () => {
       [100, 1400],
       [600, 900],
     ]),
-    'proc/net/dev': netDev({ lo: [999, 999], eth0: [626_000, 64_500], wlan0: [0, 0], docker0: [999, 999] }),
+    'proc/net/dev': netDev({
+      lo: [999, 999],
+      eth0: [626_000, 64_500],
+      wlan0: [0, 0],
+      docker0: [999, 999],
+      home: [9999, 9999],
+    }),
   });
   const { load, cores } = one.sample();
   assert.equal(load, {

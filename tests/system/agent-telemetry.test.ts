@@ -1,0 +1,55 @@
+/** What the agent reads from /proc and /sys, beside what systeminformation says about the same machine. */
+import { execFileSync } from 'node:child_process';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createProcTelemetry } from '../../node-agent/telemetry/proc.ts';
+import { infoPayload } from '../../shared/schemas/telemetry.ts';
+import { systemClock } from '../../shared/system-clock.ts';
+import { until } from '../fixture/processes.ts';
+
+const compare = suite('telemetry beside systeminformation');
+const near = (ours: number | undefined, theirs: number, tolerance: number, what: string) => {
+  assert.ok(ours !== undefined && Math.abs(ours - theirs) <= tolerance, `${what}: ${ours} beside ${theirs}`);
+};
+
+if (process.platform !== 'linux') console.log('skipped: telemetry beside systeminformation (needs Linux)');
+else {
+  compare('facts and measures agree', async () => {
+    const si = await import('systeminformation');
+    const folder = process.cwd();
+    const one = createProcTelemetry({ clock: systemClock(), dataFolder: folder });
+    const facts = await new Promise<Record<string, unknown>>(resolve => one.facts(resolve));
+    infoPayload.parse({ node: 'n', ...facts });
+    const [cpu, mem, os] = [await si.cpu(), await si.mem(), await si.osInfo()];
+    assert.is(facts.cores, cpu.cores);
+    near(facts.mem_mb as number, mem.total / 2 ** 20, 1, 'mem_mb');
+    assert.match(String(facts.os), new RegExp(os.distro.split(' ')[0] ?? ''));
+    const { load } = await until('the disk was asked', () => {
+      const sample = one.sample();
+      return sample.load.disk_pct === undefined ? undefined : sample;
+    });
+    const after = await si.mem();
+    near(load.mem_mb, (after.total - after.available) / 2 ** 20, 300, 'mem_mb used');
+    near(load.up_s, si.time().uptime, 5, 'up_s');
+    near(load.load1, (await si.currentLoad()).avgLoad, 1, 'load1');
+    const df = execFileSync('df', ['--output=pcent', folder], { encoding: 'utf8' });
+    near(load.disk_pct, Number(/(\d+)%/.exec(df)?.[1]), 1.1, 'disk_pct');
+  });
+
+  compare('a busy core is seen, and a sample takes well under a millisecond', () => {
+    const one = createProcTelemetry({ clock: systemClock(), dataFolder: '/' });
+    for (const end = performance.now() + 600; performance.now() < end; );
+    const { load, cores } = one.sample();
+    const whole = (cores?.length ?? 1) * Number(load.cpu_pct);
+    assert.ok(whole >= 60, `${whole} % of a core`);
+    for (let round = 0; round < 50; round++) one.sample();
+    const before = process.cpuUsage();
+    for (let round = 0; round < 200; round++) one.sample();
+    const used = process.cpuUsage(before);
+    const ms = (used.user + used.system) / 1000 / 200;
+    console.log(`  ${ms.toFixed(3)} ms of CPU per sample`);
+    assert.ok(ms < 1, `${ms} ms`);
+  });
+}
+
+compare.run();
