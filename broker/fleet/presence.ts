@@ -274,7 +274,14 @@ function alive(state: PresenceState, id: string, node: Node, now: number, effect
 
 function sign(state: PresenceState, event: PresenceEvent & { type: 'sign' }, now: number, effects: PresenceEffect[]) {
   const node = state.nodes.get(event.node);
-  if (node?.inst === undefined || event.epoch < node.epoch || event.epoch <= node.ended) return;
+  if (node?.inst === undefined) return;
+  if (event.epoch < node.epoch || event.epoch <= node.ended) {
+    // Alive long after its epoch was over: a restored or cloned disk used it again, and the other one's will came after.
+    if (!node.online && now - node.offlineAt > presenceTimes.stallMs * 3) {
+      rebirth(event.node, node, event.epoch, effects);
+    }
+    return;
+  }
   if (event.serial !== undefined && event.serial !== node.serial) return;
   // The epoch is not raised: a load does not name its inst, and a twin's must not fence the node out.
   alive(state, event.node, node, now, effects);
