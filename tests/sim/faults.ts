@@ -176,9 +176,11 @@ const faultTable = {
     };
   }),
   'late wills': onAll(fabric => {
-    fabric.world.weather.lateWills = 0.7;
+    const { weather } = fabric.world;
+    const before = weather.lateWills;
+    weather.lateWills = 0.7;
     return () => {
-      fabric.world.weather.lateWills = 0;
+      weather.lateWills = before;
     };
   }),
   'lost telemetry': onAll(fabric => {
@@ -204,7 +206,9 @@ export function drawFaults(
   from: number,
   until: number,
 ): Fault[] {
-  const kinds = kind === 'outside' ? [...everywhere, ...outsideOnly, ...outsideOnly] : everywhere;
+  const all = kind === 'outside' ? [...everywhere, ...outsideOnly, ...outsideOnly] : everywhere;
+  // A few kinds per run, so that those meet which would rarely meet if all were drawn from (swarm testing, Groce 2012).
+  const kinds = dice.chance(0.3) ? all : Array.from({ length: 4 }, () => dice.pick(all));
   const faults: Fault[] = [];
   for (let index = 0; index < count; index++) {
     const at = dice.between(from, until);

@@ -48,6 +48,7 @@ export function run(options: RunOptions): Outcome {
   for (const machine of [...fabric.machines]) {
     world.timeline.at(dice.chance(0.8) ? dice.between(0, 2000) : dice.between(0, 20_000), () => machine.startAgent());
   }
+  world.weather.lateWills = dice.chance(0.5) ? 0.5 : 0;
   const busyUntil = dice.between(8000, 40_000);
   const faults = drawFaults(dice, kind, dice.below(8), 1000, busyUntil);
   const calmAt = busyUntil + 1000;
