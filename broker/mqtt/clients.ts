@@ -73,7 +73,7 @@ export class Clients {
     }
     let connection: Connection | undefined;
     const parsed = (packet: ParsedPacket) => {
-      if (packet.cmd === 'disconnect' && connection) leaving(connection, packet);
+      if (packet.cmd === 'disconnect' && connection) leaving(connection, packet, limits.keptMs);
       return connection?.parsed(packet) ?? true;
     };
     const client = this.aedes.accept(stream, parsed);
@@ -119,6 +119,7 @@ export class Clients {
         : Number.POSITIVE_INFINITY;
     connection.keepMs = Math.min(expirySeconds * 1000, keptMs);
     connection.expires = expirySeconds > 0;
+    connection.resumes = !packet.clean;
     // Aedes would queue for a client with an expiry while it is away, without bound.
     if (packet.properties?.sessionExpiryInterval !== undefined) packet.properties.sessionExpiryInterval = 0;
   }
@@ -129,6 +130,11 @@ export class Clients {
     if (!connection || this.closing || id.length > this.parts.limits.clientIdCharacters) return false;
     connection.identity.clientId = id;
     this.registry.admit(connection);
+    // Asked anew: what the rules do not allow any more is not given back. Before CONNACK, so that who has read "session
+    // present" misses nothing.
+    if (connection.resumes && connection.keepMs > 0) {
+      for (const kept of this.parts.kept.find(id) ?? []) subscribe(connection, kept, this.parts);
+    }
     return true;
   }
 
@@ -136,11 +142,7 @@ export class Clients {
     const connection = this.byClient.get(client);
     if (!connection || client.closed || connection.closed) return;
     connection.maximumPacket = client.maximumPacketSize ?? Number.POSITIVE_INFINITY;
-    connection.window = Math.min(client.receiveMaximum ?? 65_535, this.parts.limits.inflight);
-    // Asked anew: what the rules do not allow any more is not given back.
-    if (connection.keepMs > 0) {
-      for (const kept of this.parts.kept.find(connection.id) ?? []) subscribe(connection, kept, this.parts);
-    }
+    connection.unacknowledged.window = Math.min(client.receiveMaximum ?? 65_535, this.parts.limits.inflight);
     this.registry.ready(connection);
     connection.open();
   }
@@ -169,9 +171,9 @@ export class Clients {
 }
 
 /** MQTT 5: DISCONNECT may change how long the session is kept, where CONNECT asked for one at all (section 3.14.2.2.2). */
-function leaving(connection: Connection, packet: ParsedPacket): void {
+function leaving(connection: Connection, packet: ParsedPacket, mostMs: number): void {
   const seconds = packet.properties?.sessionExpiryInterval;
   if (seconds === undefined || !packet.properties) return;
-  if (connection.expires) connection.keepMs = Math.min(seconds * 1000, connection.mostKeepMs);
+  if (connection.expires) connection.keepMs = Math.min(seconds * 1000, mostMs);
   delete packet.properties.sessionExpiryInterval;
 }

@@ -4,16 +4,21 @@
  */
 import type { Duplex } from 'node:stream';
 import type { BackPressure } from './back-pressure.ts';
+import { ExactlyOnce } from './exactly-once.ts';
 import { Framer } from './framing.ts';
 import type { AedesClient } from './guards/aedes.ts';
 import type { BrokerLimits } from './limits.ts';
 import { carriedProperties } from './message.ts';
 import { type Flusher, Outgoing } from './outgoing.ts';
-import { type Encoded, encodeAck, pingResponse, reason, type Version } from './packets.ts';
+import { encodeAck, pingResponse, reason, type Version } from './packets.ts';
 import type { ParsedPacket } from './parsed.ts';
 import type { Retained } from './retained.ts';
 import type { Routed, Router, Subscription } from './router.ts';
 import { handleSubscribe, handleUnsubscribe, type SubscribeParts } from './subscribe.ts';
+import { Unacknowledged } from './unacknowledged.ts';
+
+/** Whether a packet may wait in queues as a slice of what it came in, and keep the whole of it in memory. */
+const mayShare = (chunk: Buffer, bytes: number): boolean => chunk.length <= 4096 || bytes * 8 >= chunk.length;
 
 export interface ConnectionParts extends SubscribeParts {
   readonly limits: BrokerLimits;
@@ -26,6 +31,7 @@ export interface ConnectionParts extends SubscribeParts {
 export class Connection {
   readonly identity: { serial: number; clientId: string };
   readonly outgoing: Outgoing;
+  readonly unacknowledged: Unacknowledged;
   readonly subscriptions = new Map<string, Subscription>();
   /** Retained messages on their way to a new subscription. */
   readonly replays: { readonly messages: Iterator<Retained>; readonly subscription: Subscription }[] = [];
@@ -37,8 +43,9 @@ export class Connection {
   silenceMs = 0;
   /** How long its subscriptions are kept after it is gone, 0 for not at all. Milliseconds. */
   keepMs = 0;
-  /** Whether CONNECT asked for a session that outlives the connection. */
+  /** Whether CONNECT asked for a session that outlives the connection, and for the one it had. */
   expires = false;
+  resumes = false;
   lastHeard: number;
   /** CONNACK is out: packets are served. */
   ready = false;
@@ -47,14 +54,9 @@ export class Connection {
   muted = false;
   /** Whether a newer connection has its client id. Set by the registry. */
   replaced = false;
-  window: number;
-  private readonly inflight = new Set<number>();
-  /** QoS 1 packets outside the window, from `nextWaiting` on. */
-  private readonly waiting: Encoded[] = [];
-  private nextWaiting = 0;
-  private ownId = 0;
-  private readonly inbound = new Set<number>();
+  private readonly inbound: ExactlyOnce;
   private paused = false;
+  private failing = false;
   private acks: number[] = [];
   private readonly client: AedesClient;
   private readonly stream: Duplex;
@@ -66,9 +68,10 @@ export class Connection {
     this.client = client;
     this.stream = stream;
     this.parts = parts;
-    this.window = parts.limits.inflight;
+    this.inbound = new ExactlyOnce(parts.limits.inboundQos2);
     this.lastHeard = parts.now();
     this.outgoing = new Outgoing(stream, parts.flusher, parts.now);
+    this.unacknowledged = new Unacknowledged(this.outgoing, parts.limits.inflight);
     this.framer = new Framer(parts.limits.connectBytes, {
       frame: (chunk, start, body, end) => this.frame(chunk, start, body, end),
       broken: why => this.fail(why),
@@ -91,18 +94,23 @@ export class Connection {
     this.stream.destroy();
   }
 
-  get mostKeepMs(): number {
-    return this.parts.limits.keptMs;
-  }
-
   /** Ends it as a protocol error does: its will goes out. */
   fail(why: string): void {
     if (!this.closed) this.client.emit('error', new Error(why));
   }
 
+  /** The same, once this turn's work is done. @returns false where that is under way already. */
+  failSoon(why: string): boolean {
+    if (this.closed || this.failing) return false;
+    this.failing = true;
+    setImmediate(() => this.fail(why));
+    return true;
+  }
+
   /** CONNACK is written: what the client sent in the meantime is served now. */
   open(): void {
     this.ready = true;
+    this.outgoing.open();
     this.framer.limit = this.parts.limits.packetBytes;
     this.framer.again();
     this.flushAcks();
@@ -157,7 +165,7 @@ export class Connection {
         if (!this.publishFromBytes(chunk, start, body, end)) this.parse(chunk.subarray(start, end));
         break;
       case 4:
-        if (end - body >= 2) this.acknowledged(chunk.readUInt16BE(body));
+        if (end - body >= 2) this.unacknowledged.acknowledged(chunk.readUInt16BE(body));
         break;
       case 12:
         this.outgoing.push(pingResponse);
@@ -197,7 +205,7 @@ export class Connection {
       qos: qos as 0 | 1,
       retain,
       from: this,
-      frame: first === 0x30 ? chunk.subarray(start, end) : undefined,
+      frame: first === 0x30 && mayShare(chunk, end - start) ? chunk.subarray(start, end) : undefined,
     });
     if (qos === 1) {
       const id = chunk.readUInt16BE(topicEnd);
@@ -242,7 +250,7 @@ export class Connection {
         handleUnsubscribe(this, packet, this.parts);
         break;
       case 'pubrel':
-        this.inbound.delete(packet.messageId ?? 0);
+        this.inbound.release(packet.messageId ?? 0);
         this.outgoing.push(encodeAck('pubcomp', packet.messageId ?? 0, this.version));
         break;
       // Nothing is ever sent at QoS 2: stray answers to it mean nothing.
@@ -266,16 +274,10 @@ export class Connection {
       return;
     }
     if (qos === 2) {
-      const known = this.inbound.has(messageId);
-      if (!known && this.inbound.size >= this.parts.limits.inboundQos2) {
-        this.fail('too many open QoS 2 messages');
-        return;
-      }
-      this.inbound.add(messageId);
-      if (known) {
-        this.outgoing.push(encodeAck('pubrec', messageId, this.version));
-        return;
-      }
+      const open = this.inbound.open(messageId);
+      if (open === 'full') this.fail('too many open QoS 2 messages');
+      if (open === 'known') this.outgoing.push(encodeAck('pubrec', messageId, this.version));
+      if (open !== 'new') return;
     }
     const message: Routed = {
       topic,
@@ -289,53 +291,15 @@ export class Connection {
     if (qos === 0) return;
     const code = refused === undefined ? 0 : reason.notAuthorized;
     // A QoS 2 exchange ends where PUBREC says why (MQTT 5, section 4.3.3).
-    if (qos === 2 && code > 0 && this.version === 5) this.inbound.delete(messageId);
+    if (qos === 2 && code > 0 && this.version === 5) this.inbound.release(messageId);
     this.outgoing.push(encodeAck(qos === 1 ? 'puback' : 'pubrec', messageId, this.version, code));
-  }
-
-  /** Sends a QoS 1 packet, or lets it wait until the client has acknowledged earlier ones. */
-  sendQos1(packet: Encoded): void {
-    if (this.inflight.size >= this.window || this.waiting.length > 0) {
-      this.waiting.push(packet);
-      this.outgoing.count(packet.frame.length);
-    } else this.transmit(packet);
-  }
-
-  /** The packet's id is one for all its receivers; where it is in use here, this one gets its own. */
-  private transmit(packet: Encoded): void {
-    const { frame, idAt } = packet;
-    const id = frame.readUInt16BE(idAt);
-    if (id !== 0 && !this.inflight.has(id)) {
-      this.inflight.add(id);
-      this.outgoing.push(frame);
-      return;
-    }
-    const own = Buffer.from(frame);
-    do this.ownId = this.ownId === 65_535 ? 1 : this.ownId + 1;
-    while (this.inflight.has(this.ownId));
-    own.writeUInt16BE(this.ownId, idAt);
-    this.inflight.add(this.ownId);
-    this.outgoing.push(own);
-  }
-
-  private acknowledged(id: number): void {
-    if (!this.inflight.delete(id) || this.waiting.length === 0) return;
-    while (this.nextWaiting < this.waiting.length && this.inflight.size < this.window) {
-      const packet = this.waiting[this.nextWaiting++] as Encoded;
-      this.outgoing.count(-packet.frame.length);
-      this.transmit(packet);
-    }
-    // Removing from the front costs the length of the rest: done seldom.
-    if (this.nextWaiting < this.waiting.length && this.nextWaiting < 1024) return;
-    this.waiting.splice(0, this.nextWaiting);
-    this.nextWaiting = 0;
   }
 
   /** Gone: nothing is sent or heard any more. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.waiting.length = 0;
+    this.unacknowledged.close();
     this.outgoing.close();
     this.parts.backPressure.forget(this);
     for (const subscription of this.subscriptions.values()) this.parts.router.unsubscribe(subscription);

@@ -18,7 +18,6 @@ export class Delivery {
   private readonly now: () => number;
   /** Any id serves any receiver that has it free, so that all of them can get the same bytes. */
   private nextId = 0;
-  private readonly encoded: (Encoded | undefined)[] = new Array(8).fill(undefined);
 
   constructor(limits: BrokerLimits, flusher: Flusher, now: () => number) {
     this.limits = limits;
@@ -27,8 +26,9 @@ export class Delivery {
   }
 
   deliver(message: Routed, targets: readonly Subscription[]): void {
-    const { encoded, limits } = this;
-    encoded.fill(undefined);
+    const { limits } = this;
+    // What one kind of receiver gets, all of that kind get.
+    const encoded: (Encoded | undefined)[] = [];
     const soft = limits.softBufferBytes;
     const crowded = this.flusher.pending > limits.allBufferBytes;
     for (let i = 0; i < targets.length; i++) {
@@ -38,14 +38,14 @@ export class Delivery {
       const qos = message.qos === 1 && target.qos === 1 ? 1 : 0;
       const { pending } = connection.outgoing;
       if (pending > soft && !this.admit(message, connection, qos, crowded)) continue;
-      const packet = this.encode(message, target, qos);
+      const packet = this.encode(message, target, qos, encoded);
       if (packet.frame.length > connection.maximumPacket) {
         this.counts.dropped++;
         continue;
       }
       this.counts.delivered++;
       if (qos === 0) connection.outgoing.push(packet.frame);
-      else connection.sendQos1(packet);
+      else connection.unacknowledged.send(packet);
     }
   }
 
@@ -56,25 +56,23 @@ export class Delivery {
     const most = crowded ? limits.softBufferBytes : qos === 0 ? limits.bufferBytes : limits.closeBufferBytes;
     if (outgoing.pending > most) {
       this.counts.dropped++;
-      if (qos > 0) {
-        this.counts.closed++;
-        connection.fail('it does not take its QoS 1 messages');
-      }
+      // Not in the middle of a delivery: its will is one, too.
+      if (qos > 0 && connection.failSoon('it does not take its QoS 1 messages')) this.counts.closed++;
       return false;
     }
     if (message.from && this.now() - outgoing.lastProgress < frozenMs) message.from.waitFor(connection);
     return true;
   }
 
-  private encode(message: Routed, target: Subscription, qos: 0 | 1): Encoded {
+  private encode(message: Routed, target: Subscription, qos: 0 | 1, encoded: (Encoded | undefined)[]): Encoded {
     const { version } = target.connection;
     const retain = target.retainAsPublished && message.retain;
     if (version === 5 && target.identifiers) return encodePublish(message, 5, qos, retain, target.identifiers);
     const key = (version === 5 ? 4 : 0) | (qos << 1) | (retain ? 1 : 0);
-    let packet = this.encoded[key];
+    let packet = encoded[key];
     if (!packet) {
       packet = this.encodeFresh(message, version, qos, retain);
-      this.encoded[key] = packet;
+      encoded[key] = packet;
     }
     return packet;
   }

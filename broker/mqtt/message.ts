@@ -32,3 +32,14 @@ export function carriedProperties(properties: object | undefined): MessageProper
   }
   return any ? (kept as MessageProperties) : undefined;
 }
+
+/** What properties take, roughly: characters and bytes. */
+export function propertyBytes(properties: MessageProperties | undefined): number {
+  if (!properties) return 0;
+  const { responseTopic = '', contentType = '', correlationData, userProperties = {} } = properties;
+  let bytes = responseTopic.length + contentType.length + (correlationData?.length ?? 0);
+  for (const [name, value] of Object.entries(userProperties)) {
+    for (const text of [value].flat()) bytes += name.length + text.length;
+  }
+  return bytes;
+}

@@ -46,6 +46,8 @@ export class Outgoing {
   pending = 0;
   /** When the operating system last took something, or there was nothing to take. Monotonic milliseconds. */
   lastProgress: number;
+  /** Nothing is sent before CONNACK. */
+  private held = true;
   private progressed: (() => void)[] = [];
   private queue: Buffer[] = [];
   private queued = 0;
@@ -83,6 +85,13 @@ export class Outgoing {
     }
   }
 
+  /** CONNACK is on its way: what waits follows it. */
+  open(): void {
+    this.held = false;
+    this.lastProgress = this.now();
+    this.flush();
+  }
+
   /** Runs `tell` when the operating system has taken something again; never, if the connection ends before. */
   onceProgressed(tell: () => void): void {
     this.progressed.push(tell);
@@ -96,7 +105,7 @@ export class Outgoing {
 
   flush(): void {
     this.marked = false;
-    if (this.closed || this.flying > 0 || this.queue.length === 0) return;
+    if (this.closed || this.held || this.flying > 0 || this.queue.length === 0) return;
     let frames = this.queue;
     let bytes = this.queued;
     if (bytes > writeBytes && frames.length > 1) {

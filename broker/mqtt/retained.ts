@@ -2,7 +2,7 @@
  * Retained messages: a tree by topic level, so that a subscription visits what matches it and no more. Bounded by count
  * and bytes. What changes goes to `changed`, which writes it behind.
  */
-import type { MessageProperties } from './message.ts';
+import { type MessageProperties, propertyBytes } from './message.ts';
 
 export interface Retained {
   readonly topic: string;
@@ -19,9 +19,10 @@ interface Branch {
   message: Retained | undefined;
 }
 
-/** Properties and the entry itself, roughly; so that a million tiny messages do not count as nothing. */
+/** The entry itself, roughly; so that a million tiny messages do not count as nothing. */
 const overheadBytes = 100;
-const sizeOf = (message: Retained): number => message.topic.length + message.payload.length + overheadBytes;
+const sizeOf = (message: Retained): number =>
+  message.topic.length + message.payload.length + propertyBytes(message.properties) + overheadBytes;
 
 export class RetainedMessages {
   private readonly root: Branch = { children: undefined, message: undefined };

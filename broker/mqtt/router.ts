@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
 import { FilterTree, whyNoTopic } from './filters.ts';
 import type { BrokerLimits } from './limits.ts';
-import type { MessageProperties } from './message.ts';
+import { type MessageProperties, propertyBytes } from './message.ts';
 import type { RetainedMessages } from './retained.ts';
 
 /** One subscription of one connection; while it is the only one that matches, it is the target of a delivery itself. */
@@ -131,7 +131,9 @@ export class Router {
       if (reason !== undefined) return reason;
     }
     const most = route.rule.payloadBytes;
-    return message.payload.length > most ? `a message here is at most ${most / 1024} kB long` : undefined;
+    return message.payload.length + propertyBytes(message.properties) > most
+      ? `a message here is at most ${most / 1024} kB long`
+      : undefined;
   }
 
   private keep(message: Routed): void {

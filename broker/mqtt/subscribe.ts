@@ -155,5 +155,5 @@ function replayOne(connection: Connection, subscription: Subscription, message: 
   );
   if (packet.frame.length > connection.maximumPacket) return;
   if (qos === 0) connection.outgoing.push(packet.frame);
-  else connection.sendQos1(packet);
+  else connection.unacknowledged.send(packet);
 }

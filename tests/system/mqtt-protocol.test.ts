@@ -7,25 +7,23 @@ import { Wire } from './mqtt/wire.ts';
 
 const test = suite('embedded broker, protocol');
 
-withBroker(test, 'two small messages in a row to one client do not wait for its delayed acknowledgement', async rig => {
-  const [from, to] = [await Wire.connect(rig.port), await Wire.connect(rig.port)];
-  await to.subscribe('a/b');
+withBroker(test, 'an answer right after another does not wait 40 ms for a delayed acknowledgement', async rig => {
+  const wire = await Wire.connect(rig.port);
+  await wire.subscribe('a/b');
   const took: number[] = [];
   for (let i = 0; i < 40; i++) {
-    from.send(from.publishPacket('a/b', `first ${i}`));
-    await to.find('first', p => `${p.payload}` === `first ${i}`);
+    // The client asks and is answered: from then on its system delays acknowledgements, to send them with data.
+    wire.send(wire.publishPacket('a/b', `first ${i}`));
+    await wire.find('first', packet => `${packet.payload}` === `first ${i}`);
     const sent = performance.now();
-    from.send(from.publishPacket('a/b', `second ${i}`));
-    await new Promise<void>(resolve => {
-      const look = () => (`${to.messages.at(-1)?.payload}` === `second ${i}` ? resolve() : setImmediate(look));
-      look();
-    });
+    await rig.publish('a/b', `second ${i}`, { qos: 0 });
+    await wire.find('second', packet => `${packet.payload}` === `second ${i}`);
     took.push(performance.now() - sent);
   }
   took.sort((a, b) => a - b);
   assert.ok(
-    (took[30] as number) < 20,
-    `three of four within 20 ms; they took ${took.map(ms => ms.toFixed(1)).join(' ')}`,
+    (took[20] as number) < 20,
+    `half of them within 20 ms; they took ${took.map(ms => ms.toFixed(1)).join(' ')}`,
   );
 });
 
@@ -210,6 +208,12 @@ withBroker(test, 'a payload above the contract is refused with the limit, the co
   assert.equal(await node.publish('hearth/node/n1/set/a', Buffer.alloc(256 * 1024)), 0);
   assert.equal(await node.publish('hearth/node/n1/done', Buffer.alloc(1024 * 1024)), 0);
   assert.ok(rig.told.some(line => /^refused .*256 kB/.test(line)));
+  // Properties count, too.
+  const packet = node.publishPacket('a/b', 'x', 1, true);
+  const userProperties = { a: Array.from({ length: 60 }, () => 'y'.repeat(5000)) };
+  node.send({ ...packet, properties: { userProperties } } as never);
+  const ack = await node.find('PUBACK', p => p.cmd === 'puback' && p.messageId === packet.messageId);
+  assert.equal(ack.reasonCode, 0x87);
 });
 
 withBroker(

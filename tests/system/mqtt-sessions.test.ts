@@ -94,6 +94,7 @@ withBroker(test, "another's will topic is refused like a publish", async rig => 
 
 withBroker(test, 'kick: DISCONNECT with a reason on MQTT 5, no will', async rig => {
   const node = await Wire.connect(rig.port, { version: 5, clientId: 'hearth-n1', will: will('offline') });
+  await until('told', () => rig.connections[0]);
   rig.broker.bus.kick(rig.connections[0] as never, 'a test');
   assert.equal((await node.packet('disconnect')).reasonCode, 0x98);
   await until('gone', () => rig.told.includes('- hearth-n1') || undefined);
