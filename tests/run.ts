@@ -9,6 +9,8 @@ import { join, relative } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const words = process.argv.slice(2);
 const fileLimitMs = 10 * 60_000;
+/** How long a file may take to end after its last test. */
+const endLimitMs = 10_000;
 
 interface Outcome {
   readonly file: string;
@@ -34,8 +36,17 @@ function runFile(file: string): Promise<Outcome> {
     });
     let output = '';
     let timedOut = false;
+    let leftOpen = false;
+    let ending: NodeJS.Timeout | undefined;
     const keep = (chunk: Buffer) => {
       output += chunk.toString();
+      // A failed assertion may leave a server or a child behind that keeps the process alive for ever.
+      if (!ending && /^ {2}Skipped:/m.test(output)) {
+        ending = setTimeout(() => {
+          leftOpen = true;
+          child.kill('SIGTERM');
+        }, endLimitMs);
+      }
       if (output.length > 4_000_000) output = output.slice(-2_000_000);
     };
     child.stdout.on('data', keep);
@@ -46,6 +57,7 @@ function runFile(file: string): Promise<Outcome> {
     }, fileLimitMs);
     child.on('close', (code, signal) => {
       clearTimeout(limit);
+      clearTimeout(ending);
       const total = Number(/^ {2}Total: +(\d+)/m.exec(output)?.[1] ?? 0);
       const passed = Number(/^ {2}Passed: +(\d+)/m.exec(output)?.[1] ?? 0);
       const skipped = [...output.matchAll(/^skipped: (.*)$/gm)].map(match => match[1] ?? '');
@@ -59,6 +71,7 @@ function runFile(file: string): Promise<Outcome> {
       if (failed > 0) {
         console.log(output);
         if (timedOut) console.log(`${file}: killed after ${fileLimitMs / 60_000} minutes`);
+        else if (leftOpen) console.log(`${file}: did not end by itself after its last test: something was left open`);
         else if (signal) console.log(`${file}: ended by ${signal}`);
         else if (silent) console.log(`${file}: exit code ${code}, and no test was counted`);
       }
