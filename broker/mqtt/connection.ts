@@ -10,7 +10,7 @@ import type { AedesClient } from './guards/aedes.ts';
 import type { BrokerLimits } from './limits.ts';
 import { carriedProperties } from './message.ts';
 import { type Flusher, Outgoing } from './outgoing.ts';
-import { encodeAck, pingResponse, reason, type Version } from './packets.ts';
+import { encodeAck, encodePubacks, pingResponse, reason, type Version } from './packets.ts';
 import type { ParsedPacket } from './parsed.ts';
 import type { Retained } from './retained.ts';
 import type { Routed, Router, Subscription } from './router.ts';
@@ -219,18 +219,9 @@ export class Connection {
 
   /** PUBACK follows routing: whoever has it knows that the message was on its way. One write for all of a chunk. */
   private flushAcks(): void {
-    const { acks } = this;
-    if (acks.length === 0) return;
-    const frame = Buffer.allocUnsafe(acks.length * 4);
-    for (let i = 0, at = 0; i < acks.length; i++) {
-      const id = acks[i] as number;
-      frame[at++] = 0x40;
-      frame[at++] = 2;
-      frame[at++] = id >> 8;
-      frame[at++] = id & 255;
-    }
+    if (this.acks.length === 0) return;
+    this.outgoing.push(encodePubacks(this.acks));
     this.acks = [];
-    this.outgoing.push(frame);
   }
 
   /** What mqtt-packet made of a packet. @returns false where it is Aedes' to handle. */

@@ -95,6 +95,19 @@ export function encodeAck(kind: 'puback' | 'pubrec' | 'pubcomp', id: number, ver
     : Buffer.from([first, 2, id >> 8, id & 255]);
 }
 
+/** Many PUBACKs, all of success: the same bytes in every version. */
+export function encodePubacks(ids: readonly number[]): Buffer {
+  const frames = Buffer.allocUnsafe(ids.length * 4);
+  let at = 0;
+  for (const id of ids) {
+    frames[at++] = 0x40;
+    frames[at++] = 2;
+    frames[at++] = id >> 8;
+    frames[at++] = id & 255;
+  }
+  return frames;
+}
+
 /** SUBACK or UNSUBACK; the codes of the latter only exist in MQTT 5. */
 export function encodeGranted(
   kind: 'suback' | 'unsuback',
