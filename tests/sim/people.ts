@@ -68,13 +68,13 @@ export class People {
 
   #set(node: string, service: string): void {
     const run = `serve ${++this.#count}`;
-    this.#parts.asked.push({ node, service, run });
-    this.#publish(`node/${node}/set/services/${service}`, run, 0.1);
+    const asked = this.#ask({ node, service, run });
+    this.#publish(`node/${node}/set/services/${service}`, run, 0.1, asked);
   }
 
   #clear(node: string, service: string): void {
-    this.#parts.asked.push({ node, service, run: undefined });
-    this.#publish(`node/${node}/set/services/${service}`, '', 0.1);
+    const asked = this.#ask({ node, service, run: undefined });
+    this.#publish(`node/${node}/set/services/${service}`, '', 0.1, asked);
   }
 
   #patch(node: string, service: string): void {
@@ -82,8 +82,14 @@ export class People {
     const stubborn = this.#dice.chance(0.3);
     const run = `${stubborn ? "trap '' TERM; " : ''}serve ${this.#count}`;
     const spec: Service = { run, ...(stubborn ? { stop: { grace_s: 2 } } : {}) };
-    this.#parts.asked.push({ node, service, run, tx });
+    this.#ask({ node, service, run, tx });
     this.#publish(`node/${node}/set`, JSON.stringify({ tx, services: { [service]: spec } }), 0);
+  }
+
+  #ask(what: Pick<Asked, 'node' | 'service' | 'run' | 'tx'>): Asked {
+    const asked: Asked = { ...what, sent: 1, answered: 0 };
+    this.#parts.asked.push(asked);
+    return asked;
   }
 
   #nonsense(node: string): void {
@@ -94,7 +100,7 @@ export class People {
     this.#publish(topic.replace('NODE', node), payload, 0);
   }
 
-  #publish(topic: string, payload: string, twice: number): void {
+  #publish(topic: string, payload: string, twice: number, asked?: Asked): void {
     const { world } = this.#parts;
     const dice = this.#dice;
     const message = new Message(`${world.base}/${topic}`, payload, dice.chance(0.5) ? 1 : 0, dice.chance(0.03));
@@ -108,6 +114,8 @@ export class People {
       });
     };
     world.timeline.after(dice.between(0, 30), arrive);
-    if (dice.chance(twice)) world.timeline.after(dice.between(0, 2000), arrive);
+    if (!dice.chance(twice)) return;
+    if (asked) asked.sent++;
+    world.timeline.after(dice.between(0, 2000), arrive);
   }
 }

@@ -12,7 +12,9 @@ export interface Asked {
   readonly run: string | undefined;
   /** The mark it was sent with, if any. */
   readonly tx?: string;
-  answer?: 'accepted' | 'refused';
+  /** How often it was sent, and answered. */
+  sent: number;
+  answered: number;
 }
 
 interface ResultText {
@@ -48,7 +50,7 @@ export class Desired implements Property {
     if (!asked) return;
     // The batch may have reached the disk all the same: after a crash it is there, or it is not.
     if (result.error?.startsWith('not accepted, the journal')) return;
-    asked.answer = result.ok ? 'accepted' : (asked.answer ?? 'refused');
+    asked.answered++;
     if (!result.ok || result.rev === undefined) return;
     const { headquarters, world } = this.#sight;
     if (result.rev > headquarters.syncedRev) {
@@ -66,9 +68,10 @@ export class Desired implements Property {
     if (tx !== undefined) return this.asked.find(asked => asked.tx === tx);
     const service = key?.split('.')[1];
     const run = value === undefined || value === '' ? undefined : value;
-    return this.asked.find(
+    const same = this.asked.filter(
       asked => asked.tx === undefined && asked.node === node && asked.service === service && asked.run === run,
     );
+    return same.find(asked => asked.answered < asked.sent) ?? same[0];
   }
 
   /** The accepted document of a node, as the supervisor's disk has it. */
@@ -91,7 +94,7 @@ export class Desired implements Property {
       const run = spec && runOf(spec);
       const last = this.accepted.get(where);
       // An answer may have been lost with the supervisor: then both are right.
-      const unknown = all.filter(asked => asked.answer === undefined).map(asked => asked.run);
+      const unknown = all.filter(asked => asked.answered < asked.sent).map(asked => asked.run);
       if (run === last?.run || unknown.includes(run)) continue;
       problems.push(`${where}: accepted was ${last?.run ?? 'nothing'} (rev ${last?.rev}), the journal has ${run}`);
     }
