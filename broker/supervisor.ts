@@ -1,10 +1,29 @@
-/** The supervisor: wires the cores of presence, desired state and orders to a bus and a store. */
+/**
+ * The supervisor: wires the cores of presence, desired state and orders to a bus and a store. Decides nothing itself,
+ * and everything in it is callbacks, so that the simulator can run it in virtual time.
+ */
 import type { Signer } from '../shared/authority.ts';
-import type { Bus } from '../shared/bus.ts';
-import type { Clock, Random } from '../shared/clock.ts';
+import type { Bus, BusConnection } from '../shared/bus.ts';
+import type { Clock, Random, Timer } from '../shared/clock.ts';
+import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import type { Store } from '../shared/store.ts';
+import { nodeOfClientId, topicsOf } from '../shared/topics.ts';
+import { Authority } from './authority.ts';
+import { Standing } from './authority-standing.ts';
+import { Journal } from './desired/journal.ts';
+import { Sets } from './desired/sets.ts';
+import { Attendance } from './fleet/attendance.ts';
+import { Events } from './fleet/events.ts';
 import type { FleetReader } from './fleet/fleet.ts';
+import { createPresence, presenceTimes, speaksFor } from './fleet/presence.ts';
+import { Reports } from './fleet/reports.ts';
+import { FleetView } from './fleet/view.ts';
+import { Inbox, subscriptions } from './inbox.ts';
+import { Answers } from './orders/answers.ts';
+import { Orders } from './orders/orders.ts';
+import { RetainedCommands } from './orders/retained-commands.ts';
+import { Projection } from './projection.ts';
 
 export interface SupervisorParts {
   /** Topic base, such as `hearth`. */
@@ -16,24 +35,269 @@ export interface SupervisorParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Outside broker only: after `ready`, this supervisor had to give way to another one and writes nothing any more. */
+  readonly onFatal?: (sentence: string) => void;
 }
 
+const infoEveryMs = 10_000;
+const tellEveryMs = 1000;
+/** Longest wait of `stop` for a broker that does not answer. */
+const farewellMs = 2000;
+
 export class Supervisor {
-  readonly fleet: FleetReader;
+  readonly #parts: SupervisorParts;
+  readonly #topics: ReturnType<typeof topicsOf>;
+  readonly #view: FleetView;
+  readonly #events: Events;
+  readonly #attendance: Attendance;
+  readonly #reports: Reports;
+  readonly #journal: Journal;
+  readonly #projection: Projection;
+  readonly #answers: Answers;
+  readonly #orders: Orders;
+  readonly #retained: RetainedCommands;
+  readonly #inbox: Inbox;
+  readonly #standing: Standing;
+  readonly #timers = new Map<string, Timer>();
+  #ready: ((error?: string) => void) | undefined;
+  #stopped = false;
 
   constructor(parts: SupervisorParts) {
-    this.fleet = {
-      snapshot: () => ({ seq: 0, base: parts.base, ver: parts.ver, nodes: [], events: [] }),
-      watch: () => () => {},
-    };
+    const { base, ver, bus, clock, random, log, signer, store } = parts;
+    const boot = random.hex(8);
+    const authority = new Authority(signer, ver, boot);
+    this.#parts = parts;
+    this.#topics = topicsOf(base);
+    this.#view = new FleetView(base, ver, clock);
+    const view = this.#view;
+    this.#events = new Events(clock, event => {
+      view.addEvent(event);
+      bus.publish(this.#topics.fabric('event'), JSON.stringify(event), { qos: 1 });
+    });
+    const events = this.#events;
+    this.#journal = new Journal({ store, log, synced: touched => this.#synced(touched) });
+    const journal = this.#journal;
+    this.#projection = new Projection(base, bus, log, authority, journal);
+    this.#answers = new Answers(base, bus, clock);
+    const answers = this.#answers;
+    const state = createPresence(bus.kind, limits.nodes, clock.now());
+    this.#attendance = new Attendance({
+      clock,
+      state,
+      view,
+      events,
+      journal,
+      projection: this.#projection,
+      maySpeak: () => this.#standing.leads,
+      orders: () => this.#orders,
+    });
+    const { notice, session } = this.#attendance;
+    this.#reports = new Reports({
+      clock,
+      view,
+      events,
+      sign: (node, epoch, serial) => notice({ type: 'sign', node, epoch, serial }),
+      speaksFor: (node, serial) => speaksFor(state, node, serial),
+    });
+    this.#orders = new Orders({
+      clock,
+      random,
+      answers,
+      session,
+      nodes: role => this.#nodesOf(role),
+      services: node => {
+        const entry = journal.nodes.get(node);
+        return entry && Object.keys(entry.services);
+      },
+      send: (node, body) => {
+        const sealed = authority.cmd(node, body, journal.gen, journal.rev);
+        bus.publish(this.#topics.node(node, 'cmd'), sealed, { qos: 1 });
+      },
+      forget: (node, by, done) => {
+        journal.submit({ node, services: undefined, what: 'forget', by, atMs: clock.wall() }, error => done(error));
+      },
+    });
+    this.#retained = new RetainedCommands(bus, clock);
+    this.#inbox = new Inbox({
+      base,
+      log,
+      answers,
+      notice,
+      retained: this.#retained,
+      sets: new Sets(journal, answers, clock),
+      orders: this.#orders,
+      reports: this.#reports,
+      answered: node => {
+        // What a forgotten node said last is retained again.
+        if (!journal.nodes.has(node) && !this.#attendance.isOnline(node)) this.#projection.clear(node);
+      },
+    });
+    this.#standing = new Standing({
+      kind: bus.kind,
+      boot,
+      base,
+      clock,
+      hello: standing => {
+        const hello = authority.hello(journal.gen, journal.rev, clock.wall(), standing);
+        bus.publish(this.#topics.fabric('hello'), hello, { qos: 1 });
+      },
+      alone: first => this.#project(first),
+      fatal: text => this.#gaveWay(text),
+      unsettled: text => events.emit('error', 'second-supervisor', text),
+    });
   }
 
-  /** `ready` runs once: without an error when everything retained is right and agents may come, or with one sentence. */
+  /** The read model for dashboards. */
+  get fleet(): FleetReader {
+    return this.#view;
+  }
+
+  /**
+   * Loads the journal and takes up work. `ready` runs once: without an error when everything retained is right and
+   * agents may come (outside: when the broker is reached and no other supervisor is there), or with one sentence.
+   */
   start(ready: (error?: string) => void): void {
-    ready();
+    this.#ready = ready;
+    this.#journal.load(error => {
+      if (this.#stopped) return;
+      if (error !== undefined) {
+        this.#isReady(error);
+        return;
+      }
+      const { notice } = this.#attendance;
+      for (const [node, entry] of this.#journal.durable) {
+        notice({ type: 'known', node });
+        this.#view.put(node, { want_rev: entry.rev });
+      }
+      this.#every('presence', presenceTimes.sweepMs, () => notice({ type: 'tick' }));
+      this.#every('tell', tellEveryMs, () => {
+        this.#orders.tick();
+        this.#answers.tellDropped();
+        this.#events.tellDropped();
+      });
+      const { bus, base, log } = this.#parts;
+      bus.start(subscriptions(base, bus.kind), {
+        message: message => this.#standing.receive(message, () => this.#inbox.take(message)),
+        up: () => {
+          notice({ type: 'up' });
+          this.#standing.up();
+        },
+        down: reason => {
+          log.warn({ reason }, 'the broker is gone');
+          notice({ type: 'down' });
+          this.#retained.down();
+          this.#standing.down();
+        },
+        disconnected: connection => this.#disconnected(connection),
+        refused: (message, reason) => this.#standing.receive(message, () => this.#inbox.refused(message, reason)),
+      });
+    });
   }
 
+  /** Says farewell (`<base>/status` offline), closes journal and bus. `done` runs once, within a few seconds. */
   stop(done: () => void): void {
-    done();
+    if (this.#stopped) {
+      done();
+      return;
+    }
+    this.#stopped = true;
+    this.#ready = undefined;
+    this.#stopTimers();
+    this.#view.stop();
+    const { bus, clock } = this.#parts;
+    let left = false;
+    const leave = () => {
+      if (left) return;
+      left = true;
+      late.cancel();
+      bus.stop(done);
+    };
+    const late = clock.after(farewellMs, leave);
+    const speaks = this.#standing.leads;
+    this.#standing.stop();
+    this.#journal.close(() => {
+      if (speaks) this.#say('offline', leave);
+      else leave();
+    });
+  }
+
+  #say(status: 'online' | 'offline', done: () => void): void {
+    this.#parts.bus.publish(this.#topics.fabric('status'), status, { qos: 1, retain: true }, () => done());
+  }
+
+  /** Alone on this base: the retained topics become what the journal says, then the fleet is called. */
+  #project(first: boolean): void {
+    const outside = this.#parts.bus.kind === 'outside';
+    const statusOf = (node: string) => {
+      if (this.#attendance.isOnline(node)) return 'online';
+      // Outside and just started: who is there shows when they answer, and until then their status stands.
+      return outside && (first || !this.#attendance.isDecided(node)) ? undefined : 'offline';
+    };
+    for (const node of this.#attendance.unjournalled()) {
+      const status = statusOf(node);
+      if (status) this.#projection.status(node, status);
+    }
+    this.#projection.everything(statusOf, () => {
+      if (this.#stopped) return;
+      this.#say('online', () => this.#isReady());
+      this.#standing.call();
+      if (!this.#timers.has('info')) this.#every('info', infoEveryMs, () => this.#inform());
+    });
+  }
+
+  #inform(): void {
+    this.#parts.bus.publish(this.#topics.fabric('info'), JSON.stringify(this.#view.totals()), { qos: 1 });
+    this.#attendance.retry();
+  }
+
+  #isReady(error?: string): void {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    ready?.(error);
+  }
+
+  #gaveWay(text: string): void {
+    this.#stopTimers();
+    if (this.#ready) this.#isReady(text);
+    else this.#parts.onFatal?.(text);
+  }
+
+  #every(name: string, ms: number, run: () => void): void {
+    const again = () => {
+      // Armed first: what `run` does may end it.
+      this.#timers.set(name, this.#parts.clock.after(ms, again));
+      run();
+    };
+    this.#timers.set(name, this.#parts.clock.after(ms, again));
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  #disconnected(connection: BusConnection): void {
+    const node = nodeOfClientId(this.#parts.base, connection.clientId);
+    if (node !== undefined) this.#attendance.notice({ type: 'lost', node, serial: connection.serial });
+  }
+
+  #synced: ConstructorParameters<typeof Journal>[0]['synced'] = touched => {
+    for (const [node, entry] of touched) {
+      if (entry) {
+        this.#view.put(node, { want_rev: entry.rev });
+        this.#projection.document(node, entry);
+      } else if (!this.#journal.nodes.has(node)) {
+        this.#attendance.notice({ type: 'forgotten', node });
+        this.#view.remove(node);
+        this.#reports.forget(node);
+        this.#projection.clear(node);
+      }
+    }
+  };
+
+  #nodesOf(role: string | undefined): string[] {
+    const nodes = [...this.#journal.nodes.keys()];
+    if (role === undefined) return nodes;
+    return nodes.filter(node => this.#view.get(node)?.info?.roles?.split(',').includes(role));
   }
 }

@@ -1,0 +1,40 @@
+/** What only the holder of the cluster's key can say: sealed documents and orders, and the call to the fleet. */
+import { type Signer, seal } from '../shared/authority.ts';
+import { proto } from '../shared/limits.ts';
+import type { Cmd, Want } from '../shared/schemas/node-document.ts';
+import type { Hello } from '../shared/schemas/presence.ts';
+import { compile, type NodeEntry } from './desired/compile.ts';
+import type { OrderBody } from './orders/orders.ts';
+
+export class Authority {
+  readonly #signer: Signer;
+  readonly #ver: string;
+  /** Random per process. */
+  readonly #boot: string;
+
+  constructor(signer: Signer, ver: string, boot: string) {
+    this.#signer = signer;
+    this.#ver = ver;
+    this.#boot = boot;
+  }
+
+  /** A node's `want`, sealed. Its revision is that of the last change to this node's document. */
+  want(node: string, entry: NodeEntry, gen: number): string {
+    const { cluster, key } = this.#signer;
+    const body: Want = { cluster, key, gen, rev: entry.rev, node, ...compile(node, entry) };
+    return seal(this.#signer, 'want', node, body);
+  }
+
+  /** @param rev the journal's sequence at this moment. */
+  cmd(node: string, order: OrderBody, gen: number, rev: number): string {
+    const { cluster, key } = this.#signer;
+    const body: Cmd = { cluster, key, gen, rev, node, ...order };
+    return seal(this.#signer, 'cmd', node, body);
+  }
+
+  hello(gen: number, rev: number, atMs: number, standing: NonNullable<Hello['standing']>): string {
+    const { cluster } = this.#signer;
+    const hello: Hello = { cluster, boot: this.#boot, gen, rev, ver: this.#ver, proto, at_ms: atMs, standing };
+    return JSON.stringify(hello);
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What people want of a node. Pure: a payload against the document as it is gives the document as it will be, or the
+ * reason why not; all of it or nothing. Keeping it is the journal's matter.
+ */
+import { check, decodeText, parseJson } from '../../shared/codec.ts';
+import { type ContractError, fail, ok, type Result } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
+import { type Json, mergePatch, replaceAt } from '../../shared/merge-patch.ts';
+import { printable } from '../../shared/names.ts';
+import { nodeInput } from '../../shared/schemas/node-document.ts';
+import type { Service } from '../../shared/schemas/service.ts';
+import { readValue } from '../../shared/values.ts';
+import { compile, type NodeEntry } from './compile.ts';
+import { checkPatchKeys, kindAt } from './keys.ts';
+
+export type Services = Readonly<Record<string, Service>>;
+
+export interface SetOutcome {
+  /** The sender's mark, also where the rest was refused. */
+  readonly tx?: string;
+  /** The new document; undefined where the accepted one says the same already. */
+  readonly services: Result<Services | undefined>;
+}
+
+/** Bytes that `sig`, key, cluster, revision and node add to a `want`. */
+const sealBytes = 512;
+const encoder = new TextEncoder();
+
+/**
+ * Reads a `set` (a merge patch) or a `set/<path…>` (one value; empty clears it).
+ * @param entry the document as it is.
+ */
+export function readSet(node: string, entry: NodeEntry, path: readonly string[], payload: Uint8Array): SetOutcome {
+  if (path.length === 0) return readPatch(node, entry, payload);
+  const kind = kindAt(nodeInput, path);
+  if (!kind.ok) return { services: kind };
+  const at = path.join('.');
+  if (payload.length === 0) {
+    // Clearing what is not there is done already; replaceAt would make its parents first.
+    if (!isThere(documentOf(entry), path)) return { services: ok(undefined) };
+    return { services: finish(node, entry, replaceAt(documentOf(entry), path, undefined)) };
+  }
+  const value = readValue(kind.value, payload);
+  if (!value.ok) return { services: fail(value.error.code, value.error.message, at) };
+  return { services: finish(node, entry, replaceAt(documentOf(entry), path, value.value as Json)) };
+}
+
+function readPatch(node: string, entry: NodeEntry, payload: Uint8Array): SetOutcome {
+  if (payload.length === 0) {
+    return {
+      services: fail(
+        'empty',
+        'an empty "set" is refused: send a JSON object, or clear one key with an empty set/<key>',
+      ),
+    };
+  }
+  const text = decodeText(payload);
+  if (!text.ok) return { services: text };
+  const json = parseJson(text.value);
+  if (!json.ok) return { services: json };
+  if (typeof json.value !== 'object' || json.value === null || Array.isArray(json.value)) {
+    return { services: fail('schema', 'a "set" takes a JSON object; a single value goes to set/<key>') };
+  }
+  const { rev, tx, ...patch } = json.value as { [key: string]: Json };
+  const mark = readTx(tx);
+  const marked = mark.ok && mark.value !== undefined ? { tx: mark.value } : {};
+  const problem = mark.ok ? checkRev(rev, entry) : mark.error;
+  if (problem) return { ...marked, services: { ok: false, error: problem } };
+  const keys = checkPatchKeys(nodeInput, patch);
+  if (!keys.ok) return { ...marked, services: keys };
+  return { ...marked, services: finish(node, entry, mergePatch(documentOf(entry), patch)) };
+}
+
+/** A sender's own mark: text or a number, echoed as text. */
+export function readTx(tx: unknown): Result<string | undefined> {
+  if (tx === undefined) return ok(undefined);
+  if (typeof tx === 'number') return ok(String(tx));
+  if (typeof tx === 'string' && tx.length <= 64) return ok(tx);
+  return fail('schema', 'must be text of at most 64 characters, or a number', 'tx');
+}
+
+function checkRev(rev: Json | undefined, entry: NodeEntry): ContractError | undefined {
+  if (rev === undefined) return undefined;
+  if (typeof rev !== 'number' || !Number.isSafeInteger(rev) || rev < 0) {
+    return { code: 'schema', message: 'must be a whole number', at: 'rev' };
+  }
+  if (rev >= entry.rev) return undefined;
+  return {
+    code: 'stale-rev',
+    message: `rev ${rev} is stale: the document is at ${entry.rev}, read "own" and try again`,
+  };
+}
+
+const documentOf = (entry: NodeEntry): Json => ({ services: entry.services }) as unknown as Json;
+
+function isThere(document: Json, path: readonly string[]): boolean {
+  let here: unknown = document;
+  for (const key of path) {
+    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, key)) return false;
+    here = (here as Record<string, unknown>)[key];
+  }
+  return true;
+}
+
+/** Checks the whole new document and that it still fits in a `want`. */
+function finish(node: string, entry: NodeEntry, document: Json | undefined): Result<Services | undefined> {
+  const checked = check(nodeInput, document ?? {});
+  if (!checked.ok) return checked;
+  const services: Services = checked.value.services ?? {};
+  if (sameJson(services, entry.services)) return ok(undefined);
+  const text = JSON.stringify(compile(node, { services, rev: 0 }));
+  // Only text that is long enough to matter is encoded to be measured: UTF-8 has at most 3 bytes per UTF-16 unit.
+  const bytes = text.length * 3 > limits.want - sealBytes ? encoder.encode(text).length : 0;
+  if (bytes > limits.want - sealBytes) {
+    const most = `${limits.want / 1024} kB`;
+    return fail(
+      'too-large',
+      `the node's document would be ${Math.ceil(bytes / 1024)} kB, but at most ${most} are allowed`,
+    );
+  }
+  return ok(services);
+}
+
+/** The same value, whatever the order of keys. */
+function sameJson(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every(
+    key => Object.hasOwn(b, key) && sameJson((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
+  );
+}
+
+/** The refusal of a `set` to a group of nodes: it has a place of its own, the role. */
+export function refuseGroup(role: string, rest: readonly string[]): ContractError {
+  const topic = ['role', role, 'set', ...rest].map(level => printable(level)).join('/');
+  return { code: 'topic', message: `a group of nodes has no document: send it to …/${topic}, the role's` };
+}

@@ -1,0 +1,195 @@
+/**
+ * The journal: the accepted documents and the sequence `rev`, in a Store. Changes are taken at once and written in
+ * groups: while one batch is being synced, the next collects. Nobody is told of a change before its batch is on stable
+ * storage, and a batch that fails takes everything back that was built on it.
+ *
+ * Keys: `meta/{format,gen,rev}`, `doc/node/<id>` (a {@link NodeEntry}), `j/<rev, 16 digits>` (what changed, by whom).
+ */
+import type { ContractError } from '../../shared/errors.ts';
+import { format } from '../../shared/limits.ts';
+import type { Log } from '../../shared/log.ts';
+import type { Store, StoreOp } from '../../shared/store.ts';
+import type { NodeEntry } from './compile.ts';
+import { loadJournal } from './load-journal.ts';
+
+export interface Change {
+  readonly node: string;
+  /** The new document without its revision, or undefined: forgotten. */
+  readonly services: NodeEntry['services'] | undefined;
+  /** For the history. */
+  readonly what: 'set' | 'seen' | 'forget';
+  readonly by?: string | undefined;
+  readonly key?: string | undefined;
+  readonly atMs: number;
+}
+
+type Waiter = (error: ContractError | undefined, rev: number) => void;
+
+interface Batch {
+  /** The last document of each node that the batch changes. */
+  readonly touched: Map<string, NodeEntry | undefined>;
+  readonly history: StoreOp[];
+  readonly waiters: { readonly done: Waiter; readonly rev: number }[];
+  rev: number;
+}
+
+export interface JournalParts {
+  readonly store: Store;
+  readonly log: Log;
+  /** After a batch is synced and its senders answered: what to publish, the newest document per node. */
+  readonly synced: (touched: ReadonlyMap<string, NodeEntry | undefined>) => void;
+}
+
+export const journalLimits = {
+  /** Changes that may wait for a sync. */
+  pending: 10_000,
+  /** Entries of history that are kept. */
+  history: 10_000,
+} as const;
+
+const historyKey = (rev: number): string => `j/${String(rev).padStart(16, '0')}`;
+
+export class Journal {
+  gen = 0;
+  /** Documents as accepted, the unsynced changes with them: what the next change is built on. */
+  readonly nodes = new Map<string, NodeEntry>();
+  /** Documents as they are on stable storage: what may be published. */
+  readonly durable = new Map<string, NodeEntry>();
+  readonly #parts: JournalParts;
+  #rev = 0;
+  #durableRev = 0;
+  #writing: Batch | undefined;
+  #next: Batch | undefined;
+  /** Nodes whose documents a failed batch may have left on the disk all the same; the next batch writes them again. */
+  readonly #repair = new Set<string>();
+  #whenIdle: (() => void) | undefined;
+
+  constructor(parts: JournalParts) {
+    this.#parts = parts;
+  }
+
+  /** The sequence number of the last synced change. */
+  get rev(): number {
+    return this.#durableRev;
+  }
+
+  load(done: (error?: string) => void): void {
+    loadJournal(this.#parts.store, (error, found) => {
+      if (error !== undefined || !found) return done(error ?? 'the journal is empty');
+      this.gen = found.gen;
+      this.#rev = found.rev;
+      this.#durableRev = found.rev;
+      for (const [node, entry] of found.nodes) {
+        this.nodes.set(node, entry);
+        this.durable.set(node, entry);
+      }
+      if (!found.fresh) return done();
+      const ops = [
+        { put: 'meta/format', value: String(format) },
+        { put: 'meta/gen', value: '0' },
+        { put: 'meta/rev', value: '0' },
+      ];
+      this.#parts.store.write(ops, failure => done(failure && `the journal cannot be written: ${failure.message}`));
+    });
+  }
+
+  /** Takes a change. `done` runs once: after the sync, with the change's sequence number, or with the reason why not. */
+  submit(change: Change, done: Waiter): void {
+    if (this.#pending() >= journalLimits.pending) {
+      const message = `${journalLimits.pending} changes wait for the disk already: try again later`;
+      done({ code: 'full', message }, this.#rev);
+      return;
+    }
+    const batch = this.#collecting();
+    const rev = ++this.#rev;
+    const entry = change.services && { services: change.services, rev };
+    if (entry) this.nodes.set(change.node, entry);
+    else this.nodes.delete(change.node);
+    batch.touched.set(change.node, entry);
+    batch.rev = rev;
+    const { node, what, by, key, atMs } = change;
+    batch.history.push({ put: historyKey(rev), value: JSON.stringify({ node, what, key, by, at_ms: atMs }) });
+    if (rev > journalLimits.history) batch.history.push({ del: historyKey(rev - journalLimits.history) });
+    batch.waiters.push({ done, rev });
+    this.#writeNext();
+  }
+
+  /** Runs `done` when everything accepted so far is synced: at once where nothing waits. */
+  afterPending(rev: number, done: Waiter): void {
+    const batch = this.#next ?? this.#writing;
+    if (!batch) done(undefined, rev);
+    else if (this.#pending() < journalLimits.pending) batch.waiters.push({ done, rev });
+    else done({ code: 'full', message: 'too many changes wait for the disk: try again later' }, rev);
+  }
+
+  /** Waits for the batches under way and closes the store. */
+  close(done: () => void): void {
+    const close = () => this.#parts.store.close(done);
+    if (this.#writing || this.#next) this.#whenIdle = close;
+    else close();
+  }
+
+  #pending = (): number => (this.#writing?.waiters.length ?? 0) + (this.#next?.waiters.length ?? 0);
+
+  #collecting(): Batch {
+    this.#next ??= { touched: new Map(), history: [], waiters: [], rev: this.#rev };
+    return this.#next;
+  }
+
+  #writeNext(): void {
+    if (this.#writing || !this.#next) return;
+    const batch = this.#next;
+    this.#writing = batch;
+    this.#next = undefined;
+    const ops: StoreOp[] = [...batch.history, { put: 'meta/rev', value: String(batch.rev) }];
+    const put = (node: string, entry: NodeEntry | undefined) => {
+      const key = `doc/node/${node}`;
+      ops.push(entry ? { put: key, value: JSON.stringify(entry) } : { del: key });
+    };
+    for (const node of this.#repair) if (!batch.touched.has(node)) put(node, this.durable.get(node));
+    for (const [node, entry] of batch.touched) put(node, entry);
+    this.#parts.store.write(ops, error => (error ? this.#failed(batch, error) : this.#synced(batch)));
+  }
+
+  #synced(batch: Batch): void {
+    for (const [node, entry] of batch.touched) {
+      if (entry) this.durable.set(node, entry);
+      else this.durable.delete(node);
+    }
+    this.#durableRev = batch.rev;
+    this.#repair.clear();
+    this.#writing = undefined;
+    // The next sync runs while this batch is told.
+    this.#writeNext();
+    for (const { done, rev } of batch.waiters) done(undefined, rev);
+    this.#parts.synced(batch.touched);
+    this.#checkIdle();
+  }
+
+  /** Back to what the store holds: this batch is undone, and the one that was built on it. */
+  #failed(batch: Batch, error: Error): void {
+    const lost = this.#next ? [batch, this.#next] : [batch];
+    this.#writing = undefined;
+    this.#next = undefined;
+    this.#rev = this.#durableRev;
+    for (const { touched } of lost) {
+      for (const node of touched.keys()) {
+        this.#repair.add(node);
+        const entry = this.durable.get(node);
+        if (entry) this.nodes.set(node, entry);
+        else this.nodes.delete(node);
+      }
+    }
+    const message = `not accepted, the journal could not be written: ${error.message}`;
+    this.#parts.log.error({ error: error.message, changes: lost.length }, 'the journal could not be written');
+    for (const { waiters } of lost) for (const { done } of waiters) done({ code: 'journal', message }, this.#rev);
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.#writing || this.#next || !this.#whenIdle) return;
+    const close = this.#whenIdle;
+    this.#whenIdle = undefined;
+    close();
+  }
+}

@@ -1,0 +1,90 @@
+/** Carries out what the presence core decides: statuses, events, orders, and a document for everybody seen. */
+import type { Clock } from '../../shared/clock.ts';
+import type { Journal } from '../desired/journal.ts';
+import type { Orders, Session } from '../orders/orders.ts';
+import type { Projection } from '../projection.ts';
+import type { Events } from './events.ts';
+import { isDecided, isOnline, type PresenceEffect, type PresenceEvent, type PresenceState, sessionOf, step } from './presence.ts';
+import type { FleetView } from './view.ts';
+
+export interface AttendanceParts {
+  readonly clock: Clock;
+  readonly state: PresenceState;
+  readonly view: FleetView;
+  readonly events: Events;
+  readonly journal: Journal;
+  readonly projection: Projection;
+  /** Whether this supervisor may speak (authority-standing.ts). */
+  maySpeak(): boolean;
+  orders(): Orders;
+}
+
+export class Attendance {
+  readonly #parts: AttendanceParts;
+  /** Nodes whose first sight could not be journalled yet. */
+  readonly #unseen = new Set<string>();
+
+  constructor(parts: AttendanceParts) {
+    this.#parts = parts;
+  }
+
+  notice = (event: PresenceEvent): void => {
+    const { state, clock } = this.#parts;
+    const effects = step(state, event, clock.now());
+    if (this.#parts.maySpeak()) for (const effect of effects) this.#act(effect);
+  };
+
+  isOnline = (node: string): boolean => isOnline(this.#parts.state, node);
+  isDecided = (node: string): boolean => isDecided(this.#parts.state, node);
+  session = (node: string): Session | undefined => sessionOf(this.#parts.state, node);
+
+  /** Nodes that are known and not in the journal yet: the sync is under way, or the disk is full. */
+  unjournalled(): string[] {
+    const { state, journal } = this.#parts;
+    return [...state.nodes.keys()].filter(node => !journal.durable.has(node));
+  }
+
+  /** Tries again to journal who could not be (the disk was full). */
+  retry(): void {
+    for (const node of this.#unseen) this.#see(node);
+  }
+
+  #act(effect: PresenceEffect): void {
+    const { events, orders } = this.#parts;
+    switch (effect.type) {
+      case 'online':
+        this.#turn(effect.node, true);
+        events.emit('info', 'node-online', `${effect.node} is online`, effect.node);
+        this.#see(effect.node);
+        break;
+      case 'offline':
+        this.#turn(effect.node, false);
+        events.emit('warn', 'node-offline', `${effect.node} is offline: ${effect.why}`, effect.node);
+        orders().offline(effect.node);
+        break;
+      case 'cmd': {
+        const { node, inst, epoch, verb, args } = effect;
+        orders().command(node, { inst, epoch }, verb, args);
+        break;
+      }
+      case 'event':
+        events.emit('warn', effect.kind, effect.text, effect.node);
+        break;
+    }
+  }
+
+  #turn(node: string, online: boolean): void {
+    this.#parts.view.put(node, { online, since_ms: this.#parts.clock.wall() });
+    this.#parts.projection.status(node, online ? 'online' : 'offline');
+  }
+
+  /** A node's first birth makes it a document, an empty one, so that it has a `want` and can be addressed. */
+  #see(node: string): void {
+    const { journal, clock } = this.#parts;
+    this.#unseen.delete(node);
+    if (journal.nodes.has(node) || !this.isOnline(node)) return;
+    journal.submit({ node, services: {}, what: 'seen', atMs: clock.wall() }, error => {
+      if (error) this.#unseen.add(node);
+    });
+  }
+}

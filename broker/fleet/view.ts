@@ -1,0 +1,117 @@
+/**
+ * The fleet as dashboards and command lines see it: the last word of every node, and what changed since. Bounded by the
+ * number of nodes and the sizes in reports.ts.
+ */
+import type { Clock, Timer } from '../../shared/clock.ts';
+import type { FleetChange, FleetSnapshot, NodeView } from '../../shared/fleet-view.ts';
+import type { FabricEvent, FabricInfo } from '../../shared/schemas/fabric.ts';
+import type { FleetReader } from './fleet.ts';
+
+export const viewLimits = { events: 200, changeEveryMs: 250 } as const;
+
+type Listener = (change: FleetChange) => void;
+type Pending = Record<string, Partial<NodeView> | null>;
+
+export class FleetView implements FleetReader {
+  readonly #base: string;
+  readonly #ver: string;
+  readonly #clock: Clock;
+  readonly #nodes = new Map<string, NodeView>();
+  readonly #events: FabricEvent[] = [];
+  /** Ordinal of the next event; a listener is told of those from its own start on. */
+  #eventCount = 0;
+  readonly #listeners = new Map<Listener, { from: number }>();
+  #seq = 0;
+  #pending: Pending = {};
+  #pendingEvents: { readonly ordinal: number; readonly event: FabricEvent }[] = [];
+  #timer: Timer | undefined;
+
+  constructor(base: string, ver: string, clock: Clock) {
+    this.#base = base;
+    this.#ver = ver;
+    this.#clock = clock;
+  }
+
+  snapshot(): FleetSnapshot {
+    const nodes = [...this.#nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    return { seq: this.#seq, base: this.#base, ver: this.#ver, nodes, events: [...this.#events] };
+  }
+
+  watch(listener: Listener): () => void {
+    // A function of its own per call: the same listener may watch twice.
+    const own: Listener = change => listener(change);
+    this.#listeners.set(own, { from: this.#eventCount });
+    return () => this.#listeners.delete(own);
+  }
+
+  get(node: string): NodeView | undefined {
+    return this.#nodes.get(node);
+  }
+
+  /** Merges news of a node, which is there from then on. */
+  put(node: string, news: Partial<NodeView>): void {
+    const old = this.#nodes.get(node) ?? { id: node, online: false, since_ms: this.#clock.wall(), want_rev: 0 };
+    const added = this.#nodes.has(node) ? news : { ...old, ...news };
+    this.#nodes.set(node, { ...old, ...news });
+    if (this.#listeners.size === 0) return;
+    // After a removal in the same change the whole node is news again.
+    this.#pending[node] = { ...(this.#pending[node] ?? {}), ...added };
+    this.#arm();
+  }
+
+  remove(node: string): void {
+    if (!this.#nodes.delete(node) || this.#listeners.size === 0) return;
+    this.#pending[node] = null;
+    this.#arm();
+  }
+
+  addEvent(event: FabricEvent): void {
+    this.#events.push(event);
+    if (this.#events.length > viewLimits.events) this.#events.shift();
+    const ordinal = this.#eventCount++;
+    if (this.#listeners.size === 0) return;
+    this.#pendingEvents.push({ ordinal, event });
+    if (this.#pendingEvents.length > viewLimits.events) this.#pendingEvents.shift();
+    this.#arm();
+  }
+
+  /** `<base>/info`: sums over the nodes that are online. */
+  totals(): FabricInfo {
+    let online = 0;
+    let cores = 0;
+    let watts: number | undefined;
+    for (const node of this.#nodes.values()) {
+      if (!node.online) continue;
+      online++;
+      cores += node.info?.cores ?? 0;
+      if (node.load?.watts !== undefined) watts = (watts ?? 0) + node.load.watts;
+    }
+    const sum = watts === undefined ? {} : { watts: Math.round(watts * 10) / 10 };
+    return { ver: this.#ver, nodes: this.#nodes.size, online, cores, ...sum, jobs_queued: 0, jobs_running: 0 };
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#listeners.clear();
+  }
+
+  #arm(): void {
+    this.#timer ??= this.#clock.after(viewLimits.changeEveryMs, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    this.#seq++;
+    const nodes = this.#pending;
+    const events = this.#pendingEvents;
+    this.#pending = {};
+    this.#pendingEvents = [];
+    const all = events.map(({ event }) => event);
+    for (const [listener, { from }] of [...this.#listeners]) {
+      const mine =
+        events[0] && events[0].ordinal < from ? events.filter(e => e.ordinal >= from).map(e => e.event) : all;
+      listener({ seq: this.#seq, nodes, events: mine });
+    }
+  }
+}

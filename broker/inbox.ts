@@ -1,0 +1,91 @@
+/** Where each message goes: people's commands to the cores that answer them, nodes' reports to presence and the view. */
+import type { BusMessage } from '../shared/bus.ts';
+import { decode } from '../shared/codec.ts';
+import { sentence } from '../shared/errors.ts';
+import type { Log } from '../shared/log.ts';
+import { donePayload } from '../shared/schemas/node-document.ts';
+import { lwtPayload } from '../shared/schemas/presence.ts';
+import { type NounTopic, parseTopic } from '../shared/topics.ts';
+import type { Sets } from './desired/sets.ts';
+import type { PresenceEvent } from './fleet/presence.ts';
+import { isReportPart, type Reports } from './fleet/reports.ts';
+import type { Answers, Asked } from './orders/answers.ts';
+import type { Orders } from './orders/orders.ts';
+import type { RetainedCommands } from './orders/retained-commands.ts';
+
+export interface InboxParts {
+  readonly base: string;
+  readonly log: Log;
+  readonly answers: Answers;
+  readonly retained: RetainedCommands;
+  readonly sets: Sets;
+  readonly orders: Orders;
+  readonly reports: Reports;
+  notice(event: PresenceEvent): void;
+  /** A node answered an order. */
+  answered(node: string): void;
+}
+
+/** Everything the supervisor subscribes to; no two of these filters overlap. */
+export function subscriptions(base: string, kind: 'embedded' | 'outside'): string[] {
+  const parts = ['lwt', 'load', 'heartbeat', 'cores', 'info', 'is', 'done'];
+  const filters = [`${base}/+/+/set/#`, `${base}/+/+/do/#`, ...parts.map(part => `${base}/node/+/${part}`)];
+  return kind === 'outside' ? [...filters, `${base}/hello`, `${base}/status`] : filters;
+}
+
+export class Inbox {
+  readonly #parts: InboxParts;
+
+  constructor(parts: InboxParts) {
+    this.#parts = parts;
+  }
+
+  take(message: BusMessage): void {
+    const topic = parseTopic(message.topic, this.#parts.base);
+    if (!topic.ok) this.refused(message, sentence(topic.error));
+    else if (topic.value.kind === 'noun') {
+      const { part, target } = topic.value;
+      if (part === 'set' || part === 'do') this.#command({ topic: topic.value, message });
+      else if (target.kind === 'one') this.#fromNode(target.id, part, message);
+    }
+  }
+
+  /** What has no valid address, or was refused by the direction rules. */
+  refused(message: BusMessage, reason: string): void {
+    const meant = message.topic.split('/', 5)[3];
+    this.#parts.answers.nowhere(message, meant === 'set' || meant === 'do' ? meant : 'publish', reason);
+  }
+
+  #command(asked: Asked): void {
+    const { answers, retained, sets, orders } = this.#parts;
+    const { noun, part } = asked.topic;
+    const verdict = retained.judge(asked.message);
+    if (verdict === 'swallow') return;
+    if (verdict === 'refuse') {
+      const message = 'retained: not run, and removed from the broker; publish commands without the retain flag';
+      answers.refuseStranger(asked, () => ({ code: 'retained', message }));
+    } else if (noun !== 'node') {
+      const message = `"${part}" of a ${noun} is not available yet: use …/node/ID/${part}`;
+      answers.refuseStranger(asked, () => ({ code: 'not-available', message }));
+    } else if (part === 'set') sets.handle(asked);
+    else orders.handle(asked);
+  }
+
+  #fromNode(node: string, part: NounTopic['part'], message: BusMessage): void {
+    // An empty payload removes a retained message, and says nothing about the node.
+    if (message.payload.length === 0) return;
+    const serial = message.from?.serial;
+    const { log, notice, orders, reports } = this.#parts;
+    if (isReportPart(part)) {
+      // A retained load is of any age; retained is how `info` and `is` are meant to be.
+      if (!message.retain || part === 'info' || part === 'is') reports.take(node, part, message.payload, serial);
+    } else if (part === 'lwt' && !message.retain) {
+      const lwt = decode(lwtPayload, message.payload, { maxBytes: 1024, maxDepth: 2 });
+      if (lwt.ok) notice({ type: 'lwt', node, lwt: lwt.value, serial });
+      else log.warn({ node, error: sentence(lwt.error) }, 'a birth or will was not understood');
+    } else if (part === 'done') {
+      const done = decode(donePayload, message.payload, { maxBytes: 4096, maxDepth: 2 });
+      if (done.ok && orders.done(node, done.value)) this.#parts.answered(node);
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * Orders: a `do` becomes one `cmd` for every node it names, and their `done` becomes one result. An order that cannot
+ * go out now is refused or counted as failed at once, never kept: late means lost. Synchronous; `tick` watches the
+ * deadlines.
+ */
+import type { Clock, Random } from '../../shared/clock.ts';
+import type { ContractError } from '../../shared/errors.ts';
+import { nearest, printable } from '../../shared/names.ts';
+import type { Cmd, Done } from '../../shared/schemas/node-document.ts';
+import type { Answers, Asked } from './answers.ts';
+import { RateLimiter } from './token-bucket.ts';
+import { checkVerb, type Order, readArgs } from './verbs.ts';
+
+/** A `cmd` without what the authority adds. */
+export type OrderBody = Pick<Cmd, 'id' | 'seq' | 'inst' | 'epoch' | 'verb' | 'args'>;
+export type Session = Pick<Cmd, 'inst' | 'epoch'>;
+
+export interface OrdersParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly answers: Answers;
+  /** The session of a node that is online. */
+  session(node: string): Session | undefined;
+  /** Everybody known, or the nodes of a role. */
+  nodes(role?: string): readonly string[];
+  /** Names of a node's services; undefined for a node that is not known. */
+  services(node: string): readonly string[] | undefined;
+  send(node: string, body: OrderBody): void;
+  /** Ends a node: its document, then what is retained. `done` after the sync. */
+  forget(node: string, by: string | undefined, done: (error?: ContractError) => void): void;
+}
+
+export const orderLimits = {
+  deadlineMs: 10_000,
+  /** Orders to single nodes that wait for `done`. */
+  pending: 20_000,
+  perClient: { perSecond: 50, burst: 200 },
+  total: { perSecond: 500, burst: 2000 },
+  /** Orders signed and sent in one turn of the loop. */
+  perTurn: 100,
+} as const;
+
+interface Group {
+  readonly asked: Asked;
+  readonly many: boolean;
+  readonly n: number;
+  okN: number;
+  waiting: number;
+  readonly failed: { readonly node: string; readonly why: string }[];
+  readonly deadline: number;
+  readonly ids: Set<string>;
+}
+
+export class Orders {
+  readonly #parts: OrdersParts;
+  readonly #limiter: RateLimiter;
+  readonly #pending = new Map<string, { readonly node: string; readonly group: Group }>();
+  readonly #groups = new Set<Group>();
+  #outbox: { node: string; body: OrderBody }[] = [];
+  #draining = false;
+  #seq = 0;
+
+  constructor(parts: OrdersParts) {
+    this.#parts = parts;
+    this.#limiter = new RateLimiter(orderLimits.perClient, orderLimits.total, parts.clock.now());
+  }
+
+  /** The supervisor's own orders (backoff, rebirth, forget), bound to one session and not waited for. */
+  command(node: string, session: Session, verb: Cmd['verb'], args: Cmd['args'], id = this.#newId()): void {
+    this.#parts.send(node, { id, seq: this.#nextSeq(), ...session, verb, args });
+  }
+
+  /** A `do` on node topics. */
+  handle(question: Asked): void {
+    const { clock, answers } = this.#parts;
+    const { target, rest } = question.topic;
+    const verb = checkVerb(rest[0] ?? '');
+    const one = target.kind === 'one' ? target.id : undefined;
+    if (one !== undefined && this.#parts.services(one) === undefined) {
+      answers.refuseStranger(question, () => unknownNode(one, this.#parts.nodes()));
+      return;
+    }
+    if (!verb.ok) {
+      answers.refuseStranger(question, () => verb.error);
+      return;
+    }
+    const { tx, args } = readArgs(verb.value, question.message.payload);
+    const asked: Asked = { ...question, tx };
+    if (!args.ok) {
+      answers.refuse(asked, args.error);
+      return;
+    }
+    if (!this.#limiter.take(asked.message.from?.clientId, clock.now())) {
+      const message = `more than ${orderLimits.perClient.perSecond} orders a second: try again later`;
+      answers.refuseStranger(asked, () => ({ code: 'full', message }));
+      return;
+    }
+    const order: Order = { verb: verb.value, args: args.value };
+    if (order.verb === 'forget') this.#forget(asked, one);
+    else this.#start(asked, order, one);
+  }
+
+  /** A node's answer; false where nobody waits for it. */
+  done(node: string, done: Done): boolean {
+    const order = this.#pending.get(done.id);
+    if (order?.node !== node) return false;
+    this.#settle(done.id, done.ok ? undefined : (done.error ?? 'it failed and did not say why'));
+    return true;
+  }
+
+  offline(node: string): void {
+    for (const [id, order] of this.#pending) {
+      if (order.node === node) this.#settle(id, 'went offline before it answered');
+    }
+  }
+
+  tick(): void {
+    const now = this.#parts.clock.now();
+    for (const group of this.#groups) {
+      if (now < group.deadline) continue;
+      for (const id of [...group.ids]) this.#settle(id, `no answer within ${orderLimits.deadlineMs / 1000} s`);
+    }
+  }
+
+  #start(asked: Asked, order: Order, one: string | undefined): void {
+    const { answers, session } = this.#parts;
+    const { target } = asked.topic;
+    const role = target.kind === 'role' && target.role !== 'all' ? target.role : undefined;
+    const nodes = one === undefined ? this.#parts.nodes(role) : [one];
+    if (nodes.length === 0) {
+      const message = role === undefined ? 'there is no node yet' : `no node has the role "${printable(role)}"`;
+      answers.refuseStranger(asked, () => ({ code: 'unknown-node', message }));
+      return;
+    }
+    if (this.#pending.size + nodes.length > orderLimits.pending) {
+      answers.refuse(asked, { code: 'full', message: `${this.#pending.size} orders wait for an answer already` });
+      return;
+    }
+    const deadline = this.#parts.clock.now() + orderLimits.deadlineMs;
+    const many = one === undefined;
+    const group: Group = { asked, many, n: nodes.length, okN: 0, waiting: 0, failed: [], deadline, ids: new Set() };
+    const ready: { node: string; session: Session }[] = [];
+    for (const node of nodes) {
+      const why = this.#obstacle(node, order);
+      const to = session(node);
+      if (why === undefined && to) ready.push({ node, session: to });
+      else group.failed.push({ node, why: why ?? 'it is offline' });
+    }
+    const obstacle = group.failed[0];
+    if (!many && obstacle) {
+      answers.refuse(asked, { code: 'not-available', message: obstacle.why });
+      return;
+    }
+    answers.reply(asked, true, { state: 'accepted', ...(many ? { n: group.n } : {}) });
+    this.#groups.add(group);
+    for (const { node, session: to } of ready) this.#send(group, node, to, order.verb, { ...order.args });
+    if (group.waiting === 0) this.#finish(group);
+  }
+
+  /** Why this node cannot do it, as far as one knows without asking. */
+  #obstacle(node: string, { args }: Order): string | undefined {
+    if (!this.#parts.session(node)) return `${node} is offline, and orders are not kept: try again when it is online`;
+    const services = this.#parts.services(node) ?? [];
+    if (args.service === undefined || services.includes(args.service)) return undefined;
+    const near = nearest(args.service, services);
+    const hint = near === undefined ? '' : `: did you mean "${near}"?`;
+    return `there is no service "${printable(args.service)}" on ${node}${hint}`;
+  }
+
+  #forget(asked: Asked, node: string | undefined): void {
+    const { answers, session, forget } = this.#parts;
+    if (node === undefined) {
+      answers.refuseStranger(asked, () => ({
+        code: 'topic',
+        message: 'nodes are forgotten one by one: …/node/ID/do/forget',
+      }));
+      return;
+    }
+    const last = session(node);
+    forget(node, asked.message.from?.clientId, error => {
+      if (error) {
+        answers.refuse(asked, error);
+        return;
+      }
+      answers.reply(asked, true, { state: 'accepted' });
+      const deadline = this.#parts.clock.now() + orderLimits.deadlineMs;
+      const group: Group = { asked, many: false, n: 1, okN: 0, waiting: 0, failed: [], deadline, ids: new Set() };
+      if (last) {
+        this.#groups.add(group);
+        this.#send(group, node, last, 'forget', {});
+      } else {
+        group.okN = 1;
+        this.#finish(group);
+      }
+    });
+  }
+
+  #send(group: Group, node: string, session: Session, verb: Cmd['verb'], args: Cmd['args']): void {
+    const id = this.#newId();
+    group.waiting++;
+    group.ids.add(id);
+    this.#pending.set(id, { node, group });
+    this.#outbox.push({ node, body: { id, seq: this.#nextSeq(), ...session, verb, args } });
+    if (!this.#draining) this.#drain();
+  }
+
+  /** Signing takes its time: an order to thousands of nodes leaves in pieces, so that nobody's telemetry waits. */
+  #drain = (): void => {
+    const turn = this.#outbox.splice(0, orderLimits.perTurn);
+    this.#draining = turn.length > 0;
+    for (const { node, body } of turn) if (this.#pending.has(body.id)) this.#parts.send(node, body);
+    if (this.#draining) this.#parts.clock.after(0, this.#drain);
+  };
+
+  #settle(id: string, why: string | undefined): void {
+    const order = this.#pending.get(id);
+    if (!order) return;
+    const { node, group } = order;
+    this.#pending.delete(id);
+    group.ids.delete(id);
+    group.waiting--;
+    if (why === undefined) group.okN++;
+    else group.failed.push({ node, why });
+    if (group.waiting === 0) this.#finish(group);
+  }
+
+  #finish(group: Group): void {
+    this.#groups.delete(group);
+    const { asked, many, n, okN, failed } = group;
+    const first = failed[0];
+    const error = first && (many ? `${first.node}: ${first.why}` : first.why);
+    const names = failed.map(({ node }) => node).join(',');
+    const counts = many ? { n, ok_n: okN } : {};
+    const who = many && names !== '' ? { failed: names.length <= 500 ? names : `${names.slice(0, 499)}…` } : {};
+    const why = error === undefined ? {} : { error: error.slice(0, 500) };
+    this.#parts.answers.reply(asked, okN === n, { state: 'finished', ...counts, ...who, ...why });
+  }
+
+  #newId = (): string => this.#parts.random.hex(8);
+
+  /** Rises with every order, also over a restart: the wall clock, or one more than the last. */
+  #nextSeq(): number {
+    this.#seq = Math.max(this.#seq + 1, Math.floor(this.#parts.clock.wall()));
+    return this.#seq;
+  }
+}
+
+export function unknownNode(id: string, known: readonly string[]): ContractError {
+  const near = nearest(id, known);
+  const hint = near === undefined ? 'no node of that id was ever seen' : `did you mean "${near}"?`;
+  return { code: 'unknown-node', message: `unknown node "${printable(id)}": ${hint}` };
+}

@@ -1,0 +1,58 @@
+/** The verbs of `do/<verb>` on a node, and how their arguments are read. */
+import { z } from 'zod';
+import { check, decodeText, parseJson } from '../../shared/codec.ts';
+import { fail, ok, type Result } from '../../shared/errors.ts';
+import { nearest, printable } from '../../shared/names.ts';
+import { serviceNameSchema } from '../../shared/schemas/service.ts';
+import { readTx } from '../desired/desired.ts';
+
+const ofService = z.strictObject({ service: serviceNameSchema });
+const nothing = z.strictObject({});
+
+/** Verbs an agent of this version obeys. `bare` is the argument that a payload which is no JSON object gives. */
+export const verbs = {
+  restart: { args: ofService, bare: 'service' },
+  follow: { args: ofService, bare: 'service' },
+  rebirth: { args: nothing, bare: undefined },
+  forget: { args: nothing, bare: undefined },
+} as const;
+export type Verb = keyof typeof verbs;
+
+/** Verbs of the contract that nothing does yet. */
+const later = ['reboot', 'shutdown', 'suspend', 'wake', 'drain', 'resume', 'identify', 'exec'];
+
+export interface Order {
+  readonly verb: Verb;
+  readonly args: { readonly service?: string };
+}
+
+export function checkVerb(word: string): Result<Verb> {
+  if (Object.hasOwn(verbs, word)) return ok(word as Verb);
+  if (later.includes(word)) return fail('not-available', `"${word}" is not available yet`);
+  const known = [...Object.keys(verbs), ...later];
+  const near = nearest(word, known);
+  const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean "${near}"?`;
+  return fail('unknown-verb', `"${printable(word)}" is no verb of a node: ${hint}`);
+}
+
+/** Reads the payload of a `do`: empty, `PRESS` (what Home Assistant's buttons send), a JSON object, or a bare word. */
+export function readArgs(verb: Verb, payload: Uint8Array): { tx?: string; args: Result<Order['args']> } {
+  const text = decodeText(payload);
+  if (!text.ok) return { args: text };
+  const { args: schema, bare } = verbs[verb];
+  const word = text.value.trim();
+  if (word.startsWith('{')) {
+    const json = parseJson(word);
+    if (!json.ok) return { args: json };
+    const { tx, ...args } = json.value as Record<string, unknown>;
+    const mark = readTx(tx);
+    if (!mark.ok) return { args: mark };
+    return { ...(mark.value === undefined ? {} : { tx: mark.value }), args: check(schema, args) };
+  }
+  if (word === '' || word === 'PRESS') {
+    if (bare === undefined) return { args: ok({}) };
+    return { args: fail('empty', `"${verb}" needs a ${bare}: send its name, or {"${bare}":"NAME"}`) };
+  }
+  if (bare === undefined) return { args: fail('schema', `"${verb}" takes no argument: send an empty payload`) };
+  return { args: check(schema, { [bare]: word }) };
+}
