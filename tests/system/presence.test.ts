@@ -213,6 +213,7 @@ presence('all cores burning for two minutes: no flap', async ({ cluster, watcher
   await results.wait('all burning', message => (message.text.match(/"state":"running"/g) ?? []).length === 8, 20_000);
   await new Promise(resolve => setTimeout(resolve, 120_000));
   assert.is(offlineOf(watcher, 'furnace'), 0);
+  results.forget();
   for (let index = 0; index < 8; index++) await results.publish(`hearth/node/furnace/set/services/burn${index}`, '');
   await results.wait(
     'none left',
