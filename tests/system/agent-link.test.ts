@@ -72,6 +72,7 @@ testWith(
     await until('up', () => second.ups === 1);
     link.close(false);
     await watcher.wait('the will', message => message.text === 'will-2');
+    await until('down', () => second.downs.length > 0);
     assert.is(watcher.heard.filter(message => message.text === 'will-1').length, 0);
     assert.equal([first.downs.length, second.downs.length], [1, 1]);
     await watcher.close();
