@@ -56,8 +56,13 @@ interface Times {
 async function measure(rounds: number, env: NodeJS.ProcessEnv): Promise<Times> {
   const pipe = outputPipe();
   const mosquitto = await startMosquitto(['set_tcp_nodelay true']);
-  const [sub, sh] = [findProgram('mosquitto_sub'), findProgram('sh')];
-  const floorShell = start(sh ?? 'sh', ['-c', `"${sub}" -p ${mosquitto.port} -t bench | sh`]);
+  // The floor, `mosquitto_sub | sh`, without a shell around it that would have to be ended with its children.
+  const shell = start(findProgram('sh') ?? 'sh', [], { stdio: ['pipe', 'inherit', 'inherit'] });
+  const subscription = start(
+    findProgram('mosquitto_sub') ?? 'mosquitto_sub',
+    ['-p', String(mosquitto.port), '-t', 'bench'],
+    { stdio: ['ignore', shell.child.stdin, 'inherit'] },
+  );
   const cluster = await up({ env });
   const node = cluster.ready.node;
   const client = await connectClient(cluster.url, [`hearth/node/${node}/result`]);
@@ -85,9 +90,9 @@ async function measure(rounds: number, env: NodeJS.ProcessEnv): Promise<Times> {
   }
   await client.close();
   await cluster.process.stop();
-  // The shell pipe first: it ends with its broker.
+  await subscription.stop();
+  await shell.stop();
   await mosquitto.process.stop();
-  await floorShell.stop();
   pipe.close();
   return times;
 }
