@@ -23,6 +23,8 @@ export class FleetView implements FleetReader {
   readonly #listeners = new Map<Listener, { from: number }>();
   #seq = 0;
   #pending: Pending = {};
+  /** Nodes that were forgotten and seen again since the last change. */
+  readonly #back = new Set<string>();
   #pendingEvents: { readonly ordinal: number; readonly event: FabricEvent }[] = [];
   #timer: Timer | undefined;
 
@@ -41,7 +43,12 @@ export class FleetView implements FleetReader {
     // A function of its own per call: the same listener may watch twice.
     const own: Listener = change => listener(change);
     this.#listeners.set(own, { from: this.#eventCount });
-    return () => this.#listeners.delete(own);
+    return () => {
+      this.#listeners.delete(own);
+      if (this.#listeners.size > 0) return;
+      // What waits would be told to the next listener as news, though its snapshot may hold something newer already.
+      this.#drop();
+    };
   }
 
   get(node: string): NodeView | undefined {
@@ -54,14 +61,16 @@ export class FleetView implements FleetReader {
     const added = this.#nodes.has(node) ? news : { ...old, ...news };
     this.#nodes.set(node, { ...old, ...news });
     if (this.#listeners.size === 0) return;
-    // After a removal in the same change the whole node is news again.
-    this.#pending[node] = { ...(this.#pending[node] ?? {}), ...added };
+    // A change says of a node that it is gone or what is new, not both: who is back since then is in the next one.
+    if (this.#pending[node] === null) this.#back.add(node);
+    else this.#pending[node] = { ...this.#pending[node], ...added };
     this.#arm();
   }
 
   remove(node: string): void {
     if (!this.#nodes.delete(node) || this.#listeners.size === 0) return;
     this.#pending[node] = null;
+    this.#back.delete(node);
     this.#arm();
   }
 
@@ -91,9 +100,17 @@ export class FleetView implements FleetReader {
   }
 
   stop(): void {
+    this.#listeners.clear();
+    this.#drop();
+  }
+
+  /** Nobody listens any more. */
+  #drop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#listeners.clear();
+    this.#pending = {};
+    this.#back.clear();
+    this.#pendingEvents = [];
   }
 
   #arm(): void {
@@ -107,6 +124,12 @@ export class FleetView implements FleetReader {
     const events = this.#pendingEvents;
     this.#pending = {};
     this.#pendingEvents = [];
+    for (const node of this.#back) {
+      const view = this.#nodes.get(node);
+      if (view) this.#pending[node] = { ...view };
+    }
+    if (this.#back.size > 0) this.#arm();
+    this.#back.clear();
     const all = events.map(({ event }) => event);
     for (const [listener, { from }] of [...this.#listeners]) {
       const mine =
