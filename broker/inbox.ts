@@ -7,7 +7,7 @@ import { donePayload } from '../shared/schemas/node-document.ts';
 import { lwtPayload } from '../shared/schemas/presence.ts';
 import { type NounTopic, parseTopic } from '../shared/topics.ts';
 import type { Sets } from './desired/sets.ts';
-import type { PresenceEvent } from './fleet/presence.ts';
+import type { PresenceEvent } from './fleet/presence-state.ts';
 import { isReportPart, type Reports } from './fleet/reports.ts';
 import type { Answers, Asked } from './orders/answers.ts';
 import type { Orders } from './orders/orders.ts';

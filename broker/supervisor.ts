@@ -16,7 +16,7 @@ import { Sets } from './desired/sets.ts';
 import { Attendance } from './fleet/attendance.ts';
 import { Events } from './fleet/events.ts';
 import type { FleetReader } from './fleet/fleet.ts';
-import { createPresence, presenceTimes, speaksFor } from './fleet/presence.ts';
+import { createPresence, presenceTimes, speaksFor } from './fleet/presence-state.ts';
 import { Reports } from './fleet/reports.ts';
 import { FleetView } from './fleet/view.ts';
 import { Inbox, subscriptions } from './inbox.ts';
@@ -227,12 +227,7 @@ export class Supervisor {
 
   /** Alone on this base: the retained topics become what the journal says, then the fleet is called. */
   #project(first: boolean): void {
-    const outside = this.#parts.bus.kind === 'outside';
-    const statusOf = (node: string) => {
-      if (this.#attendance.isOnline(node)) return 'online';
-      // Outside and just started: who is there shows when they answer, and until then their status stands.
-      return outside && (first || !this.#attendance.isDecided(node)) ? undefined : 'offline';
-    };
+    const statusOf = (node: string) => this.#attendance.standing(node, first);
     for (const node of this.#attendance.unjournalled()) {
       const status = statusOf(node);
       if (status) this.#projection.status(node, status);

@@ -4,7 +4,15 @@ import type { Journal } from '../desired/journal.ts';
 import type { Orders, Session } from '../orders/orders.ts';
 import type { Projection } from '../projection.ts';
 import type { Events } from './events.ts';
-import { isDecided, isOnline, type PresenceEffect, type PresenceEvent, type PresenceState, sessionOf, step } from './presence.ts';
+import { step } from './presence.ts';
+import {
+  isDecided,
+  isOnline,
+  type PresenceEffect,
+  type PresenceEvent,
+  type PresenceState,
+  sessionOf,
+} from './presence-state.ts';
 import type { FleetView } from './view.ts';
 
 export interface AttendanceParts {
@@ -35,8 +43,17 @@ export class Attendance {
   };
 
   isOnline = (node: string): boolean => isOnline(this.#parts.state, node);
-  isDecided = (node: string): boolean => isDecided(this.#parts.state, node);
   session = (node: string): Session | undefined => sessionOf(this.#parts.state, node);
+
+  /**
+   * The status to be retained of a node. Undefined, which leaves what is there: outside and just started (`first`), or
+   * nobody has judged the node yet; who is there shows when they answer.
+   */
+  standing(node: string, first: boolean): 'online' | 'offline' | undefined {
+    const { state } = this.#parts;
+    if (isOnline(state, node)) return 'online';
+    return state.kind === 'outside' && (first || !isDecided(state, node)) ? undefined : 'offline';
+  }
 
   /** Nodes that are known and not in the journal yet: the sync is under way, or the disk is full. */
   unjournalled(): string[] {
