@@ -98,6 +98,7 @@ view('forgotten and seen again within one change: nothing of the old node is lef
   fleet.remove('n1');
   clock.advance(1000);
   assert.equal(seen.present(), []);
+  assert.is(seen.changes.length, 3, 'and no empty change after it');
 });
 
 view('whatever happens in whatever order, snapshot and changes give the present', () => {
