@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import type { Signer } from '../shared/authority.ts';
 import { signerFromPem } from '../shared/ed25519.ts';
 import { format } from '../shared/limits.ts';
+import { makeFolder } from '../shared/make-folder.ts';
 import { printable } from '../shared/names.ts';
 import { UserError } from '../shared/user-error.ts';
 
@@ -34,12 +35,12 @@ export interface RunFile {
 /** Makes what is missing and refuses what is not ours or newer. Throws one sentence ({@link UserError}). */
 export function openDataFolder(path: string): DataFolder {
   try {
-    fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
     const fresh = !checkFormat(path);
     if (fresh) refuseForeign(path);
     if ((fs.statSync(path).mode & 0o077) !== 0) fs.chmodSync(path, 0o700);
     const folders = subfolders.map(name => [name, join(path, name)] as const);
-    for (const [, folder] of folders) fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const [, folder] of folders) makeFolder(folder);
     fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
     const byName = Object.fromEntries(folders) as Record<(typeof subfolders)[number], string>;
     return { ...byName, path, runFile: join(path, 'run.json'), fresh };
@@ -88,6 +89,7 @@ function folderError(path: string, error: unknown): Error {
     EROFS: 'it lies on a read-only file system',
     ENOTDIR: 'a part of the path is a file',
     EEXIST: 'it is a file',
+    ENOENT: 'no folder can be made there',
     ENOSPC: 'the disk is full',
     ENAMETOOLONG: 'the path is too long',
   }[code ?? ''];

@@ -2,9 +2,7 @@
 import {
   chmodSync,
   closeSync,
-  existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -12,9 +10,10 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod/mini';
 import { limits } from '../shared/limits.ts';
+import { makeFolder } from '../shared/make-folder.ts';
 import { isId } from '../shared/names.ts';
 import { UserError } from '../shared/user-error.ts';
 import type { AgentDisk, AgentMemory } from './disk.ts';
@@ -63,19 +62,6 @@ function replace(folder: string, name: string, text: string, synced: boolean): v
     fsyncSync(handle);
   } finally {
     closeSync(handle);
-  }
-}
-
-/** With its parents. Node's own `recursive` never returns where a parent is there and the folder cannot be (`/proc/x`). */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
-    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
-    makeFolder(dirname(path));
-    mkdirSync(path, { mode: 0o700 });
   }
 }
 
