@@ -1,6 +1,7 @@
 /**
  * The local node: an agent process with a folder of its own, below this one. It ends when this process does (its stdin
- * closes, however this one died); its services stay. When it crashes alone it is started again, with backoff.
+ * closes, however this one died); its services stay. When it crashes alone it is started again, with backoff; one that
+ * ends with exit code 0 was told to end (forgotten, or by TERM), and stays ended until the next start of the supervisor.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock, Random, Timer } from '../shared/clock.ts';
@@ -55,11 +56,15 @@ export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
       });
     }
     let over = false;
-    const ended = (how: string) => {
+    const ended = (how: string, wanted = false) => {
       if (over) return;
       over = true;
       child = undefined;
       if (stopping) return;
+      if (wanted) {
+        log.warn({}, 'the local agent was told to end, and stays so until the next start');
+        return;
+      }
       if (clock.now() - started > steadyMs) attempt = 0;
       const ms = 100 + fullJitter(attempt++, firstBackoffMs, mostBackoffMs, random);
       const why = last.trim().split('\n').at(-1) ?? '';
@@ -67,7 +72,7 @@ export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
       timer = clock.after(ms, launch);
     };
     current.once('error', error => ended(error.message));
-    current.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+    current.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`, code === 0));
   };
   launch();
 

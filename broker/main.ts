@@ -55,8 +55,10 @@ export interface RunningSupervisor {
   abandon(): void;
 }
 
-/** How long each part may take to end. Together they stay below the 5 s in which a stop must be over. */
+/** How long each part may take to end. Together they stay below the 5 s in which a stop must be over … */
 const agentStopMs = 2500;
+/** … but for services that are ended, too: they have their grace periods, and the agent its own limit of 60 s. */
+export const servicesStopMs = 65_000;
 const partStopMs = 1500;
 
 type Undo = () => Promise<void> | void;
@@ -158,7 +160,7 @@ async function startParts(
       stopped.yet = true;
       log.info({}, 'stopping');
       // The agent first: its farewell goes through the broker that ends after it.
-      await agent?.stop(agentStopMs);
+      await agent?.stop(config.stopServices ? servicesStopMs : agentStopMs);
       if (config.readyFile) rmSync(config.readyFile, { force: true });
       await unwind();
     },

@@ -1,13 +1,13 @@
 /** `hearth up`: runs the supervisor in this process until it is told to end. */
 import { join } from 'node:path';
 import { type Flags, resolveConfig, type SupervisorConfig, surroundings } from '../../broker/config.ts';
-import { type RunningSupervisor, startSupervisor } from '../../broker/main.ts';
+import { type RunningSupervisor, servicesStopMs, startSupervisor } from '../../broker/main.ts';
 import { agentNodeFlags } from '../../shared/agent-process.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { banner } from '../banner.ts';
 import { version } from '../version.ts';
 
-/** A stop is over within 5 s; this is when the rest is left standing. */
+/** A stop is over within 5 s (one that ends services, too, when those have); this is when the rest is left standing. */
 const stopLimitMs = 4700;
 /** npm hands Ctrl-C on, so that one press arrives twice: only what comes later than this is a second press. */
 const samePressMs = 500;
@@ -36,7 +36,7 @@ export async function up(flags: Flags & { readonly agent?: boolean }, dist: stri
   const node = await first(running.online, end.wanted, patienceMs);
   if (!end.signal.aborted) announce(config, running, node, performance.now() - began, say);
   await end.wanted;
-  return stop(running);
+  return stop(running, stopLimitMs + (config.stopServices ? servicesStopMs : 0));
 }
 
 function announce(
@@ -84,12 +84,12 @@ function listenForTheEnd(say: (line: string) => void): {
   return { signal: controller.signal, wanted };
 }
 
-async function stop(running: RunningSupervisor): Promise<number> {
+async function stop(running: RunningSupervisor, limitMs: number): Promise<number> {
   const late = setTimeout(() => {
-    running.log.error({ limit_ms: stopLimitMs }, 'not everything ended in time; the rest is left standing');
+    running.log.error({ limit_ms: limitMs }, 'not everything ended in time; the rest is left standing');
     running.abandon();
     process.exit(1);
-  }, stopLimitMs);
+  }, limitMs);
   await running.stop();
   clearTimeout(late);
   return 0;
