@@ -1,7 +1,7 @@
 /**
  * The real {@link Host}: a shim (shim.ts) per unit, which outlives the agent. What is on disk (unit-folder.ts) and what
  * /proc says are the truth; what is kept here in memory only saves asking. In steady state: no child process but the
- * shims, no timer, one inotify watch and one more per running unit.
+ * shims and the one that waits for a service (starter.ts), no timer, one inotify watch and one more per running unit.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import type { Log } from '../../../shared/log.ts';
@@ -13,7 +13,7 @@ import { findMembers, isShim } from './members.ts';
 import { OutputFile } from './output-file.ts';
 import { lowerPriority } from './priority.ts';
 import { bootId, isAlive, listProcesses, unitOf } from './processes.ts';
-import { spawnShim } from './spawning.ts';
+import { Starter, type StarterOptions } from './starter.ts';
 import { Stopping } from './stopping.ts';
 import { type StoredUnit, UnitFolder } from './unit-folder.ts';
 
@@ -23,6 +23,8 @@ export interface RealHostParts {
   readonly log: Log;
   /** Which cgroups to use; found out where absent. For tests. */
   readonly cgroups?: Cgroups;
+  /** How units are started. For tests. */
+  readonly starting?: StarterOptions;
 }
 
 /** Units that are not this agent's children are looked after this often too, should a file event be missed. */
@@ -30,16 +32,15 @@ const slowLookMs = 15_000;
 /** The same, while a shim was asked for and has not written its record. */
 const startLookMs = 500;
 
-export const createRealHost = (parts: RealHostParts): Host => new RealHost(parts);
+export const createRealHost = (parts: RealHostParts): RealHost => new RealHost(parts);
 
-class RealHost implements Host {
+export class RealHost implements Host {
   readonly #folder: UnitFolder;
   readonly #log: Log;
   readonly #cgroups: Cgroups;
   readonly #boot = bootId();
   readonly #units = new Map<string, Live>();
-  readonly #spawns: (() => void)[] = [];
-  #spawned = false;
+  readonly #starter: Starter;
   #handlers: HostHandlers | undefined;
   #watcher: FSWatcher | undefined;
   #slow: NodeJS.Timeout | undefined;
@@ -49,6 +50,12 @@ class RealHost implements Host {
     this.#folder = new UnitFolder(parts.folder);
     this.#log = parts.log;
     this.#cgroups = parts.cgroups ?? Cgroups.find();
+    this.#starter = new Starter(this.#folder, this.#boot, parts.starting ?? {});
+  }
+
+  /** Whether the next start will be a quick one. */
+  get primed(): boolean {
+    return this.#starter.primed;
   }
 
   adopt(handlers: HostHandlers, done: (found: readonly FoundUnit[]) => void): void {
@@ -67,7 +74,9 @@ class RealHost implements Host {
     const found = units.map(stored => this.#find(stored, unrecorded.has(stored.unit)));
     this.#slowLook();
     setImmediate(() => {
-      if (!this.#closed) done(found);
+      if (this.#closed) return;
+      done(found);
+      this.#starter.begin();
     });
   }
 
@@ -75,8 +84,18 @@ class RealHost implements Host {
     if (this.#closed) return;
     const live: Live = { ...idle(unit.unit, this.#cgroups.pathFor(unit.unit)), started: done };
     this.#units.set(unit.unit, live);
-    this.#spawns.push(() => this.#spawn(unit, live));
-    if (!this.#spawned) this.#nextSpawn();
+    const handlers = {
+      failed: (error: string) => this.#startFailed(live, error),
+      ended: (code: number | null, signal: string | null) => this.#shimEnded(live, code, signal),
+    };
+    this.#starter.start(unit, live.cgroup, handlers, shim => {
+      live.shimPid = shim.pid;
+      live.letGo = shim.letGo;
+      live.output = this.#outputOf(live);
+      // The record may have been written, and its event read, before it was known here.
+      this.#record(live);
+      this.#slowLook();
+    });
   }
 
   stop(unit: string, signal: string, graceMs: number, done: (error?: string) => void): void {
@@ -136,32 +155,7 @@ class RealHost implements Host {
       live.letGo?.();
     }
     this.#units.clear();
-    this.#spawns.length = 0;
-  }
-
-  /** One process start blocks for a millisecond or three: at most one per turn of the event loop. */
-  #nextSpawn(): void {
-    const spawn = this.#spawns.shift();
-    this.#spawned = spawn !== undefined;
-    if (!spawn) return;
-    spawn();
-    setImmediate(() => this.#nextSpawn());
-  }
-
-  #spawn(unit: Unit, live: Live): void {
-    const { cgroup } = live;
-    const at = { started_ms: Date.now(), boot: this.#boot, ...(cgroup === undefined ? {} : { cgroup }) };
-    const shim = spawnShim(this.#folder, unit, at, {
-      failed: error => this.#startFailed(live, error),
-      ended: (code, signal) => this.#shimEnded(live, code, signal),
-    });
-    if (!shim) return;
-    live.shimPid = shim.pid;
-    live.letGo = shim.letGo;
-    live.output = this.#outputOf(live);
-    // The record may have been written, and its event read, before it was known here.
-    this.#record(live);
-    this.#slowLook();
+    this.#starter.close();
   }
 
   #startFailed(live: Live, error: string): void {

@@ -3,18 +3,19 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs';
 import { homedir, platform } from 'node:os';
 import { printable } from '../../../shared/names.ts';
+import type { Service } from '../../../shared/schemas/service.ts';
 import type { Unit } from '../host.ts';
 import { environmentOf, inheritedEnvironment } from './environment.ts';
 import { lowerPriority } from './priority.ts';
 import { reason, type StoredUnit, type UnitFolder } from './unit-folder.ts';
 
 /** Android keeps its shell elsewhere, and Termux its own one in PREFIX. */
-const shell = platform() === 'android' ? `${process.env.PREFIX ?? '/system'}/bin/sh` : '/bin/sh';
+export const systemShell = platform() === 'android' ? `${process.env.PREFIX ?? '/system'}/bin/sh` : '/bin/sh';
 
-const inherited = inheritedEnvironment();
+export const inherited = inheritedEnvironment();
 
 /** Where a service runs that names no folder: `./solve` is then what its user thinks it is. */
-const home = existsSync(homedir()) ? homedir() : '/';
+export const home = existsSync(homedir()) ? homedir() : '/';
 
 export interface SpawnedShim {
   readonly pid: number;
@@ -27,36 +28,50 @@ export interface ShimHandlers {
   ended(code: number | null, signal: NodeJS.Signals | null): void;
 }
 
+export type StartedAt = Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup'>;
+
+/** What becomes the service. */
+export const commandOf = ({ run }: Service, shell: string): readonly string[] =>
+  typeof run === 'string' ? [shell, '-c', run] : run;
+
+/** Everything on disk that must be there before the service is. The opened output is returned. Throws with the reason. */
+export function prepare(folder: UnitFolder, unit: Unit, at: StartedAt): number {
+  const { cwd } = unit.spec;
+  if (cwd !== undefined) checkFolder(cwd);
+  folder.create(unit, at);
+  return openSync(folder.output(unit.unit), 'a', 0o600);
+}
+
+export const cannotStart = (error: unknown): string => `cannot be started: ${reason(error)}`;
+
 /** Undefined where it could not be started; `failed` has been told then. */
 export function spawnShim(
   folder: UnitFolder,
   unit: Unit,
-  at: Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup'>,
+  at: StartedAt,
   handlers: ShimHandlers,
+  shell = systemShell,
 ): SpawnedShim | undefined {
-  const { run, cwd } = unit.spec;
-  const command = typeof run === 'string' ? [shell, '-c', run] : run;
+  const command = commandOf(unit.spec, shell);
   const args = [folder.shim, folder.runFile(unit.unit), folder.endFile(unit.unit), at.boot, ...command];
   let output: number | undefined;
   let child: ChildProcess;
   try {
-    if (cwd !== undefined) checkFolder(cwd);
-    folder.create(unit, at);
-    output = openSync(folder.output(unit.unit), 'a', 0o600);
+    output = prepare(folder, unit, at);
     child = spawn(shell, args, {
-      cwd: cwd ?? home,
+      cwd: unit.spec.cwd ?? home,
       env: environmentOf(unit, inherited),
       // A session of its own: it has no terminal and no part in signals to the agent's.
       detached: true,
       stdio: ['ignore', output, output],
     });
   } catch (error) {
-    handlers.failed(`cannot be started: ${reason(error)}`);
+    handlers.failed(cannotStart(error));
     return undefined;
   } finally {
     if (output !== undefined) closeSync(output);
   }
-  child.once('error', error => handlers.failed(`cannot be started: ${reason(error)}`));
+  child.once('error', error => handlers.failed(cannotStart(error)));
   if (child.pid === undefined) return undefined;
   lowerPriority(child.pid);
   child.once('exit', handlers.ended);

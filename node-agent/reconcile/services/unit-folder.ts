@@ -3,9 +3,9 @@
  * ```
  * units/<unit>/unit.json   what was started, when, and in which boot of the machine
  * units/<unit>/output      stdout and stderr; output.1 the part before
- * runs/<unit>.run          written by the shim before the service starts (shim.ts)
+ * runs/<unit>.run          written before the service starts, by the shim or for a primed one by the agent (shim.ts)
  * runs/<unit>.end          written by the shim after: the exit status
- * shim-<hash>.sh           the shim; a new version is a new file, as shells read scripts while they run them
+ * shim-<hash>.sh           the shims; a new version is a new file, as shells read scripts while they run them
  * ```
  * `runs` is flat so that one watch tells of every start and end.
  */
@@ -17,7 +17,7 @@ import { z } from 'zod';
 import { serviceNameSchema, serviceSchema } from '../../../shared/schemas/service.ts';
 import type { Unit, UnitExit } from '../host.ts';
 import { type ProcessStat, parseStat } from './processes.ts';
-import { shim } from './shim.ts';
+import { primedShim, shim } from './shim.ts';
 
 const storedUnit = z.object({
   unit: z.string().regex(/^[0-9a-f]{32}$/),
@@ -41,21 +41,23 @@ export interface RunRecord {
 export class UnitFolder {
   readonly runs: string;
   readonly shim: string;
-  readonly #units: string;
+  readonly primedShim: string;
+  readonly units: string;
 
   /** Makes the folder where needed. Throws with one sentence where it cannot be written. */
   constructor(folder: string) {
     const path = resolve(folder);
-    this.#units = join(path, 'units');
+    this.units = join(path, 'units');
     this.runs = join(path, 'runs');
-    this.shim = join(path, `shim-${createHash('sha256').update(shim).digest('hex').slice(0, 8)}.sh`);
+    const scriptPath = (text: string) =>
+      join(path, `shim-${createHash('sha256').update(text).digest('hex').slice(0, 8)}.sh`);
+    this.shim = scriptPath(shim);
+    this.primedShim = scriptPath(primedShim);
     try {
-      mkdirSync(this.#units, { recursive: true, mode: 0o700 });
+      mkdirSync(this.units, { recursive: true, mode: 0o700 });
       mkdirSync(this.runs, { recursive: true, mode: 0o700 });
-      if (!existsSync(this.shim)) {
-        writeFileSync(`${this.shim}.new`, shim, { mode: 0o600 });
-        renameSync(`${this.shim}.new`, this.shim);
-      }
+      keepScript(this.shim, shim);
+      keepScript(this.primedShim, primedShim);
     } catch (error) {
       throw new Error(`services cannot be kept in ${path}: ${reason(error)}`);
     }
@@ -70,22 +72,27 @@ export class UnitFolder {
   }
 
   output(unit: string): string {
-    return join(this.#units, unit, 'output');
+    return join(this.units, unit, 'output');
   }
 
   /** Throws what the file system throws. */
   create(unit: Unit, at: Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup'>): void {
     const { unit: id, service, spec, restarts } = unit;
-    mkdirSync(join(this.#units, id), { mode: 0o700 });
+    mkdirSync(join(this.units, id), { mode: 0o700 });
     const text = JSON.stringify({ unit: id, service, spec, restarts, ...at });
-    writeFileSync(join(this.#units, id, 'unit.json'), text, { mode: 0o600 });
+    writeFileSync(join(this.units, id, 'unit.json'), text, { mode: 0o600 });
+  }
+
+  /** What the shim does otherwise: `stat` is the /proc/PID/stat of the process that will become the service. */
+  recordRun(unit: string, boot: string, stat: string): void {
+    writeFileSync(this.runFile(unit), `${boot} ${stat.trimEnd()}\n`, { mode: 0o600 });
   }
 
   /** Every unit there is a readable description of, and the names of those without. */
   list(): { units: StoredUnit[]; broken: string[] } {
     const units: StoredUnit[] = [];
     const broken: string[] = [];
-    for (const name of readdirSync(this.#units)) {
+    for (const name of readdirSync(this.units)) {
       const unit = this.#read(name);
       if (unit) units.push(unit);
       else broken.push(name);
@@ -95,7 +102,7 @@ export class UnitFolder {
 
   #read(name: string): StoredUnit | undefined {
     try {
-      const parsed = storedUnit.safeParse(JSON.parse(readFileSync(join(this.#units, name, 'unit.json'), 'utf8')));
+      const parsed = storedUnit.safeParse(JSON.parse(readFileSync(join(this.units, name, 'unit.json'), 'utf8')));
       return parsed.success && parsed.data.unit === name ? parsed.data : undefined;
     } catch {
       return undefined;
@@ -120,8 +127,14 @@ export class UnitFolder {
   remove(unit: string): void {
     rmSync(this.runFile(unit), { force: true });
     rmSync(this.endFile(unit), { force: true });
-    rmSync(join(this.#units, unit), { recursive: true, force: true });
+    rmSync(join(this.units, unit), { recursive: true, force: true });
   }
+}
+
+function keepScript(path: string, text: string): void {
+  if (existsSync(path)) return;
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
 
 /** A line is complete when its newline is there: the shim writes it with one call. */

@@ -1,0 +1,122 @@
+/**
+ * Starting units: one that can be told to a shim that waits for it starts in half the time, the others as spawning.ts
+ * does it. At most one shim waits; the next is started when nothing else is, as that blocks for a millisecond or two.
+ */
+import type { Unit } from '../host.ts';
+import { PrimedShim } from './primed.ts';
+import { type ShimHandlers, type SpawnedShim, type StartedAt, spawnShim, systemShell } from './spawning.ts';
+import type { UnitFolder } from './unit-folder.ts';
+
+export interface StarterOptions {
+  /** Milliseconds without a start after which a shim is started ahead. Infinity: none ever is. */
+  readonly primeAfterMs?: number;
+  /** The same for the first one: an agent that has just started has other things to do. */
+  readonly firstPrimeAfterMs?: number;
+  /** A POSIX shell; the system's where absent. */
+  readonly shell?: string;
+}
+
+interface Waiting {
+  readonly unit: Unit;
+  readonly cgroup: string | undefined;
+  readonly handlers: ShimHandlers;
+  readonly spawned: (shim: SpawnedShim) => void;
+}
+
+export class Starter {
+  readonly #folder: UnitFolder;
+  readonly #boot: string;
+  readonly #primeAfterMs: number;
+  readonly #firstPrimeAfterMs: number;
+  readonly #shell: string;
+  readonly #queue: Waiting[] = [];
+  #busy = false;
+  #closed = false;
+  #primed: PrimedShim | undefined;
+  /** The machine has refused a process, or ended the one that waited: not again before one could be started. */
+  #refused = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(folder: UnitFolder, boot: string, options: StarterOptions) {
+    this.#folder = folder;
+    this.#boot = boot;
+    this.#primeAfterMs = options.primeAfterMs ?? 25;
+    this.#firstPrimeAfterMs = options.firstPrimeAfterMs ?? options.primeAfterMs ?? 500;
+    this.#shell = options.shell ?? systemShell;
+  }
+
+  /** Whether a shim waits to be told. */
+  get primed(): boolean {
+    return this.#primed?.ready ?? false;
+  }
+
+  /** Everything that an earlier agent left is known: from now on a shim may wait. */
+  begin(): void {
+    this.#primeIn(this.#firstPrimeAfterMs);
+  }
+
+  /** `spawned`, or `handlers.failed`; the handlers hear of nothing before. */
+  start(unit: Unit, cgroup: string | undefined, handlers: ShimHandlers, spawned: (shim: SpawnedShim) => void): void {
+    this.#queue.push({ unit, cgroup, handlers, spawned });
+    if (!this.#busy) this.#next();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#queue.length = 0;
+    clearTimeout(this.#timer);
+    this.#drop();
+  }
+
+  /** One process start blocks for a millisecond or three: at most one per turn of the event loop. */
+  #next(): void {
+    const next = this.#queue.shift();
+    this.#busy = next !== undefined;
+    if (!next) return;
+    const { unit, cgroup, handlers, spawned } = next;
+    const at = { started_ms: Date.now(), boot: this.#boot, ...(cgroup === undefined ? {} : { cgroup }) };
+    const shim = this.#run(unit, at, handlers);
+    if (shim) spawned(shim);
+    this.#primeIn(this.#primeAfterMs);
+    setImmediate(() => this.#next());
+  }
+
+  #run(unit: Unit, at: StartedAt, handlers: ShimHandlers): SpawnedShim | undefined {
+    const primed = this.#primed;
+    const told = primed?.ready ? primed.become(unit, at, handlers) : 'unusable';
+    if (told !== 'unusable') {
+      this.#primed = undefined;
+      return told;
+    }
+    // A unit that cannot be told leaves it waiting for the next one.
+    if (primed?.ready && !primed.there) this.#drop();
+    const shim = spawnShim(this.#folder, unit, at, handlers, this.#shell);
+    this.#refused = shim === undefined;
+    return shim;
+  }
+
+  #drop(): void {
+    this.#primed?.close();
+    this.#primed = undefined;
+  }
+
+  #primeIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed || this.#primed || ms === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.#prime(), ms);
+    this.#timer.unref();
+  }
+
+  #prime(): void {
+    if (this.#closed || this.#primed || this.#refused) return;
+    const gone = () => {
+      this.#refused = true;
+      this.#drop();
+    };
+    try {
+      this.#primed = new PrimedShim(this.#folder, this.#shell, gone);
+    } catch {
+      this.#refused = true;
+    }
+  }
+}
