@@ -1,9 +1,9 @@
 import { listProcesses, unitOf } from '../../node-agent/reconcile/services/processes.ts';
-import { createRealHost } from '../../node-agent/reconcile/services/real-host.ts';
 import { createSimulatedHost, SimulatedMachine } from '../../node-agent/reconcile/services/simulated-host.ts';
-import { silentLog } from '../../shared/log.ts';
+import { UnitFolder } from '../../node-agent/reconcile/services/unit-folder.ts';
 import { systemClock, systemRandom } from '../../shared/system-clock.ts';
 import { hostConformance } from '../fixture/host-conformance.ts';
+import { hostThatIs } from '../fixture/primed-host.ts';
 import { folder } from '../fixture/processes.ts';
 
 const clock = systemClock();
@@ -15,8 +15,14 @@ hostConformance('simulated', {
   alive: unit => [...machine.alive().values()].some(units => units.includes(unit)),
 });
 
-const home = folder('hearth-host-');
-hostConformance('real', {
-  host: () => createRealHost({ folder: home, log: silentLog }),
-  alive: unit => listProcesses().some(({ pid }) => unitOf(pid) === unit),
-});
+for (const way of ['spawned', 'primed'] as const) {
+  const home = folder('hearth-host-');
+  hostConformance(`real, ${way}`, {
+    host: () => hostThatIs(way, { folder: home }),
+    // A shim that waited has the unit's name on no paper but the record.
+    alive: unit => {
+      const shim = new UnitFolder(home).run(unit)?.main.parent;
+      return listProcesses().some(({ pid }) => pid === shim || unitOf(pid) === unit);
+    },
+  });
+}

@@ -1,4 +1,7 @@
-/** Services as real processes: an agent that is killed, processes that hide, and strangers that look alike. */
+/**
+ * Services as real processes: an agent that is killed, processes that hide, and strangers that look alike. All of it
+ * once more by shims that waited: services-primed.test.ts.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
@@ -13,10 +16,12 @@ import { silentLog } from '../../shared/log.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import { HostWatch } from '../fixture/host-conformance.ts';
+import { hostThatIs } from '../fixture/primed-host.ts';
 import { folder, type Started, start, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
 
-const services = suite<{ home: string; strangers: ChildProcess[] }>('services');
+const way = process.env.HEARTH_TEST_SHIM === 'primed' ? 'primed' : 'spawned';
+const services = suite<{ home: string; strangers: ChildProcess[] }>(`services, ${way}`);
 
 interface Seen {
   readonly rev: number;
@@ -95,7 +100,7 @@ services.after.each(async ({ home, strangers }) => {
 });
 
 async function hosted(home: string, cgroups = Cgroups.find()): Promise<HostWatch> {
-  const watch = new HostWatch(createRealHost({ folder: home, log: silentLog, cgroups }));
+  const watch = new HostWatch(hostThatIs(way, { folder: home, cgroups }));
   open.hosts.push(watch);
   await watch.adopt();
   return watch;
@@ -218,6 +223,9 @@ services('a process number that was given to somebody else is nobody of ours', a
   assert.ok(main);
   await watch.stop(unit, 0);
   watch.host.close();
+  // Start times are counted in hundredths of a second.
+  const ended = performance.now();
+  await until('another start time', () => performance.now() - ended > 20);
   const stranger = spawn('sleep', ['4321'], { detached: true, stdio: 'ignore' });
   strangers.push(stranger);
   const other = await until('the stranger runs', () => readProcess(stranger.pid ?? 0));
@@ -406,10 +414,11 @@ services('100 services start quickly, are all stopped, and leave nothing on disk
   console.log(`100 services in ${Math.round(ms)} ms`);
   assert.ok(ms < 8000, `${ms} ms`);
   assert.is(Object.values(seen.items).filter(running).length, 100);
-  assert.equal(childNames(agent.process.pid), Array(100).fill('sh'), 'no child processes but the shims');
+  await until('the next shim waits', () => childNames(agent.process.pid).length > 100);
+  assert.equal(childNames(agent.process.pid), Array(101).fill('sh'), 'no child processes but the shims');
   agent.want(2, {});
   await agent.attempted(2);
-  assert.equal(childNames(agent.process.pid), []);
+  assert.equal(childNames(agent.process.pid), ['sh'], 'the one that waits is left');
   assert.equal(readdirSync(join(home, 'units')), []);
   assert.equal(readdirSync(join(home, 'runs')), []);
   await agent.process.stop();
@@ -421,7 +430,8 @@ const childNames = (pid: number): string[] =>
 services('a unit is told by its environment, whole name only, last word counting', async ({ home }) => {
   const watch = await hosted(home);
   const { unit, pid = 0 } = await watch.start({ run: 'exec sleep 4321' });
-  assert.is(unitOf(pid), unit);
+  // For a moment, while it becomes the service, it has no environment at all.
+  await until('it carries its unit', () => unitOf(pid) === unit);
   assert.is(unitOf(process.pid), process.env.HEARTH_UNIT);
   watch.host.close();
 });
