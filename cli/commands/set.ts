@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { printable } from '../../shared/names.ts';
 import { type ResultMessage, resultPayload } from '../../shared/schemas/fabric.ts';
-import { ownPayload } from '../../shared/schemas/node-document.ts';
 import { type Is, isPayload } from '../../shared/schemas/observed.ts';
 import { topicsOf } from '../../shared/topics.ts';
 import { UserError } from '../../shared/user-error.ts';
@@ -45,7 +44,7 @@ function readSeconds(text: string | undefined): number {
 
 async function readWords(words: readonly string[], clear: boolean): Promise<Value> {
   const [argument, ...more] = words;
-  const sent = words.length > 0 ? ` You typed: ${printable(words.join(' '), 2000)}` : '';
+  const sent = words.some(word => word !== '') ? ` You typed: ${printable(words.join(' '), 2000)}` : '';
   if (clear) {
     if (argument !== undefined) throw new UserError(`--clear takes no value.${sent}`, 2);
     return { bytes: Buffer.alloc(0), typed: false };
@@ -72,7 +71,7 @@ async function send(node: string, levels: readonly string[], value: Value, flags
     const filters = [
       topics.fabric('status'),
       topics.fabric('result'),
-      ...(['status', 'is', 'own', 'result'] as const).map(part => topics.node(node, part)),
+      ...(['status', 'is', 'result'] as const).map(part => topics.node(node, part)),
       reply,
     ];
     await client.subscribeAsync(filters, { qos: 1 });
@@ -133,7 +132,6 @@ function isAnswer(
 class Watcher {
   readonly known: Known = { nodes: new Map() };
   is: Is | undefined;
-  ownRev: number | undefined;
   private look: ((topic: string, payload: Buffer, packet: IPublishPacket) => void) | undefined;
   private readonly node: string;
 
@@ -143,7 +141,6 @@ class Watcher {
     client.on('message', (topic, payload, packet) => {
       learn(this.known, base, topic, payload);
       if (topic === topics.node(node, 'is')) this.is = json(isPayload, payload) ?? this.is;
-      if (topic === topics.node(node, 'own')) this.ownRev = json(ownPayload.loose(), payload)?.rev ?? this.ownRev;
       this.look?.(topic, payload, packet);
     });
   }
@@ -171,11 +168,10 @@ class Watcher {
 
 /** Waits until the node has attempted the revision, and says how it went. */
 async function converge(watcher: Watcher, node: string, rev: number, item: string | undefined, ms: number) {
-  // A set that changed nothing leaves the node's revision below the journal's: its own document says which one counts.
+  // A set that changed nothing is answered with the revision that the document already has.
   const reached = (): Is | undefined => {
-    const wanted = Math.min(rev, watcher.ownRev ?? rev);
     const { is } = watcher;
-    if (!is || is.rev < wanted) return undefined;
+    if (!is || is.rev < rev) return undefined;
     return item !== undefined && isMoving(is.items[item]?.state) ? undefined : is;
   };
   if (!watcher.online) console.log(`${node} is offline; waiting for it …`);
