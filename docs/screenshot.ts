@@ -21,7 +21,7 @@ interface View {
   readonly full?: boolean;
 }
 
-const readme: View = { file: join(root, 'docs/dashboard.png'), width: 1340, height: 1010 };
+const readme: View = { file: join(root, 'docs/dashboard.png'), width: 1340, height: 1040 };
 const filled: readonly View[] = folder
   ? [
       { file: join(folder, 'desktop.png'), width: 1340, height: 800 },
