@@ -1,4 +1,5 @@
 /** What `hearth up` runs with: flags over environment over hearth.yaml over defaults. */
+import { accessSync, constants, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type ConfigFile, type SettingKey, settings } from '../shared/schemas/config.ts';
@@ -75,8 +76,18 @@ export function resolveConfig(flags: Flags, around: Surroundings): SupervisorCon
 }
 
 function fileSettings(named: string | number | boolean | undefined, data: string, cwd: string): ConfigFile | undefined {
-  if (named === undefined) return readConfigFile(join(data, 'hearth.yaml'));
+  // What is wrong with the folder itself is said by whoever opens it.
+  if (named === undefined) return isOpenTo(data) ? readConfigFile(join(data, 'hearth.yaml')) : undefined;
   const file = readConfigFile(resolve(cwd, String(named)));
   if (!file) throw new UserError(`${named}: there is no such settings file.`);
   return file;
+}
+
+function isOpenTo(folder: string): boolean {
+  try {
+    accessSync(folder, constants.X_OK);
+    return statSync(folder).isDirectory();
+  } catch {
+    return false;
+  }
 }
