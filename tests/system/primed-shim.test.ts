@@ -206,7 +206,7 @@ for (const { name, path } of shells) {
     const cwd = join(home, "a 'folder'\nof $(two) lines");
     mkdirSync(cwd);
     const run =
-      'env -0 | tr "\\n" "|" | tr "\\0" "\\n" | sort; ls -l /proc/$$/fd; pwd -P; umask; ulimit -a; cat /proc/$$/oom_score_adj; grep -E "^Sig(Blk|Ign|Cgt)" /proc/$$/status; readlink /proc/$$/fd/0; echo "$#"';
+      'env -0 | tr "\\n" "|" | tr "\\0" "\\n" | sort; ls -l /proc/$$/fd; pwd -P; umask; ulimit -a; cat /proc/$$/oom_score_adj; grep -E "^Sig(Blk|Ign|Cgt)" /proc/self/status; readlink /proc/$$/fd/0; echo "$#"';
     const seen: string[] = [];
     for (const way of ways) {
       const watch = await hosted(way, home, path);
