@@ -1,0 +1,270 @@
+/** The promises of the Store seam, kept by both stores; and LevelDB's through `kill -9`. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openLevelStore } from '../../broker/store/level.ts';
+import { createMemoryStore, type MemoryDisk } from '../../broker/store/memory.ts';
+import type { Store, StoreOp } from '../../shared/store.ts';
+import { UserError } from '../../shared/user-error.ts';
+import { folder, start } from '../fixture/processes.ts';
+
+const read = (store: Store, prefix = '') =>
+  new Promise<readonly (readonly [string, string])[]>((resolve, reject) =>
+    store.read(prefix, (error, entries) => (error ? reject(error) : resolve(entries))),
+  );
+const write = (store: Store, ops: readonly StoreOp[]) =>
+  new Promise<void>((resolve, reject) => store.write(ops, error => (error ? reject(error) : resolve())));
+const close = (store: Store) => new Promise<void>(resolve => store.close(resolve));
+const put = (key: string, value = key): StoreOp => ({ put: key, value });
+
+/** Opens a new store, and opens the same one again. */
+const kinds: Record<string, () => () => Promise<Store>> = {
+  memory: () => {
+    const disk: MemoryDisk = new Map();
+    return () => Promise.resolve(createMemoryStore({ disk }));
+  },
+  level: () => {
+    const place = join(folder(), 'journal');
+    return () => openLevelStore(place);
+  },
+};
+
+for (const [name, create] of Object.entries(kinds)) {
+  const store = suite(`store: ${name}`);
+
+  store('an empty one has nothing', async () => {
+    const one = await create()();
+    assert.equal(await read(one), []);
+    await close(one);
+  });
+
+  store('entries come in key order, those of the prefix and no others', async () => {
+    const one = await create()();
+    const keys = ['doc/node/n2', 'doc/node/n1', 'doc/node/n10', 'doc/nodf', 'doc/nod', 'meta/rev', 'j/2', 'j/10'];
+    await write(
+      one,
+      keys.map(key => put(key, `v ${key}`)),
+    );
+    assert.equal(
+      await read(one, 'doc/node/'),
+      ['doc/node/n1', 'doc/node/n10', 'doc/node/n2'].map(key => [key, `v ${key}`]),
+    );
+    assert.equal(
+      (await read(one, 'j/')).map(([key]) => key),
+      ['j/10', 'j/2'],
+    );
+    assert.is((await read(one)).length, keys.length);
+    assert.equal(await read(one, 'nothing/'), []);
+    await close(one);
+  });
+
+  store(
+    'a batch puts and deletes; the last word on a key counts, and deleting what is not there is nothing',
+    async () => {
+      const one = await create()();
+      await write(one, [put('a', '1'), put('b', '1'), put('a', '2')]);
+      await write(one, [{ del: 'b' }, { del: 'never' }, put('c', '3'), { del: 'c' }]);
+      assert.equal(await read(one), [['a', '2']]);
+      await write(one, []);
+      assert.equal(await read(one), [['a', '2']]);
+      await close(one);
+    },
+  );
+
+  store('any text is kept as it is', async () => {
+    const one = await create()();
+    const texts = ['', 'ü€😀', '\n\0\u0001', '{"a":1}', 'x'.repeat(200_000)];
+    await write(
+      one,
+      texts.map((text, index) => put(`k${index}`, text)),
+    );
+    assert.equal(
+      (await read(one)).map(([, value]) => value),
+      texts,
+    );
+    await close(one);
+  });
+
+  store('batches apply, and call back, in the order of their calls; the caller may change its array', async () => {
+    const one = await create()();
+    const order: number[] = [];
+    const ops: StoreOp[] = [];
+    for (let i = 0; i < 50; i++) {
+      ops.length = 0;
+      ops.push(put('same', String(i)), put(`k${i}`));
+      one.write(ops, error => {
+        assert.not.ok(error);
+        order.push(i);
+      });
+    }
+    ops.length = 0;
+    await write(one, []);
+    assert.equal(
+      order,
+      Array.from({ length: 50 }, (_, i) => i),
+    );
+    const all = await read(one);
+    assert.is(all.length, 51);
+    assert.equal(all.at(-1), ['same', '49']);
+    await close(one);
+  });
+
+  store('no callback runs inside the call', async () => {
+    const one = await create()();
+    let inside = true;
+    const wrote = new Promise<void>(resolve =>
+      one.write([put('a')], () => {
+        assert.not.ok(inside);
+        resolve();
+      }),
+    );
+    const was = new Promise<void>(resolve =>
+      one.read('', () => {
+        assert.not.ok(inside);
+        resolve();
+      }),
+    );
+    inside = false;
+    await Promise.all([wrote, was]);
+    await close(one);
+  });
+
+  store('what was synced is there when it is opened again; closing waits for batches under way', async () => {
+    const open = create();
+    const one = await open();
+    let synced = 0;
+    for (let i = 0; i < 20; i++) one.write([put(`k${i}`)], error => void (error ?? synced++));
+    await close(one);
+    assert.is(synced, 20);
+    const again = await open();
+    assert.is((await read(again)).length, 20);
+    await close(again);
+  });
+
+  store('a closed one answers with an error', async () => {
+    const one = await create()();
+    await close(one);
+    await read(one).then(
+      () => assert.unreachable(),
+      error => assert.instance(error, Error),
+    );
+    await write(one, [put('a')]).then(
+      () => assert.unreachable(),
+      error => assert.instance(error, Error),
+    );
+  });
+
+  store.run();
+}
+
+const memory = suite('store: memory only');
+
+memory('killed: what was not synced never happens, and nobody is called', () => {
+  const queue: (() => void)[] = [];
+  const disk: MemoryDisk = new Map();
+  const one = createMemoryStore({ disk, later: run => void queue.push(run) });
+  const called: string[] = [];
+  one.write([put('a')], () => called.push('a'));
+  queue.shift()?.();
+  one.write([put('b')], () => called.push('b'));
+  one.read('', () => called.push('read'));
+  one.close(() => called.push('close'));
+  one.kill();
+  for (const run of queue) run();
+  assert.equal(called, ['a']);
+  assert.equal([...disk], [['a', 'a']]);
+});
+
+memory('a full disk: every write fails and changes nothing, until there is room again', async () => {
+  const one = createMemoryStore();
+  one.failWrites(new Error('ENOSPC'));
+  await write(one, [put('a')]).then(
+    () => assert.unreachable(),
+    error => assert.is(error.message, 'ENOSPC'),
+  );
+  assert.equal(await read(one), []);
+  one.failWrites(undefined);
+  await write(one, [put('a')]);
+  assert.is((await read(one)).length, 1);
+});
+
+memory.run();
+
+const level = suite('store: level only');
+
+/** The store as it was left, checked to be one that whole batches made. */
+async function leftBehind(place: string): Promise<number> {
+  const store = await openLevelStore(place);
+  const entries = new Map(await read(store));
+  await close(store);
+  const last = Number(entries.get('last'));
+  assert.is(Number(entries.get('first')), last, 'both ends of the last batch');
+  for (let n = Math.max(0, last - 9); n <= last; n++) {
+    const key = `n/${String(n).padStart(8, '0')}`;
+    assert.is(entries.get(key)?.length, 1 + ((n * 37) % 3000), `${key} is whole`);
+  }
+  assert.is(entries.size, 2 + Math.min(last + 1, 10), 'and nothing that was removed');
+  return last;
+}
+
+level('kill -9 at any moment: every batch that was called synced is there, and none in half', async () => {
+  const place = join(folder(), 'journal');
+  const script = join(import.meta.dirname, '../fixture/store-writer.ts');
+  let from = 0;
+  for (const killAfter of [1, 2, 17, 60, 151]) {
+    const writer = start(process.execPath, ['--import', 'tsx', script, place, String(from)]);
+    await writer.line(new RegExp(`synced ${from + killAfter}\\n`));
+    writer.child.kill('SIGKILL');
+    await writer.ended;
+    const told = Math.max(...[...writer.output().matchAll(/synced (\d+)\n/g)].map(match => Number(match[1])));
+    const kept = await leftBehind(place);
+    assert.ok(kept >= told, `${told} was called synced, ${kept} is the last one there`);
+    assert.ok(kept <= told + 2, 'no more than were under way');
+    from = kept + 1;
+  }
+});
+
+/** Asserts one sentence that can be shown as it is. */
+const refused = (place: string, pattern: RegExp) =>
+  openLevelStore(place).then(
+    () => assert.unreachable('it opened'),
+    (error: Error) => {
+      assert.instance(error, UserError);
+      assert.match(error.message, pattern);
+      assert.not.match(error.message, /\n/);
+      assert.ok(error.message.includes(place), error.message);
+    },
+  );
+
+level('a folder that another process holds is refused in one sentence, and free when that one was killed', async () => {
+  const place = join(folder(), 'journal');
+  const script = join(import.meta.dirname, '../fixture/store-writer.ts');
+  const holder = start(process.execPath, ['--import', 'tsx', script, place]);
+  await holder.line(/synced 3\n/);
+  await refused(place, /^another supervisor is using this data folder \(.*\): stop it, or choose another with --data$/);
+  holder.child.kill('SIGKILL');
+  await holder.ended;
+  await close(await openLevelStore(place));
+});
+
+level('the same process cannot open it twice either', async () => {
+  const place = join(folder(), 'journal');
+  const first = await openLevelStore(place);
+  await refused(place, /another supervisor is using/);
+  await close(first);
+});
+
+level('a damaged one, and a folder that cannot be made, are refused in one sentence', async () => {
+  const place = join(folder(), 'journal');
+  const store = await openLevelStore(place);
+  await write(store, [put('a')]);
+  await close(store);
+  writeFileSync(join(place, 'CURRENT'), 'MANIFEST-999999\n');
+  await refused(place, /the journal in .* (is damaged|cannot be opened)/);
+  const file = join(folder(), 'file');
+  writeFileSync(file, '');
+  await refused(join(file, 'journal'), /cannot be opened: /);
+});
+
+level.run();
