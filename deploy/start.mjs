@@ -1,5 +1,6 @@
 // `npm start`, `npm test` and friends: install what is missing, build what is stale, then run. No dependency may be
 // imported at the top of this file: on a fresh clone there is none.
+import './platform.mjs';
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,16 +8,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, sourceHash } from './build.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-
-if (process.platform === 'win32') {
-  console.error('hearth: Windows is not supported: use Linux, macOS, or WSL 2 on Windows.');
-  process.exit(1);
-}
-const [major, minor] = process.versions.node.split('.').map(Number);
-if (major < 20 || (major === 20 && minor < 19)) {
-  console.error(`hearth: Node ${process.versions.node} is too old: install Node 20.19 or newer (https://nodejs.org).`);
-  process.exit(1);
-}
 
 const read = path => (existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : '');
 const say = line => process.stderr.write(`hearth: ${line}\n`);
