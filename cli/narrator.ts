@@ -127,7 +127,8 @@ function answer(head: string, result: ResultMessage | undefined): string | undef
   return `${head}${printable(what, 200)} ${printable(how, 400)}${result.rev === undefined ? '' : ` (revision ${result.rev})`}${group}`;
 }
 
-function itemText(item: ItemStatus): string {
+/** State, process and how it ended, as one line. */
+export function itemText(item: ItemStatus): string {
   const parts = [item.state];
   if (item.pid !== undefined) parts.push(`pid ${item.pid}`);
   if (item.restarts) parts.push(`${item.restarts} restarts`);

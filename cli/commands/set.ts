@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto';
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { printable } from '../../shared/names.ts';
 import { type ResultMessage, resultPayload } from '../../shared/schemas/fabric.ts';
-import { type Is, isPayload } from '../../shared/schemas/observed.ts';
+import { type Is, type ItemStatus, isPayload } from '../../shared/schemas/observed.ts';
 import { topicsOf } from '../../shared/topics.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { type ClientFlags, connect, disconnect } from '../connection.ts';
 import { json, type Known, learn } from '../fleet.ts';
+import { itemText } from '../narrator.ts';
 import { giveBack, keyLevels, readValueArgument, setTopic, type Value } from '../set-input.ts';
 import { supervisorAway } from './nodes.ts';
 
@@ -19,6 +20,8 @@ export interface SetFlags extends ClientFlags {
 
 const answerMs = 10_000;
 const defaultWaitS = 60;
+/** Longer than the pause between two `is` of a node. */
+const settleMs = 1300;
 
 /** @returns 0 when accepted (with `--wait`: and reached), 1 when refused. */
 export async function set(node: string, key: string, words: readonly string[], flags: SetFlags): Promise<number> {
@@ -175,19 +178,26 @@ async function converge(watcher: Watcher, node: string, rev: number, item: strin
     return item !== undefined && isMoving(is.items[item]?.state) ? undefined : is;
   };
   if (!watcher.online) console.log(`${node} is offline; waiting for it …`);
-  const is = reached() ?? (await watcher.next(ms, () => reached()));
-  if (!is) {
+  const before = reached();
+  const first = before ?? (await watcher.next(ms, reached));
+  if (!first) {
     const state = item && watcher.is?.items[item]?.state;
     throw new UserError(
       `${node} has not reached revision ${rev} in ${ms / 1000} s (it says ${watcher.is?.rev ?? 'nothing'}${state ? `, ${item} is ${state}` : ''}); it was accepted and stays wanted.`,
     );
   }
+  // A command that cannot run looks like a running one for as long as its shell takes to find that out.
+  const fresh = item !== undefined && !before && first.items[item]?.state === 'running';
+  const fell = () => (watcher.is?.items[item ?? '']?.state === 'running' ? undefined : watcher.is);
+  const is = (fresh ? await watcher.next(settleMs, fell) : undefined) ?? watcher.is ?? first;
   const status = item === undefined ? undefined : is.items[item];
-  const what = item === undefined ? 'done' : status ? `${item} is ${status.state}` : `${item} is gone`;
-  const bad = is.err || (status && /crash-loop|failed/.test(status.state) ? (status.err ?? status.state) : '');
-  console.log(`${node}: ${what}${status?.pid === undefined ? '' : ` (pid ${status.pid})`}`);
-  if (bad) throw new UserError(`${node}: ${printable(bad, 500)}`);
-  return 0;
+  const what = item === undefined ? 'done' : status ? `${item} is ${itemText(status)}` : `${item} is gone`;
+  console.log(`${node}: ${what}`);
+  if (is.err) throw new UserError(`${node}: ${printable(is.err, 500)}`);
+  return status && isBad(status) ? 1 : 0;
 }
+
+const isBad = ({ state, exit }: ItemStatus): boolean =>
+  /^(crash-loop|failed|backoff)$/.test(state) || (state === 'exited' && exit !== 0);
 
 const isMoving = (state: string | undefined): boolean => state === 'starting' || state === 'stopping';
