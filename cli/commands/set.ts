@@ -191,11 +191,15 @@ async function converge(watcher: Watcher, node: string, rev: number, item: strin
   const fell = () => (watcher.is?.items[item ?? '']?.state === 'running' ? undefined : watcher.is);
   const is = (fresh ? await watcher.next(settleMs, fell) : undefined) ?? watcher.is ?? first;
   const status = item === undefined ? undefined : is.items[item];
-  const what = item === undefined ? 'done' : status ? `${item} is ${itemText(status)}` : `${item} is gone`;
+  const what = item === undefined ? 'done' : status ? `${item} is ${outcome(status)}` : `${item} is gone`;
   console.log(`${node}: ${what}`);
   if (is.err) throw new UserError(`${node}: ${printable(is.err, 500)}`);
   return status && isBad(status) ? 1 : 0;
 }
+
+/** As `watch` says it, with the process in brackets. */
+const outcome = ({ pid, ...status }: ItemStatus): string =>
+  `${itemText(status)}${pid === undefined ? '' : ` (pid ${pid})`}`;
 
 const isBad = ({ state, exit }: ItemStatus): boolean =>
   /^(crash-loop|failed|backoff)$/.test(state) || (state === 'exited' && exit !== 0);

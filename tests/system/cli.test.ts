@@ -56,7 +56,7 @@ cli('set starts a service, waits for it, and --clear ends it', async ({ url, nod
   const set = await run(['set', node, 'services.hello', 'exec sleep 1000', '--wait'], url);
   assert.is(set.code, 0, set.out);
   assert.match(set.out, /^accepted as revision \d+: cellar: services\.hello = exec sleep 1000$/m);
-  assert.match(set.out, /^cellar: services\/hello is running, pid \d+$/m);
+  assert.match(set.out, /^cellar: services\/hello is running \(pid \d+\)$/m);
   const again = await run(['set', node, 'services/hello', 'exec sleep 1000', '--wait'], url);
   assert.is(again.code, 0, 'a set that changes nothing is done at once');
   const cleared = await run(['set', node, 'services.hello', '--clear', '--wait'], url);
