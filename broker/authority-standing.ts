@@ -59,8 +59,9 @@ export class Standing {
     if (this.#parts.kind === 'embedded' || this.#led) this.#lead();
     else {
       this.#state = 'probing';
-      this.#parts.hello('probing');
+      // Armed first: an answer may be heard before `hello` returns, and it ends the probing.
       this.#timer = this.#parts.clock.after(rivalTimes.probeMs, () => this.#lead());
+      this.#parts.hello('probing');
     }
   }
 
