@@ -61,6 +61,14 @@ orders('do, cmd, done, result: accepted, then finished; the order names the sess
   const second = it.cmd('n1');
   assert.ok((second?.seq ?? 0) > (cmd?.seq ?? 0), 'seq rises');
   assert.is.not(second?.id, cmd?.id);
+  const from = it.broker.published.length;
+  for (let i = 0; i < 3; i++) it.ask('node/n1/do/restart', 'web');
+  it.clock.advance(0);
+  const seqs = it.broker.published
+    .slice(from)
+    .filter(one => one.topic === 'hearth/node/n1/cmd')
+    .map(one => Number(/"seq":(\d+)/.exec(one.text)?.[1]));
+  assert.is(new Set(seqs).size, 3, 'within one millisecond too');
 });
 
 orders('a node that cannot says why; one that does not say is named all the same', () => {

@@ -51,6 +51,7 @@ wiring('outside: a retained birth, load or done is of any age and says nothing',
   it.broker.setUp(true);
   it.sync();
   assert.is(it.status('n7'), undefined);
+  assert.is(it.supervisor.fleet.snapshot().nodes[0]?.load, undefined);
   it.clock.advance(20_000);
   assert.is(it.status('n1'), 'offline');
 });
@@ -75,11 +76,17 @@ wiring('a node that is not in the journal yet and answers a do keeps what is ret
   it.ask('node/n1/do/forget');
   it.clock.advance(1);
   const order = it.cmd('n1')?.id ?? '';
-  // It is born again before it answers, and the disk is slow.
-  node(it.broker, 'n1', 'aaaaaaaa', 2).birth();
+  // It is born again before it answers, and the disk is full.
+  it.store.failWrites(new Error('full'));
+  const again = node(it.broker, 'n1', 'aaaaaaaa', 2);
+  again.birth();
+  it.sync();
   assert.is(it.status('n1'), 'online');
   n1.done(order);
   assert.is(it.status('n1'), 'online', 'not wiped');
+  it.store.failWrites(undefined);
+  again.load();
+  it.clock.advance(10_000);
   it.sync();
   assert.equal(it.want('n1')?.services, {});
 });
