@@ -158,6 +158,7 @@ for (const [name, path, payload, code, text] of bad) {
 desired('names that objects inherit are names like any other', () => {
   assert.equal(accepted('services/constructor', 'x')?.constructor, { run: 'x' });
   assert.is(accepted('services/toString', ''), undefined);
+  for (const key of ['toString', 'constructor', '__proto__']) assert.is(refused(key, 'x').code, 'unknown-key', key);
   assert.equal(accepted('', '{"services":{"hasOwnProperty":"x"}}')?.hasOwnProperty, { run: 'x' });
 });
 
