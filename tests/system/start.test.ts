@@ -1,89 +1,13 @@
-/** Starts, restarts and ends of `hearth up`: what must be found again, and what is in the way, in one sentence each. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+/** Restarts and ends of `hearth up`: what must be found again, what runs on, what is told. */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Cluster, type UpOptions, up } from '../fixture/cluster.ts';
+import { type Cluster, up } from '../fixture/cluster.ts';
 import { connectClient, type TestClient } from '../fixture/mqtt-client.ts';
 import { folder, until } from '../fixture/processes.ts';
 
 const starts = suite('start');
-
-/** The start must fail: an exit code other than 0, and one sentence that fits. */
-async function refused(options: UpOptions, sentence: RegExp): Promise<void> {
-  const message = await up(options).then(
-    async cluster => {
-      await cluster.process.stop();
-      return 'it started';
-    },
-    (error: Error) => error.message,
-  );
-  const [first = '', ...rest] = message.trim().split('\n');
-  assert.match(first, /^hearth up ended with [1-9]\d*:$/, message);
-  assert.is(rest.length, 1, `one line:\n${message}`);
-  assert.match(rest[0] ?? '', /^hearth: \S.*[.]$/);
-  assert.match(rest[0] ?? '', sentence);
-  assert.not.match(message, /\bat .*:\d+:\d+|Error:/);
-}
-
-const listen = (): Promise<{ server: Server; port: number }> =>
-  new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      resolve({ server, port: typeof address === 'object' && address ? address.port : 0 });
-    });
-  });
-
-starts('a taken port is named with its flag', async () => {
-  const { server, port } = await listen();
-  try {
-    const free = 'Port [0-9]+ of 127.0.0.1 is taken by another program: choose another with';
-    await refused({ mqttPort: port, flags: ['--no-agent'] }, new RegExp(`${free} --mqtt-port PORT .*--broker mqtt://`));
-    await refused({ httpPort: port, flags: ['--no-agent'] }, new RegExp(`${free} --http-port PORT`));
-  } finally {
-    server.close();
-  }
-});
-
-starts('a data folder that cannot be used says why and what to do', async () => {
-  const place = folder();
-  const file = join(place, 'file');
-  writeFileSync(file, '');
-  await refused({ data: file }, /cannot be used: it is a file .*--data FOLDER/);
-  await refused({ data: join(file, 'below') }, /cannot be used: a part of the path is a file .*--data FOLDER/);
-  if (process.platform === 'linux') await refused({ data: '/proc/hearth/data' }, /no folder can be made there/);
-  const foreign = join(place, 'foreign');
-  mkdirSync(foreign);
-  writeFileSync(join(foreign, 'thesis.tex'), 'x');
-  await refused({ data: foreign }, /not empty and no data folder of Hearth \("thesis.tex" lies there\)/);
-});
-
-starts('the data folder of a newer Hearth is refused, and stays as it is', async () => {
-  const data = folder();
-  writeFileSync(join(data, 'format'), '99\n');
-  await refused({ data }, /has format 99, but this Hearth knows formats up to 1: start the newer Hearth/);
-  assert.is(readFileSync(join(data, 'format'), 'utf8'), '99\n');
-  assert.not(existsSync(join(data, 'journal')));
-});
-
-starts('an unknown key in hearth.yaml is named', async () => {
-  const data = folder();
-  writeFileSync(join(data, 'hearth.yaml'), 'version: 1\nmqtt-prot: 1884\n');
-  await refused({ data }, /hearth\.yaml.*mqtt-prot/);
-});
-
-starts('a second supervisor on a data folder hears who runs there; the first one does not notice', async () => {
-  const first = await up({ flags: ['--no-agent'] });
-  await refused(
-    { data: first.data, flags: ['--no-agent'] },
-    new RegExp(`Another supervisor \\(pid ${first.process.pid}\\)`),
-  );
-  const client = await connectClient(first.url, ['hearth/status']);
-  await client.wait('it is still online', ({ topic, text }) => topic === 'hearth/status' && text === 'online');
-  await client.close();
-  assert.is(await first.process.stop(), 0);
-});
 
 /** The service as the node's retained `is` has it. */
 async function service(client: TestClient, node: string, fits: (state: string, pid: number) => boolean) {
