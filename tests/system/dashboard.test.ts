@@ -123,8 +123,11 @@ testWith(suite, ['chromium'], 'search and filter', async () => {
   const fleet = handFleet(sampleFleet(Date.now()));
   const { page } = await open((await serve(fleet)).port);
   await card(page, 'attic-pi').waitFor();
+  // The tools come with the first frame, a moment after the cards; a key before that is for nobody.
+  await page.locator('#search').waitFor();
   await page.keyboard.press('/');
   await page.keyboard.type('debian running');
+  assert.equal(await page.inputValue('#search'), 'debian running');
   await until('three fit', async () => (await shown(page)).length === 3);
   assert.deepEqual(await shown(page), ['attic-pi', 'hall-thinkpad', 'shed-atom']);
   // A change moves a node into the search and out of it.
