@@ -119,11 +119,7 @@ durability(
     });
     const back = await up({ mqttPort, httpPort, data: cluster.data, flags: ['--no-agent'] });
     const reader = await connectClient(back.url, ['hearth/node/lonely/is']);
-    await reader.wait(
-      'it tells what it runs',
-      message => !message.retain && message.text.includes(`"pid":${again}`),
-      20_000,
-    );
+    await reader.wait('it tells what it runs', message => message.text.includes(`"pid":${again}`), 20_000);
     await reader.publish('hearth/node/lonely/set/services/keep', '');
     await reader.wait('cleared', message => /"items":\{\}/.test(message.text), 20_000);
     await reader.close();
