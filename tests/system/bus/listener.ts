@@ -1,5 +1,6 @@
 /** The supervisor's side of the seam as a test sees it: everything the bus said, and ways to wait for it. */
 import type { Bus, BusConnection, BusHandlers, BusMessage, PublishOptions } from '../../../shared/bus.ts';
+import { Waiting } from '../../fixture/waiting.ts';
 
 type Heard =
   | { readonly kind: 'up' }
@@ -12,7 +13,7 @@ export class Listener implements BusHandlers {
   readonly bus: Bus;
   readonly messages: BusMessage[] = [];
   readonly events: Heard[] = [];
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = new Waiting();
 
   constructor(bus: Bus) {
     this.bus = bus;
@@ -28,7 +29,7 @@ export class Listener implements BusHandlers {
   message(message: BusMessage): void {
     // The payload may lie in a buffer that the broker uses again.
     this.messages.push({ ...message, payload: Uint8Array.from(message.payload) });
-    this.look();
+    this.waiting.look();
   }
   up(): void {
     this.add({ kind: 'up' });
@@ -79,31 +80,12 @@ export class Listener implements BusHandlers {
 
   private add(event: Heard): void {
     this.events.push(event);
-    this.look();
-  }
-
-  private look(): void {
-    for (const look of this.waiting) look();
+    this.waiting.look();
   }
 
   private when<T>(find: () => T | undefined, what: string, limitMs: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const found = find();
-        if (found === undefined) return;
-        clearTimeout(timer);
-        this.waiting.delete(look);
-        resolve(found);
-      };
-      const late = () => {
-        this.waiting.delete(look);
-        const seen = [...this.messages.map(({ topic }) => topic), ...this.events.map(({ kind }) => kind)].slice(-20);
-        reject(new Error(`no ${what} in ${limitMs} ms; heard ${seen.join(', ')}`));
-      };
-      const timer = setTimeout(late, limitMs);
-      this.waiting.add(look);
-      look();
-    });
+    const heard = () => [...this.messages.map(({ topic }) => topic), ...this.events.map(({ kind }) => kind)];
+    return this.waiting.when(find, what, limitMs, heard);
   }
 }
 

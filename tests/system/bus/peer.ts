@@ -1,5 +1,6 @@
 /** An ordinary MQTT client of somebody else's, as the conformance tests need it: MQTT.js, 3.1.1 or 5, no reconnecting. */
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
+import { Waiting } from '../../fixture/waiting.ts';
 
 export interface PeerMessage {
   readonly topic: string;
@@ -22,7 +23,7 @@ export class Peer {
   readonly client: MqttClient;
   /** Resolves when the connection is over, whoever ended it. */
   readonly closed: Promise<void>;
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = new Waiting();
 
   static async connect(port: number, options: PeerOptions = {}): Promise<Peer> {
     const { will, version = 4, id } = options;
@@ -46,7 +47,7 @@ export class Peer {
     client.on('error', () => {});
     client.on('message', (topic, payload, packet) => {
       this.heard.push({ topic, payload, retain: packet.retain, qos: packet.qos, properties: packet.properties });
-      for (const look of this.waiting) look();
+      this.waiting.look();
     });
   }
 
@@ -93,21 +94,7 @@ export class Peer {
   }
 
   private when<T>(find: () => T | undefined, what: string, limitMs: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const found = find();
-        if (found === undefined) return;
-        clearTimeout(timer);
-        this.waiting.delete(look);
-        resolve(found);
-      };
-      const late = () => {
-        this.waiting.delete(look);
-        reject(new Error(`no ${what} in ${limitMs} ms; heard ${this.heard.map(({ topic }) => topic).slice(-20)}`));
-      };
-      const timer = setTimeout(late, limitMs);
-      this.waiting.add(look);
-      look();
-    });
+    const heard = () => this.heard.map(({ topic }) => topic);
+    return this.waiting.when(find, what, limitMs, heard);
   }
 }
