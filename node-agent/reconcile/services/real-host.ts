@@ -7,6 +7,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import type { Log } from '../../../shared/log.ts';
 import type { FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
 import { Cgroups } from './cgroup.ts';
+import { whyUnwritable } from './disk-probe.ts';
 import { lastLines } from './line-reader.ts';
 import { idle, type Live, plainLine, runs, shimLost } from './live.ts';
 import { findMembers, isShim } from './members.ts';
@@ -15,7 +16,7 @@ import { lowerPriority } from './priority.ts';
 import { bootId, isAlive, listProcesses, unitOf } from './processes.ts';
 import { Starter, type StarterOptions } from './starter.ts';
 import { Stopping } from './stopping.ts';
-import { type StoredUnit, UnitFolder } from './unit-folder.ts';
+import { exitFromStatus, reason, type StoredUnit, UnitFolder } from './unit-folder.ts';
 
 export interface RealHostParts {
   /** The agent's own, made where needed. Throws from {@link createRealHost} where it cannot be written. */
@@ -130,7 +131,12 @@ export class RealHost implements Host {
     live?.stopping?.abandon();
     this.#cgroups.remove(live?.cgroup);
     this.#units.delete(unit);
-    this.#folder.remove(unit);
+    try {
+      this.#folder.remove(unit);
+    } catch (error) {
+      // A disk that became read-only: the next agent finds it as ended, and tries again.
+      this.#log.warn({ unit }, `files of an ended run of a service stay: ${reason(error)}`);
+    }
   }
 
   tail(unit: string, lines: number): readonly string[] {
@@ -213,10 +219,13 @@ export class RealHost implements Host {
     live.stopping?.poke();
     if (live.ended || this.#readEnd(live)) return;
     if (!live.run) {
-      const said = this.tail(live.unit, 1)[0];
+      const disk = whyUnwritable(this.#folder.runFile(live.unit));
+      const said = disk === undefined ? this.tail(live.unit, 1)[0] : `cannot be started: ${disk}`;
       this.#startFailed(live, said ?? `the shell that starts it ended with ${signal ?? code}`);
     } else if (isAlive(live.run.main)) this.#slowLook();
-    else this.#ended(live, { unknown: `its shim was ended by ${signal ?? `exit ${code}, and the disk may be full`}` });
+    // Its own exit status is the service's too, and arrives where a full disk took no record of it.
+    else if (code !== null) this.#ended(live, exitFromStatus(code));
+    else this.#ended(live, { unknown: `its shim was ended by ${signal}` });
   }
 
   #ended(live: Live, exit: UnitExit): void {

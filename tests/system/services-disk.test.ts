@@ -1,0 +1,111 @@
+/** Services on a disk that is full, read-only or otherwise in the way: the agent says so and lives on. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createRealHost } from '../../node-agent/reconcile/services/real-host.ts';
+import { silentLog } from '../../shared/log.ts';
+import { HostWatch } from '../fixture/host-conformance.ts';
+import { hostThatIs } from '../fixture/primed-host.ts';
+import { folder, until } from '../fixture/processes.ts';
+import { testWith } from '../fixture/programs.ts';
+
+const disk = suite<{ watch: HostWatch | undefined; mount: string | undefined }>('services, disk');
+
+disk.before.each(context => {
+  context.watch = undefined;
+  context.mount = undefined;
+});
+disk.after.each(({ watch, mount }) => {
+  watch?.host.close();
+  if (mount !== undefined) execFileSync('umount', ['--lazy', mount]);
+});
+
+/** A file system of its own, so that filling it hurts nobody. */
+function smallDisk(context: { mount: string | undefined }): string {
+  const path = folder('hearth-disk-');
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k,nr_inodes=60', 'tmpfs', path]);
+  context.mount = path;
+  return path;
+}
+
+/** Uses up every inode: no file can be made any more. */
+function fill(path: string): string[] {
+  const made: string[] = [];
+  try {
+    for (;;) {
+      const name = join(path, `filler-${made.length}`);
+      writeFileSync(name, '');
+      made.push(name);
+    }
+  } catch {
+    return made;
+  }
+}
+
+for (const way of ['spawned', 'primed'] as const) {
+  testWith(disk, ['root', 'mount'], `a full disk hides neither exit code nor end, ${way}`, async context => {
+    const home = smallDisk(context);
+    const watch = new HostWatch(hostThatIs(way, { folder: home }));
+    context.watch = watch;
+    await watch.adopt();
+    const gate = join(folder(), 'gate');
+    const { unit } = await watch.start({ run: `until [ -e ${gate} ]; do sleep 0.05; done; exit 3` });
+    fill(home);
+    writeFileSync(gate, '');
+    assert.equal(await watch.exit(unit), { code: 3 });
+  });
+
+  testWith(
+    disk,
+    ['root', 'mount'],
+    `a start that finds the disk full says so, and the next one works, ${way}`,
+    async context => {
+      const home = smallDisk(context);
+      const watch = new HostWatch(hostThatIs(way, { folder: home }));
+      context.watch = watch;
+      await watch.adopt();
+      await until('a shim waits, if one is to', () => way === 'spawned' || (watch.host as { primed?: boolean }).primed);
+      const made = fill(home);
+      for (let free = 0; free < 6; free++) {
+        const error = await watch.start({ run: 'exec sleep 1000' }).then(
+          ({ unit }) => watch.stop(unit, 0).then(() => 'started'),
+          (reason: Error) => reason.message,
+        );
+        if (error !== 'started') assert.match(error, /the disk is full/, `${free} files could be made`);
+        rmSync(made.pop() ?? '');
+      }
+      for (const file of made) rmSync(file);
+      const { unit } = await watch.start({ run: 'exec sleep 1000' });
+      assert.is(await watch.stop(unit, 0), undefined);
+    },
+  );
+}
+
+disk('files of an ended unit that cannot be removed stay, and nothing else comes of it', async context => {
+  const home = folder('hearth-disk-');
+  const warned: string[] = [];
+  const log = { ...silentLog, warn: (_: object, text: string) => void warned.push(text) };
+  const watch = new HostWatch(
+    createRealHost({ folder: home, log, starting: { primeAfterMs: Number.POSITIVE_INFINITY } }),
+  );
+  context.watch = watch;
+  await watch.adopt();
+  const { unit } = await watch.start({ run: 'exec sleep 1000' });
+  assert.is(await watch.stop(unit, 0), undefined);
+  // What unlink(2) refuses to root as well.
+  const record = join(home, 'runs', `${unit}.run`);
+  rmSync(record);
+  mkdirSync(join(record, 'in the way'), { recursive: true });
+  watch.host.discard(unit);
+  assert.is(warned.length, 1);
+  assert.match(warned[0] ?? '', /stay/);
+  const next = await watch.start({ run: 'exec sleep 1000' });
+  assert.is(await watch.stop(next.unit, 0), undefined);
+  watch.host.discard(next.unit);
+  // The next agent finds it, and has it removed.
+  assert.equal(readdirSync(join(home, 'units')), [unit]);
+});
+
+disk.run();
