@@ -1,5 +1,6 @@
 /** The supervisor's side of the seam as a test sees it: everything the bus said, and ways to wait for it. */
 import type { Bus, BusConnection, BusHandlers, BusMessage, PublishOptions } from '../../../shared/bus.ts';
+import { patienceMs } from '../../fixture/processes.ts';
 import { Waiting } from '../../fixture/waiting.ts';
 
 type Heard =
@@ -47,18 +48,18 @@ export class Listener implements BusHandlers {
     this.add({ kind: 'refused', message, reason });
   }
 
-  heard(topic: string, payload?: string, limitMs = 10_000): Promise<BusMessage> {
+  heard(topic: string, payload?: string, limitMs = patienceMs): Promise<BusMessage> {
     const find = () =>
       this.messages.find(message => message.topic === topic && (payload === undefined || textOf(message) === payload));
     return this.when(find, `message on ${topic}${payload === undefined ? '' : ` ${payload}`}`, limitMs);
   }
 
-  count(count: number, limitMs = 20_000): Promise<true> {
+  count(count: number, limitMs = patienceMs): Promise<true> {
     return this.when(() => this.messages.length >= count || undefined, `${count} messages`, limitMs);
   }
 
   /** The `nth` event of a kind, counted from 1. */
-  event<K extends Heard['kind']>(kind: K, nth = 1, limitMs = 10_000): Promise<Extract<Heard, { kind: K }>> {
+  event<K extends Heard['kind']>(kind: K, nth = 1, limitMs = patienceMs): Promise<Extract<Heard, { kind: K }>> {
     const find = () => this.events.filter(event => event.kind === kind)[nth - 1] as Extract<Heard, { kind: K }>;
     return this.when(find, `${kind} ${nth}`, limitMs);
   }

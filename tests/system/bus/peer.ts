@@ -1,5 +1,6 @@
 /** An ordinary MQTT client of somebody else's, as the conformance tests need it: MQTT.js, 3.1.1 or 5, no reconnecting. */
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
+import { patienceMs } from '../../fixture/processes.ts';
 import { Waiting } from '../../fixture/waiting.ts';
 
 export interface PeerMessage {
@@ -30,7 +31,7 @@ export class Peer {
     const settings: IClientOptions = {
       protocolVersion: version,
       reconnectPeriod: 0,
-      connectTimeout: 5000,
+      connectTimeout: patienceMs,
       ...(id !== undefined && { clientId: id }),
       ...(options.username !== undefined && { username: options.username }),
       ...(options.password !== undefined && { password: options.password }),
@@ -65,7 +66,7 @@ export class Peer {
   }
 
   /** The first message, heard already or still to come, that is on `topic` (and has `payload`, if given). */
-  message(topic: string, payload?: string, limitMs = 10_000): Promise<PeerMessage> {
+  message(topic: string, payload?: string, limitMs = patienceMs): Promise<PeerMessage> {
     const find = () =>
       this.heard.find(
         message => message.topic === topic && (payload === undefined || `${message.payload}` === payload),
@@ -73,7 +74,7 @@ export class Peer {
     return this.when(find, `message on ${topic}${payload === undefined ? '' : ` ${payload}`}`, limitMs);
   }
 
-  count(count: number, limitMs = 20_000): Promise<true> {
+  count(count: number, limitMs = patienceMs): Promise<true> {
     return this.when(() => this.heard.length >= count || undefined, `${count} messages`, limitMs);
   }
 

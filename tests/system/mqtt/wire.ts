@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import mqtt, { type IConnectPacket, type Packet } from 'mqtt-packet';
-import { until } from '../../fixture/processes.ts';
+import { patienceMs, until } from '../../fixture/processes.ts';
 
 export type Received = Packet & {
   properties?: Record<string, unknown>;
@@ -118,12 +118,12 @@ export class Wire {
     return suback.granted ?? [];
   }
 
-  find(what: string, fits: (packet: Received) => boolean, limitMs = 8000): Promise<Received> {
+  find(what: string, fits: (packet: Received) => boolean, limitMs = patienceMs): Promise<Received> {
     return this.when(what, () => this.packets.findLast(fits), limitMs);
   }
 
   /** Looks again at every packet. */
-  private when<T>(what: string, look: () => T | undefined, limitMs = 8000): Promise<T> {
+  private when<T>(what: string, look: () => T | undefined, limitMs = patienceMs): Promise<T> {
     return new Promise((resolve, reject) => {
       const again = () => {
         const found = look();
@@ -150,7 +150,7 @@ export class Wire {
     const pings = this.packets.filter(({ cmd }) => cmd === 'pingresp').length;
     this.send({ cmd: 'pingreq' });
     const answered = () => (this.packets.filter(({ cmd }) => cmd === 'pingresp').length > pings ? true : undefined);
-    await this.when('PINGRESP', answered, 20_000);
+    await this.when('PINGRESP', answered);
     return this.messages;
   }
 
@@ -162,7 +162,7 @@ export class Wire {
     return this.messages.map(({ topic, payload }) => `${topic} ${payload}`);
   }
 
-  ended(limitMs = 8000): Promise<true> {
+  ended(limitMs = patienceMs): Promise<true> {
     return until('the broker closes the connection', () => this.closed || undefined, limitMs);
   }
 
