@@ -1,5 +1,5 @@
 /** The agent's link over MQTT.js, on a real Mosquitto and on servers that misbehave. */
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createMqttLink, parseBroker } from '../../node-agent/connection/mqtt-link.ts';
@@ -8,6 +8,7 @@ import { startMosquitto } from '../fixture/mosquitto.ts';
 import { connectClient } from '../fixture/mqtt-client.ts';
 import { freePort, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
+import { within } from '../fixture/promised-time.ts';
 
 const links: Test = suite('link');
 
@@ -86,26 +87,29 @@ testWith(
   'a frozen broker is noticed within 5 s, and nothing said meanwhile comes later',
   async () => {
     const mosquitto = await startMosquitto();
-    const link = linkTo(mosquitto.url);
-    const events = connect(link, 'a');
-    await until('up', () => events.ups === 1);
-    const at = performance.now();
-    mosquitto.process.child.kill('SIGSTOP');
-    await until('down', () => events.downs.length === 1, 8000);
-    const took = performance.now() - at;
-    assert.ok(took <= 5000, `${took} ms`);
-    assert.not(link.publish('hearth/node/a/load', 'stale', { qos: 0 }));
-    assert.not(link.publish('hearth/node/a/is', 'stale', { qos: 1 }));
-    mosquitto.process.child.kill('SIGCONT');
-    const watcher = await connectClient(mosquitto.url, ['hearth/#']);
-    const again = connect(link, 'a');
-    await until('up again', () => again.ups === 1);
-    link.publish('hearth/node/a/is', 'fresh', { qos: 1 });
-    await watcher.wait('the fresh one', message => message.text === 'fresh');
-    assert.is(watcher.heard.filter(message => message.text === 'stale').length, 0);
-    assert.is(events.downs.length, 1);
-    await watcher.close();
-    link.close(false);
+    await within('noticed', 5000, async () => {
+      const link = linkTo(mosquitto.url);
+      const events = connect(link, 'a');
+      await until('up', () => events.ups === 1);
+      const at = performance.now();
+      mosquitto.process.child.kill('SIGSTOP');
+      await until('down', () => events.downs.length === 1);
+      const took = performance.now() - at;
+      assert.not(link.publish('hearth/node/a/load', 'stale', { qos: 0 }));
+      assert.not(link.publish('hearth/node/a/is', 'stale', { qos: 1 }));
+      mosquitto.process.child.kill('SIGCONT');
+      const watcher = await connectClient(mosquitto.url, ['hearth/#']);
+      const again = connect(link, 'a');
+      await until('up again', () => again.ups === 1);
+      link.publish('hearth/node/a/is', 'fresh', { qos: 1 });
+      await watcher.wait('the fresh one', message => message.text === 'fresh');
+      assert.is(watcher.heard.filter(message => message.text === 'stale').length, 0);
+      assert.is(events.downs.length, 1);
+      await watcher.close();
+      link.close(false);
+      await until('down', () => again.downs.length === 1);
+      return took;
+    });
     await mosquitto.process.stop();
   },
 );
@@ -136,8 +140,8 @@ async function badServer(act: (socket: Socket) => void) {
       .resume();
     act(socket);
   });
-  const port = await freePort();
-  await new Promise<void>(resolve => void server.listen(port, '127.0.0.1', resolve));
+  await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
   const close = () => {
     for (const socket of sockets) socket.destroy();
     server.close();
@@ -178,7 +182,7 @@ for (const [name, act, why] of bad) {
     const server = await badServer(act);
     try {
       const events = connect(linkTo(server.url), 'a');
-      await until('down', () => events.downs.length > 0, 8000);
+      await until('down', () => events.downs.length > 0);
       await until('the socket is gone', () => server.sockets.size === 0);
       assert.is(events.ups, 0);
       assert.is(events.downs.length, 1);
