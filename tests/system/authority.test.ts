@@ -46,8 +46,8 @@ async function tryToTakeOver(usurper: Cluster, node: string, pid: number, marker
   await client.publish(`hearth/node/${node}/do/restart`, 'keep');
   // A round trip through the agent after all of it: its next load comes after the want was read.
   const load = await connectClient(usurper.url, [`hearth/node/${node}/load`]);
-  const first = await load.wait('load', () => true, 15_000);
-  await load.wait('next load', message => message.at > first.at, 15_000);
+  const first = await load.wait('load', () => true);
+  await load.wait('next load', message => message.at > first.at);
   assert.ok(alive(pid), 'the service of the real cluster still runs');
   assert.not(existsSync(marker), 'nothing of the usurper was run');
   await load.close();
@@ -77,8 +77,8 @@ authority(
     const amnesiac = await up({ flags, mqttPort, httpPort, data: forgetful });
     const reader = await connectClient(amnesiac.url, ['hearth/node/n1/+']);
     await reader.wait('a want of the same cluster', message => message.topic.endsWith('/want'));
-    const load = await reader.wait('load', message => message.topic.endsWith('/load'), 15_000);
-    await reader.wait('next load', message => message.topic.endsWith('/load') && message.at > load.at, 15_000);
+    const load = await reader.wait('load', message => message.topic.endsWith('/load'));
+    await reader.wait('next load', message => message.topic.endsWith('/load') && message.at > load.at);
     assert.ok(alive(pid), 'a lower revision of the same cluster removes nothing');
     await reader.close();
     await amnesiac.process.stop();
@@ -88,9 +88,9 @@ authority(
     assert.ok(alive(pid) && alive(secondPid));
     const client = await connectClient(again.url, ['hearth/node/n1/+']);
     await client.publish('hearth/node/n1/set/services/keep', '');
-    await until('the cleared service is gone', () => !alive(pid), 15_000);
+    await until('the cleared service is gone', () => !alive(pid));
     await client.publish('hearth/node/n1/set/services/second', '');
-    await until('the cleared service is gone', () => !alive(secondPid), 15_000);
+    await until('the cleared service is gone', () => !alive(secondPid));
     await client.close();
     await agent.stop();
     await again.process.stop();

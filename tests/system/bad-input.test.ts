@@ -19,22 +19,26 @@ input.before(async context => {
   context.node = context.cluster.ready.node;
   context.client = await connectClient(context.cluster.url, ['hearth/+/+/result', 'hearth/result', 'hearth/+/+/own']);
   // One good service that has to live through everything below, under the same pid.
-  await context.client.publish(`hearth/node/${context.node}/set/services/good`, 'sleep 1000');
-  await context.client.wait('accepted', message => /"ok":true/.test(message.text));
+  assert.ok((await ask(context, 'hearth/node/NODE/set/services/good', 'sleep 1000')).ok);
 });
 input.after(async context => {
-  await context.client.publish(`hearth/node/${context.node}/set/services/good`, '');
-  await context.client.wait('cleared', message => /"ok":true/.test(message.text));
+  assert.ok((await ask(context, 'hearth/node/NODE/set/services/good', '')).ok);
   await context.client.close();
   await context.cluster.process.stop();
 });
 
-/** Publishes and returns the answer: from the node's result topic, or the fabric's. */
+/** Publishes and returns the answer: from the node's result topic, or the fabric's. Others' answers are not taken for it. */
 async function ask({ client, node }: Context, topic: string, payload: string | Buffer, retain = false) {
+  const mine = `"by":"${client.client.options.clientId}"`;
+  const isAnswer = (message: Heard) => message.topic.endsWith('/result') && message.text.includes(mine);
   client.forget();
   await client.publish(topic.replace('NODE', node), payload, { retain });
-  const heard = await client.wait(`an answer to ${topic}`, (message: Heard) => message.topic.endsWith('/result'));
+  const heard = await client.wait(`an answer to ${topic}`, isAnswer);
   return JSON.parse(heard.text) as ResultMessage;
+}
+
+interface Own {
+  readonly services: Record<string, { readonly run: unknown }>;
 }
 
 const nested = (depth: number) => `${'{"services":'.repeat(depth)}1${'}'.repeat(depth)}`;
@@ -100,9 +104,9 @@ input('values that only look like another type stay the text they are', async co
   for (const text of ['1.10', '007', 'true', 'null', '[1]', '"x"', '-']) {
     const answer = await ask(context, 'hearth/node/NODE/set/services/literal', text);
     assert.ok(answer.ok, JSON.stringify(answer));
-    const own = await context.client.wait('own', message => message.topic.endsWith('/own'));
-    const document = JSON.parse(own.text) as { services: Record<string, { run: unknown }> };
-    assert.is(document.services.literal?.run, text);
+    // The document of the set before may come after its answer, and so into this round.
+    const runOf = ({ text }: Heard) => (JSON.parse(text) as Own).services.literal?.run;
+    await context.client.wait(`own with ${text}`, message => message.topic.endsWith('/own') && runOf(message) === text);
   }
   assert.ok((await ask(context, 'hearth/node/NODE/set/services/literal', '')).ok);
 });
@@ -126,8 +130,7 @@ input('topics of binary rubbish disturb nobody', async context => {
     const topic = `hearth/node/${String.fromCodePoint(byte, 0x202e, 0x1f525)}/set`.replace(/[+#]/g, 'x');
     rude.client.publish(topic, Buffer.from([byte, 0, 255]), { qos: 0 });
   }
-  const answer = await ask(context, 'hearth/result-is-not-here/x', 'x').catch(() => undefined);
-  assert.ok(answer === undefined || answer.ok === false);
+  assert.is((await ask(context, 'hearth/result-is-not-here/x', 'x')).ok, false);
   assert.ok((await ask(context, 'hearth/node/NODE/set/services/after', 'sleep 999')).ok);
   assert.ok((await ask(context, 'hearth/node/NODE/set/services/after', '')).ok);
   await rude.close();
@@ -137,30 +140,31 @@ const rssMb = (pid: number) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 
 input('a flood of a million topics from one client: memory stays bounded, answers keep coming', async context => {
+  const [rounds, each] = [10, 100_000];
   const before = rssMb(context.cluster.ready.pid);
   const flood = await connectClient(context.cluster.url);
-  flood.client.on('close', () => {});
-  for (let index = 0; index < 1_000_000; index++) {
-    const kind = index % 3;
-    const topic =
-      kind === 0 ? `hearth/node/f${index}/set/services/x` : kind === 1 ? `flood/${index}` : `hearth/x${index}`;
-    flood.client.publish(topic, 'x', { qos: 0, retain: kind === 1 });
-    if (index % 2000 === 0) await new Promise(resolve => setImmediate(resolve));
-    if (index % 250_000 === 100_000) {
-      const answer = await ask(context, 'hearth/node/NODE/do/restart', 'nosuch');
-      assert.match(answer.error ?? '', /./);
+  const grown: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    for (let index = round * each; index < (round + 1) * each; index++) {
+      const kind = index % 3;
+      const topic =
+        kind === 0 ? `hearth/node/f${index}/set/services/x` : kind === 1 ? `flood/${index}` : `hearth/x${index}`;
+      flood.client.publish(topic, 'x', { qos: 0, retain: kind === 1 });
+      if (index % 2000 === 0) await new Promise(resolve => setImmediate(resolve));
     }
+    // While the supervisor still has most of this round before it.
+    const answer = await ask(context, 'hearth/node/NODE/do/restart', 'nosuch');
+    assert.match(answer.error ?? '', /nosuch/);
+    await flood.publish('flood/end', 'x');
+    grown.push(rssMb(context.cluster.ready.pid) - before);
   }
-  await flood.publish('flood/end', 'x');
-  const grown = rssMb(context.cluster.ready.pid) - before;
-  assert.ok(grown < 400, `the supervisor grew by ${Math.round(grown)} MB`);
-  context.client.forget();
-  await context.client.publish(`hearth/node/${context.node}/set/services/good`, 'sleep 1000');
-  await context.client.wait(
-    'accepted',
-    message => message.topic === `hearth/node/${context.node}/result` && /"ok":true/.test(message.text),
-    30_000,
-  );
+  // How much the heap holds at a moment is V8's to say; that it comes to an end is not. A kilobyte for each of the
+  // later half's topics would be 500 MB.
+  const [early, late] = [Math.max(...grown.slice(0, rounds / 2)), Math.max(...grown.slice(rounds / 2))];
+  const text = `the supervisor grew by ${grown.map(Math.round).join(', ')} MB`;
+  console.log(text);
+  assert.ok(late - early < 250 && late < 1000, text);
+  assert.ok((await ask(context, 'hearth/node/NODE/set/services/good', 'sleep 1000')).ok);
   await flood.close();
 });
 

@@ -36,7 +36,7 @@ durability('kill -9 in the middle of a stream of sets, ten times over: nothing a
       client.client.publish('hearth/node/n1/set', JSON.stringify({ services: { [key]: { run } }, tx }), { qos: 1 });
       if (index % 10 === 9) await new Promise(resolve => setImmediate(resolve));
     }
-    await client.wait('some answers', () => client.heard.length >= killAfter, 20_000);
+    await client.wait('some answers', () => client.heard.length >= killAfter);
     cluster.process.child.kill('SIGKILL');
     await cluster.process.ended;
     for (const message of client.heard) {
@@ -81,7 +81,7 @@ durability('telemetry is never written to disk', async () => {
   const watcher = await connectClient(cluster.url, ['hearth/node/+/load']);
   const marks: string[] = [];
   for (let seen = 0; seen < 6; seen++) {
-    const load = await watcher.wait('load', message => !marks.some(mark => message.text.includes(mark)), 15_000);
+    const load = await watcher.wait('load', message => !marks.some(mark => message.text.includes(mark)));
     const { seq, epoch } = JSON.parse(load.text) as { seq: number; epoch: number };
     marks.push(`"epoch":${epoch},"seq":${seq}`);
     watcher.forget();
@@ -119,9 +119,9 @@ durability(
     });
     const back = await up({ mqttPort, httpPort, data: cluster.data, flags: ['--no-agent'] });
     const reader = await connectClient(back.url, ['hearth/node/lonely/is']);
-    await reader.wait('it tells what it runs', message => message.text.includes(`"pid":${again}`), 20_000);
+    await reader.wait('it tells what it runs', message => message.text.includes(`"pid":${again}`));
     await reader.publish('hearth/node/lonely/set/services/keep', '');
-    await reader.wait('cleared', message => /"items":\{\}/.test(message.text), 20_000);
+    await reader.wait('cleared', message => /"items":\{\}/.test(message.text));
     await reader.close();
     await second.stop();
     await back.process.stop();
