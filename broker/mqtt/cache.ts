@@ -51,7 +51,10 @@ export class BrokerCache {
 
   /** Every entry below `prefix`, the prefix cut off. */
   async read(prefix: string, entry: (key: string, value: Buffer) => void): Promise<void> {
-    for await (const [key, value] of this.level.iterator({ gte: prefix, lt: `${prefix}\uffff` })) {
+    // Not "prefix and \uffff": characters beyond the basic plane, such as emoji, come after that one.
+    const last = prefix.length - 1;
+    const end = prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
+    for await (const [key, value] of this.level.iterator({ gte: prefix, lt: end })) {
       entry(key.slice(prefix.length), value);
     }
   }

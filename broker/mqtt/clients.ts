@@ -73,8 +73,9 @@ export class Clients {
     }
     let connection: Connection | undefined;
     const parsed = (packet: ParsedPacket) => {
-      if (packet.cmd === 'disconnect' && connection) leaving(connection, packet, limits.keptMs);
-      return connection?.parsed(packet) ?? true;
+      if (!connection || connection.parsed(packet)) return true;
+      if (packet.cmd === 'disconnect') leaving(connection, packet, limits.keptMs);
+      return false;
     };
     const client = this.aedes.accept(stream, parsed);
     connection = new Connection(++this.serial, client, stream, this.parts);
@@ -127,12 +128,14 @@ export class Clients {
   private admit(client: AedesClient): boolean {
     const connection = this.byClient.get(client);
     const id = client.id ?? '';
-    if (!connection || this.closing || id.length > this.parts.limits.clientIdCharacters) return false;
+    // Aedes asks a turn after CONNECT: who is gone by then must not take the place of one who lives.
+    if (!connection || client.closed || !this.connections.has(connection)) return false;
+    if (this.closing || id.length > this.parts.limits.clientIdCharacters) return false;
     connection.identity.clientId = id;
     this.registry.admit(connection);
     // Asked anew: what the rules do not allow any more is not given back. Before CONNACK, so that who has read "session
     // present" misses nothing.
-    if (connection.resumes && connection.keepMs > 0) {
+    if (connection.resumes) {
       for (const kept of this.parts.kept.find(id) ?? []) subscribe(connection, kept, this.parts);
     }
     return true;

@@ -4,21 +4,18 @@
  */
 import type { Duplex } from 'node:stream';
 import type { BackPressure } from './back-pressure.ts';
-import { ExactlyOnce } from './exactly-once.ts';
 import { Framer } from './framing.ts';
 import type { AedesClient } from './guards/aedes.ts';
+import { Inbound } from './inbound.ts';
 import type { BrokerLimits } from './limits.ts';
-import { carriedProperties } from './message.ts';
+import { whyMalformed } from './message.ts';
 import { type Flusher, Outgoing } from './outgoing.ts';
-import { encodeAck, encodePubacks, pingResponse, reason, type Version } from './packets.ts';
+import type { Version } from './packets.ts';
 import type { ParsedPacket } from './parsed.ts';
-import type { Retained } from './retained.ts';
-import type { Routed, Router, Subscription } from './router.ts';
+import type { Replay } from './replay.ts';
+import type { Router, Subscription } from './router.ts';
 import { handleSubscribe, handleUnsubscribe, type SubscribeParts } from './subscribe.ts';
 import { Unacknowledged } from './unacknowledged.ts';
-
-/** Whether a packet may wait in queues as a slice of what it came in, and keep the whole of it in memory. */
-const mayShare = (chunk: Buffer, bytes: number): boolean => chunk.length <= 4096 || bytes * 8 >= chunk.length;
 
 export interface ConnectionParts extends SubscribeParts {
   readonly limits: BrokerLimits;
@@ -34,7 +31,7 @@ export class Connection {
   readonly unacknowledged: Unacknowledged;
   readonly subscriptions = new Map<string, Subscription>();
   /** Retained messages on their way to a new subscription. */
-  readonly replays: { readonly messages: Iterator<Retained>; readonly subscription: Subscription }[] = [];
+  readonly replays = new Map<string, Replay>();
   replaying = false;
   version: Version = 4;
   /** Largest packet the client takes (MQTT 5). */
@@ -54,10 +51,11 @@ export class Connection {
   muted = false;
   /** Whether a newer connection has its client id. Set by the registry. */
   replaced = false;
-  private readonly inbound: ExactlyOnce;
+  private readonly inbound: Inbound;
   private paused = false;
   private failing = false;
-  private acks: number[] = [];
+  /** It said DISCONNECT or broke the protocol: nothing more is heard. */
+  private over = false;
   private readonly client: AedesClient;
   private readonly stream: Duplex;
   private readonly parts: ConnectionParts;
@@ -68,7 +66,7 @@ export class Connection {
     this.client = client;
     this.stream = stream;
     this.parts = parts;
-    this.inbound = new ExactlyOnce(parts.limits.inboundQos2);
+    this.inbound = new Inbound(this, parts);
     this.lastHeard = parts.now();
     this.outgoing = new Outgoing(stream, parts.flusher, parts.now);
     this.unacknowledged = new Unacknowledged(this.outgoing, parts.limits.inflight);
@@ -96,6 +94,7 @@ export class Connection {
 
   /** Ends it as a protocol error does: its will goes out. */
   fail(why: string): void {
+    this.over = true;
     if (!this.closed) this.client.emit('error', new Error(why));
   }
 
@@ -112,9 +111,10 @@ export class Connection {
     this.ready = true;
     this.outgoing.open();
     this.framer.limit = this.parts.limits.packetBytes;
-    this.framer.again();
-    this.flushAcks();
+    // Read on first: a publish in what waits may have to wait for its receiver.
     if (this.paused) this.resume();
+    this.framer.again();
+    this.inbound.answer();
   }
 
   pause(): void {
@@ -139,17 +139,17 @@ export class Connection {
   }
 
   private heard(chunk: Buffer): void {
-    if (this.closed) return;
+    if (this.closed || this.replaced || this.over) return;
     this.lastHeard = this.parts.now();
     this.framer.feed(chunk);
-    this.flushAcks();
+    this.inbound.answer();
     // Between CONNECT and CONNACK a client may talk on; it is heard when it is known.
     if (this.framer.hold && this.framer.waiting > 0 && !this.closed) this.pause();
   }
 
   /** @returns whether to go on with the next packet. */
   private frame(chunk: Buffer, start: number, body: number, end: number): boolean {
-    if (this.closed || this.replaced) return false;
+    if (this.closed || this.replaced || this.over) return false;
     const first = chunk[start] as number;
     if (!this.ready) {
       if (first !== 0x10) {
@@ -162,18 +162,18 @@ export class Connection {
     }
     switch (first >> 4) {
       case 3:
-        if (!this.publishFromBytes(chunk, start, body, end)) this.parse(chunk.subarray(start, end));
+        if (!this.inbound.publishFromBytes(chunk, start, body, end)) this.parse(chunk.subarray(start, end));
         break;
       case 4:
         if (end - body >= 2) this.unacknowledged.acknowledged(chunk.readUInt16BE(body));
         break;
       case 12:
-        this.outgoing.push(pingResponse);
+        this.inbound.ping();
         break;
       default:
         this.parse(chunk.subarray(start, end));
     }
-    return !this.closed;
+    return !this.closed && !this.over;
   }
 
   /** Packets that are not worth a short cut go through mqtt-packet, which answers to `parsed` or emits an error. */
@@ -185,54 +185,23 @@ export class Connection {
     }
   }
 
-  /** @returns false where it takes the long way: QoS 2, MQTT 5 properties, anything odd. */
-  private publishFromBytes(chunk: Buffer, start: number, body: number, end: number): boolean {
-    const first = chunk[start] as number;
-    const qos = (first >> 1) & 3;
-    if (qos > 1 || end - body < 2) return false;
-    const topicEnd = body + 2 + chunk.readUInt16BE(body);
-    let at = topicEnd + qos * 2;
-    if (this.version === 5) {
-      if (chunk[at] !== 0) return false;
-      at++;
-    }
-    if (at > end || topicEnd === body + 2) return false;
-    const topic = chunk.toString('utf8', body + 2, topicEnd);
-    const retain = (first & 1) !== 0;
-    const refused = this.parts.router.publish({
-      topic,
-      payload: chunk.subarray(at, end),
-      qos: qos as 0 | 1,
-      retain,
-      from: this,
-      frame: first === 0x30 && mayShare(chunk, end - start) ? chunk.subarray(start, end) : undefined,
-    });
-    if (qos === 1) {
-      const id = chunk.readUInt16BE(topicEnd);
-      if (id === 0) this.fail('a packet id of 0');
-      else if (refused !== undefined && this.version === 5) {
-        this.outgoing.push(encodeAck('puback', id, 5, reason.notAuthorized));
-      } else this.acks.push(id);
-    }
-    return true;
-  }
-
-  /** PUBACK follows routing: whoever has it knows that the message was on its way. One write for all of a chunk. */
-  private flushAcks(): void {
-    if (this.acks.length === 0) return;
-    this.outgoing.push(encodePubacks(this.acks));
-    this.acks = [];
-  }
-
   /** What mqtt-packet made of a packet. @returns false where it is Aedes' to handle. */
   parsed(packet: ParsedPacket): boolean {
     if (this.closed) return true;
+    const wrong = whyMalformed(packet.properties) ?? whyMalformed(packet.will?.properties);
+    if (wrong !== undefined) {
+      this.fail(`a malformed ${packet.cmd}: ${wrong}`);
+      return true;
+    }
     switch (packet.cmd) {
       case 'connect':
+        return false;
       case 'disconnect':
+        // Nothing may follow it (section 3.14.4), even in the same segment.
+        this.over = true;
         return false;
       case 'publish':
-        this.publishParsed(packet);
+        this.inbound.publishParsed(packet);
         break;
       case 'subscribe':
         handleSubscribe(this, packet, this.parts);
@@ -242,7 +211,6 @@ export class Connection {
         break;
       case 'pubrel':
         this.inbound.release(packet.messageId ?? 0);
-        this.outgoing.push(encodeAck('pubcomp', packet.messageId ?? 0, this.version));
         break;
       // Nothing is ever sent at QoS 2: stray answers to it mean nothing.
       case 'pubrec':
@@ -254,38 +222,6 @@ export class Connection {
     return true;
   }
 
-  private publishParsed(packet: ParsedPacket): void {
-    const { topic = '', payload = Buffer.alloc(0), qos = 0, retain = false, messageId = 0 } = packet;
-    if (packet.properties?.topicAlias !== undefined || topic === '') {
-      this.fail('a PUBLISH without a topic');
-      return;
-    }
-    if (qos > 0 && messageId === 0) {
-      this.fail('a packet id of 0');
-      return;
-    }
-    if (qos === 2) {
-      const open = this.inbound.open(messageId);
-      if (open === 'full') this.fail('too many open QoS 2 messages');
-      if (open === 'known') this.outgoing.push(encodeAck('pubrec', messageId, this.version));
-      if (open !== 'new') return;
-    }
-    const message: Routed = {
-      topic,
-      payload: Buffer.from(payload),
-      qos: qos > 0 ? 1 : 0,
-      retain,
-      from: this,
-      properties: carriedProperties(packet.properties),
-    };
-    const refused = this.parts.router.publish(message);
-    if (qos === 0) return;
-    const code = refused === undefined ? 0 : reason.notAuthorized;
-    // A QoS 2 exchange ends where PUBREC says why (MQTT 5, section 4.3.3).
-    if (qos === 2 && code > 0 && this.version === 5) this.inbound.release(messageId);
-    this.outgoing.push(encodeAck(qos === 1 ? 'puback' : 'pubrec', messageId, this.version, code));
-  }
-
   /** Gone: nothing is sent or heard any more. */
   close(): void {
     if (this.closed) return;
@@ -295,6 +231,6 @@ export class Connection {
     this.parts.backPressure.forget(this);
     for (const subscription of this.subscriptions.values()) this.parts.router.unsubscribe(subscription);
     this.subscriptions.clear();
-    this.replays.length = 0;
+    this.replays.clear();
   }
 }

@@ -4,6 +4,9 @@ import { printable } from '../../shared/names.ts';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these must not travel in a topic
 const unprintable = /[\u0000-\u001f\u007f-\u009f\ufffd]/;
 
+/** Forwarded as they came, such bytes make strict receivers drop their connection. */
+export const isUnprintable = (text: string): boolean => unprintable.test(text);
+
 interface Bounds {
   readonly topicLevels: number;
   readonly topicCharacters: number;
@@ -19,8 +22,7 @@ function whyNeither(text: string, bounds: Bounds): string | undefined {
   if (text.length === 0) return 'the topic is empty';
   if (text.length > bounds.topicCharacters) return `a topic is at most ${bounds.topicCharacters} characters long`;
   if (levelsIn(text) > bounds.topicLevels) return `a topic has at most ${bounds.topicLevels} levels`;
-  // Forwarded as they came, such bytes make strict receivers drop their connection.
-  if (unprintable.test(text)) return `"${printable(text)}" holds bytes that are no printable UTF-8`;
+  if (isUnprintable(text)) return `"${printable(text)}" holds bytes that are no printable UTF-8`;
   return undefined;
 }
 

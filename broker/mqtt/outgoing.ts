@@ -75,7 +75,7 @@ export class Outgoing {
 
   push(frame: Buffer): void {
     if (this.closed) return;
-    if (this.pending === 0) this.lastProgress = this.now();
+    if (this.unsent === 0) this.lastProgress = this.now();
     this.queue.push(frame);
     this.queued += frame.length;
     this.count(frame.length);
@@ -90,6 +90,11 @@ export class Outgoing {
     this.held = false;
     this.lastProgress = this.now();
     this.flush();
+  }
+
+  /** Bytes for the operating system to take; `pending` also counts what waits for an acknowledgement of the client. */
+  get unsent(): number {
+    return this.queued + this.flying;
   }
 
   /** Runs `tell` when the operating system has taken something again; never, if the connection ends before. */

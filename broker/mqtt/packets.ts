@@ -7,7 +7,10 @@ mqtt.writeToStream.cacheNumbers = false;
 
 export type Version = 3 | 4 | 5;
 
-export const pingResponse = Buffer.from([0xd0, 0]);
+const pingResponse = Buffer.from([0xd0, 0]);
+
+/** PINGRESP, as often as asked for. */
+export const encodePings = (many: number): Buffer => (many === 1 ? pingResponse : Buffer.alloc(2 * many, pingResponse));
 
 /** MQTT 5 reason codes (section 2.4). */
 export const reason = { notAuthorized: 0x87, badFilter: 0x8f, quota: 0x97, noSharing: 0x9e, noSubscription: 0x11 };

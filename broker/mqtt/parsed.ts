@@ -15,6 +15,8 @@ export interface ParsedPacket {
     readonly maximumPacketSize?: number;
     sessionExpiryInterval?: number;
   };
+  /** Of a CONNECT. */
+  readonly will?: { readonly properties?: object };
   readonly subscriptions?: readonly {
     readonly topic: string;
     readonly qos: 0 | 1 | 2;

@@ -1,6 +1,6 @@
 /** A retained message as the cache keeps it: version, QoS, expiry, length of the properties, properties, payload. */
 import { deserialize, serialize } from 'node:v8';
-import { carriedProperties } from './message.ts';
+import { carriedProperties, whyMalformed } from './message.ts';
 import type { Retained } from './retained.ts';
 
 const version = 1;
@@ -25,7 +25,9 @@ export function decodeRetained(topic: string, bytes: Buffer): Retained | undefin
   const end = head + bytes.readUInt32BE(10);
   if (end >= bytes.length) return undefined;
   try {
-    const properties = end > head ? carriedProperties(deserialize(bytes.subarray(head, end)) as object) : undefined;
+    const found = end > head ? (deserialize(bytes.subarray(head, end)) as object) : undefined;
+    if (whyMalformed(found)) return undefined;
+    const properties = carriedProperties(found);
     return {
       topic,
       payload: Buffer.from(bytes.subarray(end)),

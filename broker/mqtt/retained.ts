@@ -21,6 +21,8 @@ interface Branch {
 
 /** The entry itself, roughly; so that a million tiny messages do not count as nothing. */
 const overheadBytes = 100;
+/** Branches of the tree between two pauses of a search. */
+const searchStep = 64;
 const sizeOf = (message: Retained): number =>
   message.topic.length + message.payload.length + propertyBytes(message.properties) + overheadBytes;
 
@@ -40,12 +42,17 @@ export class RetainedMessages {
     this.changed = changed;
   }
 
-  /** @returns whether it is kept; false where a bound is reached, and then an older message of the topic is gone too. */
-  set(message: Retained): boolean {
+  /**
+   * @param always kept over the bounds: the supervisor's own, which are bounded by its nodes. Without them a node that
+   * comes back would find no `want`, because somebody else filled the broker.
+   * @returns whether it is kept; false where a bound is reached, and then an older message of the topic is gone too.
+   */
+  set(message: Retained, always = false): boolean {
     const levels = message.topic.split('/');
     const old = this.find(levels)?.message;
     const bytes = this.bytes + sizeOf(message) - (old ? sizeOf(old) : 0);
-    if (bytes > this.most.bytes || (!old && this.count >= this.most.count)) {
+    const tooMany = bytes > this.most.bytes || (!old && this.count >= this.most.count);
+    if (tooMany && !always) {
       this.refused++;
       // A copy that is out of date is worse than none.
       if (old) this.delete(message.topic);
@@ -101,12 +108,15 @@ export class RetainedMessages {
 
   /**
    * Walks what matches `filter`, lazily: what is set or cleared meanwhile is seen or not, what stays is seen once.
+   * Undefined now and then says that much was searched in vain: a filter like `+/+/x` may look at everything there is.
    * @param now wall-clock milliseconds; expired messages are removed on the way.
    */
-  *match(filter: string, now: () => number): Generator<Retained> {
+  *match(filter: string, now: () => number): Generator<Retained | undefined> {
     const levels = filter.split('/');
     const stack: { branch: Branch; depth: number }[] = [{ branch: this.root, depth: 0 }];
+    let looked = 0;
     for (let top = stack.pop(); top; top = stack.pop()) {
+      if (++looked % searchStep === 0) yield undefined;
       const { branch, depth } = top;
       const level = levels[depth];
       if (level === undefined || level === '#') {

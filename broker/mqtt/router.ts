@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
 import { FilterTree, whyNoTopic } from './filters.ts';
 import type { BrokerLimits } from './limits.ts';
-import { type MessageProperties, propertyBytes } from './message.ts';
+import { type MessageProperties, propertyBytes, whyNoProperties } from './message.ts';
 import type { RetainedMessages } from './retained.ts';
 
 /** One subscription of one connection; while it is the only one that matches, it is the target of a delivery itself. */
@@ -130,6 +130,8 @@ export class Router {
       const reason = whyNotWrite(route.rule, from.id);
       if (reason !== undefined) return reason;
     }
+    const wrong = message.properties && whyNoProperties(message.properties);
+    if (wrong !== undefined) return wrong;
     const most = route.rule.payloadBytes;
     return message.payload.length + propertyBytes(message.properties) > most
       ? `a message here is at most ${most / 1024} kB long`
@@ -144,13 +146,14 @@ export class Router {
       return;
     }
     const expiry = properties?.messageExpiryInterval;
-    const kept = retained.set({
+    const copy = {
       topic,
       payload: Buffer.from(payload),
       qos,
       ...(properties && { properties }),
       ...(expiry !== undefined && { expiresAt: wall() + expiry * 1000 }),
-    });
+    };
+    const kept = retained.set(copy, message.from === undefined);
     if (!kept && retained.refused === 1) this.parts.retainedFull(topic);
   }
 

@@ -1,12 +1,13 @@
-/** SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11), and the retained messages that a new subscription gets. */
-import { isNodeClient, mayRead, ruleOf, whyNotSubscribe } from './access.ts';
+/** SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11). */
+import { whyNotSubscribe } from './access.ts';
 import type { Connection } from './connection.ts';
 import { whyNoFilter } from './filters.ts';
 import type { KeptSessions, KeptSubscription } from './kept-sessions.ts';
 import type { BrokerLimits } from './limits.ts';
-import { encodeGranted, encodePublish, reason } from './packets.ts';
+import { encodeGranted, reason } from './packets.ts';
 import type { ParsedPacket } from './parsed.ts';
-import type { Retained, RetainedMessages } from './retained.ts';
+import { replay } from './replay.ts';
+import type { RetainedMessages } from './retained.ts';
 import type { Router, Subscription } from './router.ts';
 
 export interface SubscribeParts {
@@ -33,8 +34,14 @@ export function handleSubscribe(connection: Connection, packet: ParsedPacket, pa
     return;
   }
   const codes: number[] = [];
-  const fresh: { subscription: Subscription; replay: boolean }[] = [];
-  for (const wish of subscriptions) {
+  const replayed: Subscription[] = [];
+  let changed = false;
+  for (const [index, wish] of subscriptions.entries()) {
+    // No client that means well names more than it may have; each costs a change of the tree.
+    if (index >= parts.limits.subscriptionsPerClient) {
+      codes.push(connection.version === 5 ? reason.quota : 0x80);
+      continue;
+    }
     const kept = {
       filter: wish.topic,
       // QoS 2 is granted as QoS 1: a broker may (section 3.8.4), and an order here has its own id against repetition.
@@ -51,16 +58,12 @@ export function handleSubscribe(connection: Connection, packet: ParsedPacket, pa
     }
     codes.push(added.qos);
     const { rh = 0 } = wish;
-    fresh.push({ subscription: added, replay: rh === 0 || (rh === 1 && isNew) });
+    changed = true;
+    if (rh === 0 || (rh === 1 && isNew)) replayed.push(added);
   }
-  if (fresh.length > 0) keep(connection, parts);
+  if (changed) keep(connection, parts);
   connection.outgoing.push(encodeGranted('suback', messageId, connection.version, codes));
-  for (const { subscription, replay } of fresh) {
-    if (replay) {
-      connection.replays.push({ messages: parts.retained.match(subscription.filter, parts.wall), subscription });
-    }
-  }
-  startReplay(connection, parts);
+  replay(connection, replayed, parts);
 }
 
 /** @returns the subscription, or the MQTT 5 reason code of the refusal. */
@@ -111,49 +114,4 @@ function keep(connection: Connection, parts: SubscribeParts): void {
     },
   );
   parts.kept.keep(connection.id, list, connection.keepMs);
-}
-
-/** Messages of one step: a client that asks for everything delays the others by no more than these. */
-const step = 256;
-
-function startReplay(connection: Connection, parts: SubscribeParts): void {
-  if (connection.replaying || connection.replays.length === 0) return;
-  connection.replaying = true;
-  goOn();
-
-  function goOn(): void {
-    for (let many = 0; many < step; many++) {
-      const replay = connection.replays[0];
-      if (!replay || connection.closed) {
-        connection.replaying = false;
-        return;
-      }
-      // It goes on when the client has taken what it was sent.
-      if (connection.outgoing.pending > parts.limits.softBufferBytes / 2) break;
-      const { value, done } = replay.messages.next();
-      if (done) connection.replays.shift();
-      else if (connection.subscriptions.get(replay.subscription.filter) === replay.subscription) {
-        replayOne(connection, replay.subscription, value, parts);
-      } else connection.replays.shift();
-    }
-    if (connection.outgoing.pending > parts.limits.softBufferBytes / 2) connection.outgoing.onceProgressed(goOn);
-    else setImmediate(goOn);
-  }
-}
-
-function replayOne(connection: Connection, subscription: Subscription, message: Retained, parts: SubscribeParts): void {
-  const { topic, properties, expiresAt } = message;
-  if (!mayRead(ruleOf(topic, parts.base), connection.id, isNodeClient(parts.base, connection.id))) return;
-  const left = expiresAt === undefined ? undefined : Math.max(1, Math.ceil((expiresAt - parts.wall()) / 1000));
-  const qos = message.qos === 1 && subscription.qos === 1 ? 1 : 0;
-  const packet = encodePublish(
-    left === undefined ? message : { ...message, properties: { ...properties, messageExpiryInterval: left } },
-    connection.version,
-    qos,
-    true,
-    subscription.identifiers,
-  );
-  if (packet.frame.length > connection.maximumPacket) return;
-  if (qos === 0) connection.outgoing.push(packet.frame);
-  else connection.unacknowledged.send(packet);
 }

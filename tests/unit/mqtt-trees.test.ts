@@ -1,13 +1,20 @@
 /** The filter tree, the retained tree and the framer against their definitions, over random cases. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Duplex, Writable } from 'node:stream';
 import fc from 'fast-check';
 import mqtt, { type Packet } from 'mqtt-packet';
 import { suite } from 'uvu';
+import { BrokerCache } from '../../broker/mqtt/cache.ts';
 import { FilterTree, whyNoFilter, whyNoTopic } from '../../broker/mqtt/filters.ts';
 import { Framer } from '../../broker/mqtt/framing.ts';
+import { Flusher, Outgoing } from '../../broker/mqtt/outgoing.ts';
 import { encodeAck, encodeGranted, encodePublish } from '../../broker/mqtt/packets.ts';
 import { RetainedMessages } from '../../broker/mqtt/retained.ts';
 import { decodeRetained, encodeRetained } from '../../broker/mqtt/retained-codec.ts';
+import { silentLog } from '../../shared/log.ts';
 import { matches } from '../../shared/topics.ts';
 
 const test = suite('broker trees and bytes');
@@ -58,7 +65,7 @@ test('a filter finds exactly the retained topics it matches; count and bytes fol
       }
       assert.equal(retained.count, model.size);
       assert.equal(retained.bytes > 0, model.size > 0);
-      const found = [...retained.match(text, () => 0)].map(message => message.topic);
+      const found = [...retained.match(text, () => 0)].flatMap(message => message?.topic ?? []);
       assert.deepEqual(found.sort(), [...model].filter(name => matches(text, name)).sort());
     }),
     { numRuns: 500 },
@@ -95,6 +102,42 @@ test('packets come out whole and in order, wherever the stream is cut', () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test('while it holds, what comes is kept and not cut; then it goes on in order', () => {
+  const got: number[] = [];
+  const framer = new Framer(100, {
+    frame: (chunk, start) => {
+      got.push(chunk[start] as number);
+      // As at CONNECT: nothing after it is looked at before CONNACK.
+      if (chunk[start] === 0x10) framer.hold = true;
+      return true;
+    },
+    broken: why => assert.fail(why),
+  });
+  framer.feed(Buffer.from([0x10, 0, 0xc0, 0]));
+  framer.feed(Buffer.from([0xd0, 0]));
+  assert.deepEqual(got, [0x10]);
+  assert.equal(framer.waiting, 4);
+  framer.again();
+  assert.deepEqual(got, [0x10, 0xc0, 0xd0]);
+});
+
+test('what is to be sent waits until the connection is open', async () => {
+  const written: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk.toString());
+      done();
+    },
+  });
+  const outgoing = new Outgoing(stream as Duplex, new Flusher(), () => 0);
+  outgoing.push(Buffer.from('early'));
+  await new Promise<void>(resolve => setImmediate(() => setImmediate(resolve)));
+  assert.deepEqual(written, []);
+  stream.write('CONNACK');
+  outgoing.open();
+  assert.deepEqual(written, ['CONNACK', 'early']);
 });
 
 test('what is encoded here, mqtt-packet reads', () => {
@@ -148,6 +191,24 @@ test('the cache reads what it wrote, and nothing else breaks it', () => {
       decodeRetained('a', buffer);
     }),
   );
+});
+
+test('the cache gives back every key, whatever it begins with, and no others', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-cache-'));
+  try {
+    const topics = ['\u0001', 'a/b', 'ä', '\uffff', '😀/light'];
+    const first = await BrokerCache.open(folder, silentLog);
+    for (const name of topics) first.write(`r/${name}`, Buffer.from('x'));
+    first.write('s/client', Buffer.from('x'));
+    await first.close();
+    const again = await BrokerCache.open(folder, silentLog);
+    const found: string[] = [];
+    await again.read('r/', key => found.push(key));
+    await again.close();
+    assert.deepEqual(found.sort(), topics.sort());
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('topics and filters that are none', () => {

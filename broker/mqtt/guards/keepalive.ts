@@ -15,6 +15,8 @@ export class KeepaliveWatch {
   private readonly drainMs: number;
   private readonly now: () => number;
   private readonly timer: NodeJS.Timeout;
+  /** Replaced, and still here at the tick before. */
+  private readonly overdue = new WeakSet<Connection>();
   private last: number;
 
   constructor(connections: ReadonlySet<Connection>, drainMs: number, now: () => number) {
@@ -43,14 +45,24 @@ export class KeepaliveWatch {
     }
     let silent = false;
     for (const connection of this.connections) {
-      if (this.isSilent(connection, now)) silent = true;
-      else if (connection.outgoing.pending > 0 && now - connection.outgoing.lastProgress > this.drainMs) {
+      if (connection.replaced) this.closeReplaced(connection);
+      else if (this.isSilent(connection, now)) silent = true;
+      else if (connection.outgoing.unsent > 0 && now - connection.outgoing.lastProgress > this.drainMs) {
         this.counts.frozen++;
         connection.fail('it takes nothing of what it is sent');
       }
     }
     // What has arrived and was not read yet is read first.
     if (silent) setImmediate(() => setImmediate(() => this.closeSilent()));
+  }
+
+  /**
+   * Aedes closes who was replaced, at once. But of two newcomers in one moment it knows only the second afterwards: the
+   * first would stay for ever, unheard.
+   */
+  private closeReplaced(connection: Connection): void {
+    if (this.overdue.has(connection)) connection.destroy();
+    else this.overdue.add(connection);
   }
 
   private closeSilent(): void {
