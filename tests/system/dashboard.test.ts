@@ -6,7 +6,7 @@ import { suite as describe } from 'uvu';
 import { type RunningHttp, startHttp } from '../../broker/http/server.ts';
 import type { NodeView } from '../../shared/fleet-view.ts';
 import { silentLog } from '../../shared/log.ts';
-import { freePort, until } from '../fixture/processes.ts';
+import { freePort, patienceMs, until } from '../fixture/processes.ts';
 import { findProgram, testWith } from '../fixture/programs.ts';
 import { openBrowser } from './dashboard/browser.ts';
 import { type HandFleet, handFleet } from './dashboard/hand-fleet.ts';
@@ -42,7 +42,7 @@ interface Opened {
 async function open(port: number, width = 1280, height = 800): Promise<Opened> {
   const context = await browser.newContext({ viewport: { width, height } });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(patienceMs);
   const faults: string[] = [];
   page.on('console', message => {
     if (message.type() === 'error' || message.type() === 'warning') faults.push(message.text());
@@ -64,7 +64,7 @@ const card = (page: Page, id: string) => page.locator(`.card[data-node="${id}"]`
 /** Waits for the text, and fails with what was there instead. */
 async function says(page: Page, selector: string, text: string | RegExp): Promise<void> {
   try {
-    await page.locator(selector, { hasText: text }).first().waitFor({ timeout: 5000 });
+    await page.locator(selector, { hasText: text }).first().waitFor();
   } catch {
     const there = await page.locator(selector).allTextContents();
     assert.fail(`${selector} says ${JSON.stringify(there)}, not ${text}`);
@@ -96,26 +96,20 @@ testWith(suite, ['chromium'], 'cards appear, change live, and go', async () => {
   await says(page, '[data-node="attic-pi"] .meter', /CPU77 %/);
   await says(page, '[data-node="attic-pi"] .meter', /72 °C/);
   await says(page, '[data-node="attic-pi"] .flow', /^up 2 h$/);
-  const hot = await card(page, 'attic-pi').locator('path.hot').getAttribute('d');
-  assert.equal(hot?.split('M').length, 5, 'four bars');
+  const hot = () => card(page, 'attic-pi').locator('path.hot').getAttribute('d');
+  await until('four bars', async () => (await hot())?.split('M').length === 5);
 
   fleet.change({ 'attic-pi': { online: false, since_ms: Date.now() } });
   await says(page, '[data-node="attic-pi"] .badge', /^offline$/);
-  await says(page, '[data-node="attic-pi"] .since', /^offline for \d s$/);
+  await says(page, '[data-node="attic-pi"] .since', /^offline for (\d+ s|\d min)$/);
   await says(page, '#total-online', '4 / 6');
   await says(page, '#spoken', 'attic-pi offline');
 
   fleet.change({ 'attic-pi': null, n10: { online: true }, n2: { online: true } });
   await card(page, 'n10').waitFor();
-  assert.deepEqual(await shown(page), [
-    'cellar-ryzen',
-    'hall-thinkpad',
-    'kitchen-pixel',
-    'n2',
-    'n10',
-    'office-xeon',
-    'shed-atom',
-  ]);
+  await card(page, 'attic-pi').waitFor({ state: 'detached' });
+  const inOrder = 'cellar-ryzen hall-thinkpad kitchen-pixel n2 n10 office-xeon shed-atom';
+  await until(`in order: ${inOrder}`, async () => (await shown(page)).join(' ') === inOrder);
   assert.deepEqual(faults, []);
 });
 
@@ -128,8 +122,7 @@ testWith(suite, ['chromium'], 'search and filter', async () => {
   await page.keyboard.press('/');
   await page.keyboard.type('debian running');
   assert.equal(await page.inputValue('#search'), 'debian running');
-  await until('three fit', async () => (await shown(page)).length === 3);
-  assert.deepEqual(await shown(page), ['attic-pi', 'hall-thinkpad', 'shed-atom']);
+  await until('three fit', async () => (await shown(page)).join(' ') === 'attic-pi hall-thinkpad shed-atom');
   // A change moves a node into the search and out of it.
   fleet.change({ 'attic-pi': { info: { node: 'attic-pi', os: 'Alpine' } } });
   await until('two fit', async () => (await shown(page)).length === 2);
@@ -157,7 +150,7 @@ testWith(suite, ['chromium'], 'HTML from a node is text', async () => {
   await says(page, '[data-node="n1"] .services .name', evil);
   await says(page, '[data-node="n1"] .want', evil);
   await says(page, '#events li', evil);
-  assert.equal(await page.locator('.card').count(), 4);
+  await until('four cards', async () => (await page.locator('.card').count()) === 4);
   assert.equal(await page.locator('main img, main script, aside img, aside script').count(), 0);
   assert.deepEqual(faults, []);
 });
@@ -172,7 +165,7 @@ testWith(suite, ['chromium'], 'the line comes back after the supervisor was away
   await before.close();
   await says(page, '#link', 'reconnecting…');
   const grey = () => page.evaluate("getComputedStyle(document.getElementById('grid')).filter");
-  assert.equal(await grey(), 'grayscale(1)');
+  await until('grey', async () => (await grey()) === 'grayscale(1)');
   await says(page, '[data-node="attic-pi"] .badge', /^online$/);
   // Another process: its sequence begins anew, one node is gone and one is new.
   const second = handFleet([
@@ -180,10 +173,10 @@ testWith(suite, ['chromium'], 'the line comes back after the supervisor was away
     { id: 'new-one', online: true, since_ms: 1, want_rev: 0 },
   ]);
   await serve(second, port);
-  await page.locator('body[data-link="live"]').waitFor({ timeout: 15_000 });
+  await page.locator('body[data-link="live"]').waitFor();
   await card(page, 'new-one').waitFor();
-  assert.equal(await card(page, 'attic-pi').count(), 0);
-  assert.equal(await grey(), 'none');
+  await card(page, 'attic-pi').waitFor({ state: 'detached' });
+  await until('no longer grey', async () => (await grey()) === 'none');
   second.change({ 'new-one': { online: false } });
   await says(page, '[data-node="new-one"] .badge', /^offline$/);
 });
@@ -255,7 +248,7 @@ testWith(
     const { port } = await serve(fleet);
     const { page, faults } = await open(port);
     await says(page, '[data-node="n0"] .want', 'as wanted');
-    assert.equal(await page.locator('.card').count(), 2000);
+    await until('a card each', async () => (await page.locator('.card').count()) === 2000);
     const built = await page.locator('.card .want').count();
     assert.ok(built < 200, `${built} cards have a body`);
     // As text: the tests' types know no browser.
@@ -265,16 +258,27 @@ testWith(
         for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
       });
       watch.observe({ entryTypes: ['longtask'] });
+      window.touched = new Set();
+      new MutationObserver(records => {
+        for (const { target } of records) {
+          const element = target.nodeType === 1 ? target : target.parentElement;
+          window.touched.add(element?.closest('.card')?.dataset.node ?? 'something beside the cards');
+        }
+      }).observe(document.getElementById('grid'), { subtree: true, childList: true, attributes: true, characterData: true });
     }`);
     for (let round = 1; round <= 20; round += 1) {
       const ids = Array.from({ length: 100 }, (_, index) => `n${(index * 20 + round) % 2000}`).concat('n0');
       const load = { node: 'n0', epoch: 1, seq: round, cpu_pct: round };
       fleet.change(Object.fromEntries(ids.map(id => [id, { load, cores: [round, 1, 2, 3] }])));
       await says(page, '[data-node="n0"] .meter', new RegExp(`CPU${round} %`));
+      const touched = await page.evaluate<string[]>(
+        '{ const all = [...window.touched]; window.touched.clear(); all; }',
+      );
+      // Cards that are built tell ages, too, and those go on by themselves.
+      assert.ok(touched.includes('n0') && touched.length <= ids.length + built, `${touched.length} cards were touched`);
     }
     const longest = await page.evaluate<number>('window.longest');
     console.log(`longest task while 100 of 2,000 nodes change: ${Math.round(longest)} ms`);
-    assert.ok(longest < 1000, `a task of ${longest} ms`);
     await page.locator('.card[data-node="n1999"]').scrollIntoViewIfNeeded();
     await says(page, '[data-node="n1999"] .want', 'as wanted');
     assert.deepEqual(faults, []);

@@ -11,7 +11,7 @@ import { suite as describe } from 'uvu';
 import { type RunningHttp, startHttp } from '../../broker/http/server.ts';
 import { createEmbeddedBroker, type EmbeddedBroker } from '../../broker/mqtt/embedded.ts';
 import { silentLog } from '../../shared/log.ts';
-import { until } from '../fixture/processes.ts';
+import { patienceMs, until } from '../fixture/processes.ts';
 import { findProgram, testWith } from '../fixture/programs.ts';
 import { openBrowser } from './dashboard/browser.ts';
 import { handFleet } from './dashboard/hand-fleet.ts';
@@ -65,8 +65,14 @@ suite.after(async () => {
   other?.close();
 });
 
-async function at(url: string): Promise<Page> {
+async function newPage(): Promise<Page> {
   const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(patienceMs);
+  return page;
+}
+
+async function at(url: string): Promise<Page> {
+  const page = await newPage();
   await page.goto(url);
   return page;
 }
@@ -152,7 +158,7 @@ testWith(suite, ['chromium'], 'a page on another port or name may neither publis
 
 testWith(suite, ['chromium'], 'a name of its own that points here (DNS rebinding) gets nothing', async () => {
   const host = `evil.example:${http.port}`;
-  const page = await (await browser.newContext()).newPage();
+  const page = await newPage();
   const answer = await page.goto(`http://${host}/`);
   assert.equal(answer?.status(), 403);
   assert.match((await answer?.text()) ?? '', /is not this server: open http:\/\/localhost/);

@@ -1,5 +1,6 @@
 /** A real browser of the test's own: its own profile, no request of its own to anywhere. */
 import { type Browser, chromium } from 'playwright-core';
+import { patienceMs } from '../../fixture/processes.ts';
 import { findProgram } from '../../fixture/programs.ts';
 
 export function openBrowser(further: readonly string[] = []): Promise<Browser> {
@@ -8,6 +9,7 @@ export function openBrowser(further: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     headless: true,
+    timeout: 2 * patienceMs,
     args: [
       '--no-sandbox',
       '--disable-gpu',
