@@ -10,6 +10,8 @@ export interface UnitTrace {
   readonly shimPid?: number;
   /** What the unit's cgroup holds. */
   readonly grouped: ReadonlySet<number>;
+  /** Found to belong to it before; what they were found by may be gone. */
+  readonly known?: readonly ProcessStat[];
 }
 
 /** The shim of a recorded start: the main process's parent, a session leader that was there before it. */
@@ -21,19 +23,22 @@ export const isMain = (process: ProcessStat, run: RunRecord): boolean =>
   process.pid === run.main.pid && process.start === run.main.start;
 
 /**
- * The unit's processes: its shim and main process by number and start time, all that its cgroup holds, all that carry
- * its id in their environment; then, until nothing is added, the children of members and the sessions of members. A
- * session or process number cannot be given to a stranger while a member still uses it; a session whose leader lives
- * and is no member was not made by the unit (somebody runs a command with a copied environment in his own terminal).
+ * The unit's processes: its shim, main process and those known before by number and start time, all that its cgroup
+ * holds, all that carry its id in their environment; then, until nothing is added, the children of members and the
+ * sessions of members. A session or process number cannot be given to a stranger while a member still uses it; a session
+ * whose leader lives and is no member was not made by the unit (somebody runs a command with a copied environment in his
+ * own terminal).
  */
 export function findMembers(trace: UnitTrace, all: readonly ProcessStat[] = listProcesses()): ProcessStat[] {
   const { unit, run } = trace;
   const members = new Map<number, ProcessStat>();
   const leaders = new Map<number, ProcessStat>();
+  const starts = new Map(trace.known?.map(({ pid, start }) => [pid, start]));
   for (const each of all) {
     if (each.pid === each.session) leaders.set(each.pid, each);
-    const known = (run && (isShim(each, run) || isMain(each, run))) || each.pid === trace.shimPid;
-    if (known || trace.grouped.has(each.pid) || unitOf(each.pid) === unit) members.set(each.pid, each);
+    const recorded = (run && (isShim(each, run) || isMain(each, run))) || each.pid === trace.shimPid;
+    if (recorded || starts.get(each.pid) === each.start || trace.grouped.has(each.pid) || unitOf(each.pid) === unit)
+      members.set(each.pid, each);
   }
   members.delete(process.pid);
   for (let before = -1; before !== members.size; ) {

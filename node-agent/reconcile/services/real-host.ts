@@ -13,7 +13,7 @@ import { idle, type Live, plainLine, runs, shimLost } from './live.ts';
 import { findMembers, isShim } from './members.ts';
 import { OutputFile } from './output-file.ts';
 import { lowerPriority } from './priority.ts';
-import { bootId, isAlive, listProcesses, unitOf } from './processes.ts';
+import { bootId, isAlive, listProcesses, type ProcessStat, unitOf } from './processes.ts';
 import { Starter, type StarterOptions } from './starter.ts';
 import { Stopping } from './stopping.ts';
 import { exitFromStatus, reason, type StoredUnit, UnitFolder } from './unit-folder.ts';
@@ -107,7 +107,7 @@ export class RealHost implements Host {
     }
     live.stopping?.abandon();
     const parts = {
-      members: () => findMembers(this.#trace(live)),
+      members: (known: readonly ProcessStat[]) => findMembers({ ...this.#trace(live), known }),
       isShim: (process: Parameters<typeof isShim>[0]) =>
         process.pid === live.shimPid || (live.run !== undefined && isShim(process, live.run)),
       killAll: () => this.#cgroups.kill(live.cgroup),

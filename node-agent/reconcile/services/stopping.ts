@@ -7,8 +7,8 @@ import type { ProcessStat } from './processes.ts';
 import { isAlive } from './processes.ts';
 
 export interface StopParts {
-  /** Everybody who belongs to the unit at this moment. */
-  members(): readonly ProcessStat[];
+  /** Everybody who belongs to the unit at this moment; those of `known` who still run do, whatever they were found by. */
+  members(known: readonly ProcessStat[]): readonly ProcessStat[];
   isShim(process: ProcessStat): boolean;
   /** KILLs the whole unit at once, where the system can (cgroup.kill). */
   killAll(): void;
@@ -27,6 +27,8 @@ export class Stopping {
   readonly #killAt: number;
   readonly #done: (error?: string) => void;
   readonly #signalled = new Set<string>();
+  /** At the last look: somebody's parent may be gone by the next one, and the session's leader. */
+  #known: readonly ProcessStat[] = [];
   #alone: number | undefined;
   #denied: string | undefined;
   #wait = firstLookMs;
@@ -55,7 +57,8 @@ export class Stopping {
   }
 
   #look(): void {
-    const members = this.#parts.members();
+    const members = this.#parts.members(this.#known);
+    this.#known = members;
     const others = members.filter(member => !this.#parts.isShim(member));
     const now = performance.now();
     if (members.length === 0) {
