@@ -102,10 +102,11 @@ export class WantKeeper {
         }
         const { gen, rev, services } = verdict.want;
         this.#error = '';
-        // Obeyed even when it cannot be kept: what runs now matters more than what would run after a reboot.
-        this.#keep(verdict.text, now);
         this.#version = { gen, rev };
         reconciler.apply({ rev, services });
+        // Obeyed even when it cannot be kept: what runs now matters more than what would run after a reboot. Kept in the
+        // same turn as obeyed; an agent that dies between the two gets the document again, and finds what it started.
+        this.#keep(verdict.text, now);
       }
     }
     changed();

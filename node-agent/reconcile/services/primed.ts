@@ -1,22 +1,22 @@
 /** One shim that was started ahead of its use (shim.ts), from the agent's side. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Service } from '../../../shared/schemas/service.ts';
 import type { Unit } from '../host.ts';
 import { lowerPriority } from './priority.ts';
-import { type ProcessStat, parseStat, readProcess } from './processes.ts';
+import { type ProcessStat, parseStat } from './processes.ts';
+import { simpleCommand } from './simple-command.ts';
 import {
   cannotStart,
+  checkFolder,
   commandOf,
   home,
   inherited,
-  prepare,
   type ShimHandlers,
   type SpawnedShim,
-  type StartedAt,
 } from './spawning.ts';
-import type { UnitFolder } from './unit-folder.ts';
+import type { StartedAt, UnitFolder } from './unit-folder.ts';
 
 /** Shells read a socket byte by byte: above this it is no quicker than starting one. */
 const longestTold = 2048;
@@ -28,10 +28,11 @@ const plain = /^[\t\n\x20-\x7e]*$/;
 export class PrimedShim {
   readonly #folder: UnitFolder;
   readonly #shell: string;
+  /** Becomes the unit's folder. */
+  readonly #spare: string;
   readonly #child: ChildProcess;
   readonly #pid: number;
   readonly #tell: Socket;
-  readonly #end: Socket;
   /** The process that will become a service; undefined until it has said so. */
   #main: ProcessStat | undefined;
 
@@ -42,23 +43,26 @@ export class PrimedShim {
   constructor(folder: UnitFolder, shell: string, gone: () => void) {
     this.#folder = folder;
     this.#shell = shell;
-    this.#child = spawn(shell, [folder.primedShim, folder.runs, folder.units], {
-      cwd: home,
+    this.#spare = folder.spares.make();
+    const { primedShim, waitingShim, runs } = folder;
+    this.#child = spawn(shell, [primedShim, shell, waitingShim, home, runs], {
+      cwd: this.#spare,
       env: inherited,
       detached: true,
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
     this.#child.once('error', gone);
     this.#child.once('exit', gone);
-    if (this.#child.pid === undefined) throw new Error('no shell could be started');
-    this.#pid = this.#child.pid;
-    [this.#tell, this.#end] = this.#child.stdio.slice(3) as [Socket, Socket];
-    this.#child.unref();
-    for (const socket of [this.#tell, this.#end]) {
-      // What goes wrong here shows in the process that is gone.
-      socket.on('error', () => {});
-      socket.unref();
+    if (this.#child.pid === undefined) {
+      folder.spares.remove(this.#spare);
+      throw new Error('no shim could be started');
     }
+    this.#pid = this.#child.pid;
+    this.#tell = this.#child.stdio[3] as Socket;
+    this.#child.unref();
+    // What goes wrong here shows in the process that is gone.
+    this.#tell.on('error', () => {});
+    this.#tell.unref();
     this.#hear();
   }
 
@@ -81,8 +85,8 @@ export class PrimedShim {
     const stat = this.#stillThere();
     if (words === undefined || stat === undefined) return 'unusable';
     try {
-      closeSync(prepare(this.#folder, unit, at));
-      this.#folder.recordRun(unit.unit, at.boot, stat);
+      checkFolder(unit.spec);
+      this.#folder.createFrom(this.#spare, unit, at, stat);
     } catch (error) {
       handlers.failed(cannotStart(error));
       this.close();
@@ -91,9 +95,7 @@ export class PrimedShim {
     this.#child.removeAllListeners();
     this.#child.once('exit', handlers.ended);
     this.#child.ref();
-    // First whose end to wait for: a service whose end nobody would tell must not start.
-    sayAndHangUp(this.#end, `${unit.unit}\n`);
-    sayAndHangUp(this.#tell, words);
+    this.#tell.write(words, () => this.#tell.destroy());
     return {
       pid: this.#pid,
       letGo: () => {
@@ -108,16 +110,17 @@ export class PrimedShim {
     this.#child.removeAllListeners();
     this.#main = undefined;
     this.#tell.destroy();
-    this.#end.destroy();
+    this.#folder.spares.remove(this.#spare);
   }
 
   /** The line of /proc/PID/stat of the process that will be the service; undefined where it or its parent has ended. */
   #stillThere(): string | undefined {
     const main = this.#main;
-    if (!main || !readProcess(this.#pid)) return undefined;
+    if (!main) return undefined;
     try {
       const text = readFileSync(`/proc/${main.pid}/stat`, 'utf8');
       const now = parseStat(text);
+      // The child of a process that ends gets another parent at once.
       const same = now?.start === main.start && now.parent === this.#pid && now.state !== 'Z';
       return same ? text : undefined;
     } catch {
@@ -139,16 +142,12 @@ export class PrimedShim {
   }
 }
 
-function sayAndHangUp(socket: Socket, text: string): void {
-  socket.once('finish', () => socket.destroy());
-  socket.end(text);
-}
-
 /** The words of shim.ts, or undefined where the unit cannot be put into them. */
 export function tellable({ unit, service, spec }: Unit, shell: string): string | undefined {
   if (!/^[0-9a-f]{32}$/.test(unit) || service.includes('\n') || hasEnvironment(spec)) return undefined;
   const folder = spec.cwd === undefined ? [] : linesOf('=', spec.cwd);
-  const command = commandOf(spec, shell).flatMap(argument => linesOf('+', argument));
+  const simple = typeof spec.run === 'string' ? simpleCommand(spec.run) : undefined;
+  const command = simple ? linesOf('!', simple) : commandOf(spec, shell).flatMap(argument => linesOf('+', argument));
   const words = [unit, service, ...folder, ...command, '.', ''].join('\n');
   return words.length <= longestTold && plain.test(words) ? words : undefined;
 }
@@ -156,7 +155,7 @@ export function tellable({ unit, service, spec }: Unit, shell: string): string |
 /** A shell keeps some names for itself, and PATH changes what it finds. */
 const hasEnvironment = (spec: Service): boolean => Object.keys(spec.env ?? {}).length > 0;
 
-function linesOf(mark: '=' | '+', text: string): string[] {
+function linesOf(mark: '=' | '+' | '!', text: string): string[] {
   const lines = text.split('\n');
   return lines.map((line, index) => (index < lines.length - 1 ? `-${line}` : `${mark}${line}`));
 }

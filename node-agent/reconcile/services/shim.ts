@@ -27,53 +27,72 @@ exit "$1"
 `;
 
 /**
- * The same shim started ahead of its use, so that fork and start of the shell are paid for before anybody waits. Called
- * as `sh PRIMED RUNS UNITS` with two sockets to the agent, 3 and 4. The part in brackets says on 3 which process it is
- * (its /proc/PID/stat) and waits there to be told what to become:
- * ```
- * UNIT
- * SERVICE
- * =FOLDER       where to run, and only if it matters
- * +ARGUMENT     each of them; the last of its lines, where it has several
- * -LINE         every line of an argument or folder but its last
- * .             all told
- * ```
- * What it is told is data: it is read with `read -r`, never expanded and never evaluated. An end without the dot starts
- * nothing: an agent that dies takes an unused shim with it, and leaves nothing behind. The record of the start (RUN of
- * the shim above) is written by the agent before it tells. The rest learns on 4 whose end it waited for.
- *
- * Variables are all called HEARTH_…, which no environment of a service has, and are gone before the service starts.
+ * The same shim started ahead of its use, so that fork and start of both shells are paid for before anybody waits.
+ * Called as `sh PRIMED SHELL WAITING HOME RUNS` in a folder that is given its unit's name and place once it has one, with
+ * a socket to the agent as 3. It starts the part that becomes the service ({@link waitingShim}), waits for its end, and
+ * writes it into RUNS under the name that its folder has by then. A shim that was never used has no such name, and the
+ * folder of a unit that was discarded no name at all: then nobody asks how it ended.
  */
 export const primedShim = `trap : HUP INT QUIT TERM USR1 USR2 ALRM
 echo 500 2>/dev/null >/proc/self/oom_score_adj
-(
-  exec 4<&-
-  HEARTH_UNITS=$2
-  HEARTH_CWD=
-  HEARTH_TEXT=
-  HEARTH_END='
-'
-  set --
-  { IFS= read -r HEARTH_LINE </proc/self/stat && echo "$HEARTH_LINE" >&3; } || exit 125
-  exec <&3 3<&-
-  { IFS= read -r HEARTH_UNIT && IFS= read -r HEARTH_SERVICE; } || exit 125
-  while IFS= read -r HEARTH_LINE || exit 125; do
-    case $HEARTH_LINE in
-      -*) HEARTH_TEXT=$HEARTH_TEXT\${HEARTH_LINE#-}$HEARTH_END ;;
-      +*) set -- "$@" "$HEARTH_TEXT\${HEARTH_LINE#+}" && HEARTH_TEXT= ;;
-      =*) HEARTH_CWD=$HEARTH_TEXT\${HEARTH_LINE#=} && HEARTH_TEXT= ;;
-      .) break ;;
-      *) exit 125 ;;
-    esac
-  done
-  exec </dev/null >>"$HEARTH_UNITS/$HEARTH_UNIT/output" 2>&1
-  [ -z "$HEARTH_CWD" ] || cd -P -- "$HEARTH_CWD" || exit 125
-  export HEARTH_UNIT HEARTH_SERVICE
-  unset HEARTH_UNITS HEARTH_CWD HEARTH_TEXT HEARTH_END HEARTH_LINE OLDPWD
-  exec "$@"
-)
-set -- "$?" "$1"
-IFS= read -r HEARTH_UNIT <&4 || exit 125
-echo "$1" >"$2/$HEARTH_UNIT.end"
+exec >>output 2>&1
+"$1" -c '. "$1"' "$1" "$2" "$3"
+set -- "$?" "$4"
+cd -P . 2>/dev/null || exit 125
+case \${PWD##*/} in
+  '' | *[!0-9a-f]*) exit 125 ;;
+esac
+echo "$1" >"$2/\${PWD##*/}.end"
 exit "$1"
+`;
+
+/**
+ * The part of a primed shim that becomes the service: a shell of its own, so that `$$` is the service's. It says on 3
+ * which process it is (its /proc/PID/stat) and waits there to be told what to become:
+ * ```
+ * UNIT
+ * SERVICE
+ * =FOLDER       where to run, where that is not the home folder
+ * +ARGUMENT     each argument of a program; the last of its lines, where it has several
+ * !COMMAND      or one simple command for the shell itself, as `sh -c COMMAND` would run it
+ * -LINE         every line of one of these but its last
+ * .             all told
+ * ```
+ * But for COMMAND, what it is told is data: read with `read -r`, never expanded and never evaluated. An end without the
+ * dot starts nothing: an agent that dies takes an unused shim with it. The agent writes the record of the start (RUN of
+ * the shim above) before it tells.
+ *
+ * Variables are all called HEARTH_…, which no environment of a service has, and are gone before the service starts.
+ */
+export const waitingShim = `HEARTH_CWD=$2
+HEARTH_RUN=
+HEARTH_TEXT=
+HEARTH_END='
+'
+set --
+{ IFS= read -r HEARTH_LINE </proc/self/stat && echo "$HEARTH_LINE" >&3; } || exit 125
+exec <&3 3<&-
+{ IFS= read -r HEARTH_UNIT && IFS= read -r HEARTH_SERVICE; } || exit 125
+while IFS= read -r HEARTH_LINE || exit 125; do
+  case $HEARTH_LINE in
+    -*) HEARTH_TEXT=$HEARTH_TEXT\${HEARTH_LINE#-}$HEARTH_END ;;
+    +*) set -- "$@" "$HEARTH_TEXT\${HEARTH_LINE#+}" && HEARTH_TEXT= ;;
+    =*) HEARTH_CWD=$HEARTH_TEXT\${HEARTH_LINE#=} && HEARTH_TEXT= ;;
+    !*) HEARTH_RUN=$HEARTH_TEXT\${HEARTH_LINE#!} && HEARTH_TEXT= ;;
+    .) break ;;
+    *) exit 125 ;;
+  esac
+done
+exec </dev/null
+cd -P -- "$HEARTH_CWD" || exit 125
+export HEARTH_UNIT HEARTH_SERVICE
+if [ -n "$HEARTH_RUN" ]; then
+  set -- "$HEARTH_RUN"
+  unset HEARTH_CWD HEARTH_RUN HEARTH_TEXT HEARTH_END HEARTH_LINE OLDPWD
+  eval "shift
+$1"
+  exit
+fi
+unset HEARTH_CWD HEARTH_RUN HEARTH_TEXT HEARTH_END HEARTH_LINE OLDPWD
+exec "$@"
 `;

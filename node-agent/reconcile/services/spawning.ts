@@ -7,7 +7,8 @@ import type { Service } from '../../../shared/schemas/service.ts';
 import type { Unit } from '../host.ts';
 import { environmentOf, inheritedEnvironment } from './environment.ts';
 import { lowerPriority } from './priority.ts';
-import { reason, type StoredUnit, type UnitFolder } from './unit-folder.ts';
+import { simpleCommand } from './simple-command.ts';
+import { reason, type StartedAt, type UnitFolder } from './unit-folder.ts';
 
 /** Android keeps its shell elsewhere, and Termux its own one in PREFIX. */
 export const systemShell = platform() === 'android' ? `${process.env.PREFIX ?? '/system'}/bin/sh` : '/bin/sh';
@@ -28,19 +29,9 @@ export interface ShimHandlers {
   ended(code: number | null, signal: NodeJS.Signals | null): void;
 }
 
-export type StartedAt = Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup'>;
-
-/** What becomes the service. */
+/** What becomes the service. No shell stays where a program can take its place: it would only hide how that ended. */
 export const commandOf = ({ run }: Service, shell: string): readonly string[] =>
-  typeof run === 'string' ? [shell, '-c', run] : run;
-
-/** Everything on disk that must be there before the service is. The opened output is returned. Throws with the reason. */
-export function prepare(folder: UnitFolder, unit: Unit, at: StartedAt): number {
-  const { cwd } = unit.spec;
-  if (cwd !== undefined) checkFolder(cwd);
-  folder.create(unit, at);
-  return openSync(folder.output(unit.unit), 'a', 0o600);
-}
+  typeof run === 'string' ? [shell, '-c', simpleCommand(run) ?? run] : run;
 
 export const cannotStart = (error: unknown): string => `cannot be started: ${reason(error)}`;
 
@@ -57,7 +48,9 @@ export function spawnShim(
   let output: number | undefined;
   let child: ChildProcess;
   try {
-    output = prepare(folder, unit, at);
+    checkFolder(unit.spec);
+    folder.create(unit, at);
+    output = openSync(folder.output(unit.unit), 'a', 0o600);
     child = spawn(shell, args, {
       cwd: unit.spec.cwd ?? home,
       env: environmentOf(unit, inherited),
@@ -84,7 +77,9 @@ export function spawnShim(
   };
 }
 
-function checkFolder(cwd: string): void {
+/** Throws where a service cannot run where it wants to, with the reason. */
+export function checkFolder({ cwd }: Service): void {
+  if (cwd === undefined) return;
   let problem: string | undefined;
   try {
     if (!statSync(cwd).isDirectory()) problem = 'it is no folder';

@@ -4,8 +4,8 @@
  */
 import type { Unit } from '../host.ts';
 import { PrimedShim } from './primed.ts';
-import { type ShimHandlers, type SpawnedShim, type StartedAt, spawnShim, systemShell } from './spawning.ts';
-import type { UnitFolder } from './unit-folder.ts';
+import { type ShimHandlers, type SpawnedShim, spawnShim, systemShell } from './spawning.ts';
+import type { StartedAt, UnitFolder } from './unit-folder.ts';
 
 export interface StarterOptions {
   /** Milliseconds without a start after which a shim is started ahead. Infinity: none ever is. */
@@ -52,6 +52,7 @@ export class Starter {
 
   /** Everything that an earlier agent left is known: from now on a shim may wait. */
   begin(): void {
+    this.#folder.spares.sweep();
     this.#primeIn(this.#firstPrimeAfterMs);
   }
 

@@ -5,6 +5,7 @@
  * units/<unit>/output      stdout and stderr; output.1 the part before
  * runs/<unit>.run          written before the service starts, by the shim or for a primed one by the agent (shim.ts)
  * runs/<unit>.end          written by the shim after: the exit status
+ * spare/<pid>-<n>          a unit to be, of the agent with that pid: `unit.json`, `output` and its `.run`, to be filled in
  * shim-<hash>.sh           the shims; a new version is a new file, as shells read scripts while they run them
  * ```
  * `runs` is flat so that one watch tells of every start and end.
@@ -17,7 +18,8 @@ import { z } from 'zod';
 import { serviceNameSchema, serviceSchema } from '../../../shared/schemas/service.ts';
 import type { Unit, UnitExit } from '../host.ts';
 import { type ProcessStat, parseStat } from './processes.ts';
-import { primedShim, shim } from './shim.ts';
+import { primedShim, shim, waitingShim } from './shim.ts';
+import { SpareUnits } from './spare-units.ts';
 
 const storedUnit = z.object({
   unit: z.string().regex(/^[0-9a-f]{32}$/),
@@ -31,6 +33,7 @@ const storedUnit = z.object({
   cgroup: z.string().startsWith('/').optional(),
 });
 export type StoredUnit = z.output<typeof storedUnit>;
+export type StartedAt = Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup'>;
 
 /** The record of a start: the service's own process as it was just before it became the service. */
 export interface RunRecord {
@@ -42,7 +45,9 @@ export class UnitFolder {
   readonly runs: string;
   readonly shim: string;
   readonly primedShim: string;
+  readonly waitingShim: string;
   readonly units: string;
+  readonly spares: SpareUnits;
 
   /** Makes the folder where needed. Throws with one sentence where it cannot be written. */
   constructor(folder: string) {
@@ -53,11 +58,14 @@ export class UnitFolder {
       join(path, `shim-${createHash('sha256').update(text).digest('hex').slice(0, 8)}.sh`);
     this.shim = scriptPath(shim);
     this.primedShim = scriptPath(primedShim);
+    this.waitingShim = scriptPath(waitingShim);
+    this.spares = new SpareUnits(join(path, 'spare'));
     try {
       mkdirSync(this.units, { recursive: true, mode: 0o700 });
       mkdirSync(this.runs, { recursive: true, mode: 0o700 });
       keepScript(this.shim, shim);
       keepScript(this.primedShim, primedShim);
+      keepScript(this.waitingShim, waitingShim);
     } catch (error) {
       throw new Error(`services cannot be kept in ${path}: ${reason(error)}`);
     }
@@ -76,16 +84,22 @@ export class UnitFolder {
   }
 
   /** Throws what the file system throws. */
-  create(unit: Unit, at: Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup'>): void {
-    const { unit: id, service, spec, restarts } = unit;
-    mkdirSync(join(this.units, id), { mode: 0o700 });
-    const text = JSON.stringify({ unit: id, service, spec, restarts, ...at });
-    writeFileSync(join(this.units, id, 'unit.json'), text, { mode: 0o600 });
+  create(unit: Unit, at: StartedAt): void {
+    mkdirSync(join(this.units, unit.unit), { mode: 0o700 });
+    writeFileSync(join(this.units, unit.unit, 'unit.json'), describe(unit, at), { mode: 0o600 });
   }
 
-  /** What the shim does otherwise: `stat` is the /proc/PID/stat of the process that will become the service. */
-  recordRun(unit: string, boot: string, stat: string): void {
-    writeFileSync(this.runFile(unit), `${boot} ${stat.trimEnd()}\n`, { mode: 0o600 });
+  /**
+   * The same out of a spare one, with its start record: `stat` is the /proc/PID/stat of the process that will become
+   * the service. Throws what the file system throws.
+   */
+  createFrom(spare: string, unit: Unit, at: StartedAt, stat: string): void {
+    // Files that are there already: on ext4 a new one costs five times as much as writing and renaming.
+    writeFileSync(join(spare, 'unit.json'), describe(unit, at));
+    writeFileSync(join(spare, 'run'), `${at.boot} ${stat.trimEnd()}\n`);
+    const path = join(this.units, unit.unit);
+    renameSync(spare, path);
+    renameSync(join(path, 'run'), this.runFile(unit.unit));
   }
 
   /** Every unit there is a readable description of, and the names of those without. */
@@ -130,6 +144,9 @@ export class UnitFolder {
     rmSync(join(this.units, unit), { recursive: true, force: true });
   }
 }
+
+const describe = ({ unit, service, spec, restarts }: Unit, at: StartedAt): string =>
+  JSON.stringify({ unit, service, spec, restarts, ...at });
 
 function keepScript(path: string, text: string): void {
   if (existsSync(path)) return;
