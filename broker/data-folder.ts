@@ -10,6 +10,7 @@ import { signerFromPem } from '../shared/ed25519.ts';
 import { format } from '../shared/limits.ts';
 import { makeFolder } from '../shared/make-folder.ts';
 import { printable } from '../shared/names.ts';
+import type { Store } from '../shared/store.ts';
 import { UserError } from '../shared/user-error.ts';
 
 const subfolders = ['journal', 'trust', 'agent', 'logs', 'cache'] as const;
@@ -155,7 +156,22 @@ function readKey(file: string): Signer {
   }
 }
 
-/** Marks the first start as finished: from now on a missing key is an error. */
+/**
+ * A folder that was in use and has lost its journal is refused: a new one with the old key would count from the start,
+ * and the first revision above what a node knows would take every service from it that was set before.
+ */
+export async function refuseLostJournal(folder: DataFolder, store: Store): Promise<void> {
+  if (folder.fresh) return;
+  const entries = await new Promise<readonly unknown[]>((resolve, reject) =>
+    store.read('meta/', (error, found) => (error ? reject(error) : resolve(found))),
+  );
+  if (entries.length > 0) return;
+  throw new UserError(
+    `The journal in ${folder.journal} is gone: restore ${folder.path} from a backup, or start a new cluster with --data FOLDER (nodes then have to join it anew).`,
+  );
+}
+
+/** Marks the first start as finished: from now on a missing key or journal is an error. */
 export function writeFormat(folder: DataFolder): void {
   const file = join(folder.path, 'format');
   if (!fs.existsSync(file)) writeSafely(file, `${format}\n`, 0o644);

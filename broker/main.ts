@@ -14,6 +14,7 @@ import {
   type DataFolder,
   openDataFolder,
   readRunFile,
+  refuseLostJournal,
   removeRunFile,
   writeFormat,
   writeRunFile,
@@ -39,6 +40,8 @@ export interface Installation {
   readonly agentCommand: readonly string[];
   /** Prints a line for the person at the terminal. */
   say(line: string): void;
+  /** With one sentence: it had to give way to another supervisor of its base, and is none any more. Stop it. */
+  gaveWay(sentence: string): void;
 }
 
 export interface RunningSupervisor {
@@ -101,18 +104,20 @@ async function startParts(
   const log = openLog(`${folder.logs}/supervisor.log`, installation.say);
   undo.push(() => log.close());
   const signer = clusterKey(folder);
+  await refuseLostJournal(folder, store);
   refuseOtherNode(config, folder);
-  writeFormat(folder);
   if (config.readyFile) rmSync(config.readyFile, { force: true });
   log.info({ ver, node: process.version, data: folder.path, cluster: signer.cluster }, 'starting');
 
   const broker = await openBroker(config, folder, log, undo);
-  const supervisor = new Supervisor({ base: config.base, ver, bus: broker.bus, store, signer, clock, random, log });
+  const parts = { base: config.base, ver, bus: broker.bus, store, signer, clock, random, log };
+  const supervisor = new Supervisor({ ...parts, onFatal: text => installation.gaveWay(asSentence(text)) });
   await new Promise<void>((resolve, reject) => {
     // An outside broker that is away is waited for without end, but not against the person's will.
     signal?.addEventListener('abort', () => reject(new UserError('Ended before it was up.', 130)), { once: true });
     supervisor.start(error => (error === undefined ? resolve() : reject(new UserError(asSentence(error)))));
   });
+  writeFormat(folder);
   undo.push(() => within(partStopMs, done => supervisor.stop(done)));
   const mqtt = await broker.listen();
   const web = await startHttp({

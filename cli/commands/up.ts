@@ -22,6 +22,10 @@ export async function up(flags: Flags & { readonly agent?: boolean }, dist: stri
   const say = (line: string) => process.stderr.write(`${line}\n`);
   process.umask(0o077);
   const end = listenForTheEnd(say);
+  let giveWay: (sentence: string) => void = () => {};
+  const gaveWay = new Promise<string>(resolve => {
+    giveWay = resolve;
+  });
   const running = await startSupervisor(
     config,
     {
@@ -29,14 +33,17 @@ export async function up(flags: Flags & { readonly agent?: boolean }, dist: stri
       dashboardFolder: join(dist, 'dashboard'),
       agentCommand: [process.execPath, ...agentNodeFlags, join(dist, 'agent.js')],
       say,
+      gaveWay: giveWay,
     },
     end.signal,
   );
   guard(running);
   const node = await first(running.online, end.wanted, patienceMs);
   if (!end.signal.aborted) announce(config, running, node, performance.now() - began, say);
-  await end.wanted;
-  return stop(running, stopLimitMs + (config.stopServices ? servicesStopMs : 0));
+  const lost = await Promise.race([end.wanted, gaveWay]);
+  if (lost !== undefined) running.log.error({}, lost);
+  const code = await stop(running, stopLimitMs + (config.stopServices ? servicesStopMs : 0));
+  return lost === undefined ? code : 1;
 }
 
 function announce(
