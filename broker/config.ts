@@ -61,12 +61,16 @@ export function resolveConfig(flags: Flags, around: Surroundings): SupervisorCon
   const node = pick('node');
   const broker = pick('broker');
   const readyFile = path('readyFile');
+  const agent = pick('noAgent') !== true;
+  if (agent && /^wss?:/i.test(String(broker ?? ''))) {
+    throw new UserError('--broker: nodes speak mqtt:// and mqtts:// only: use one of these, or add --no-agent.', 2);
+  }
   return {
     data,
     base: String(pick('base') ?? 'hearth'),
     mqttPort: Number(pick('mqttPort') ?? 1883),
     httpPort: Number(pick('httpPort') ?? 22581),
-    agent: pick('noAgent') !== true,
+    agent,
     stopServices: pick('stopServices') === true,
     periodMs: Number(pick('period') ?? 5000),
     ...(node === undefined ? {} : { node: String(node) }),

@@ -12,7 +12,7 @@ export function keyLevels(key: string): readonly string[] {
   if (key === '.' || key === '/') return [];
   const levels = key.includes('/') ? key.replace(/^\/|\/$/g, '').split('/') : key.split('.');
   if (levels.some(level => level === '')) {
-    throw new UserError(`"${printable(key)}" is no key: write it as services.hello or services/hello.`);
+    throw new UserError(`"${printable(key)}" is no key: write it as services.hello or services/hello.`, 2);
   }
   return levels;
 }
@@ -21,7 +21,7 @@ export function keyLevels(key: string): readonly string[] {
 export function setTopic(base: string, node: string, levels: readonly string[]): string {
   const topic = [base, 'node', node, 'set', ...levels].join('/');
   const parsed = parseTopic(topic, base);
-  if (!parsed.ok) throw new UserError(`${parsed.error.message}.`);
+  if (!parsed.ok) throw new UserError(`${parsed.error.message}.`, 2);
   if (parsed.value.kind === 'noun' && parsed.value.target.kind !== 'one') {
     throw new UserError(`"${printable(node)}" is a group of nodes: documents are set one node at a time for now.`);
   }

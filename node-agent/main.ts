@@ -90,7 +90,8 @@ try {
     throw new UserError('agents run on Linux, macOS and Android, not on Windows: use WSL');
   const options = readOptions(process.argv.slice(2), process.env);
   if (options) run(options);
-  else console.log(agentUsage);
+  // Run by the `hearth` command, nothing else would end the process.
+  else process.stdout.write(`${agentUsage}\n`, () => process.exit(0));
 } catch (error) {
   if (!(error instanceof UserError)) throw error;
   console.error(`hearth: ${error.message}`);

@@ -49,10 +49,10 @@ export function simulate(options: SimulateOptions): Simulation {
   const { base, nodes, periodMs, ver, clock, random, log, prefix = 'sim-', cluster, perSecond = 200 } = options;
   const broker = parseBroker(options.broker);
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > mostNodes) {
-    throw new UserError(`--nodes: use 1 to ${mostNodes}; for more, start several`);
+    throw new UserError(`--nodes: use 1 to ${mostNodes}; for more, start several`, 2);
   }
   const id = checkId(`${prefix}${nodes}`, 'node');
-  if (!id.ok) throw new UserError(`--prefix: ${id.error.message}`);
+  if (!id.ok) throw new UserError(`--prefix: ${id.error.message}`, 2);
   if (!broker.loopback && cluster === undefined) {
     throw new UserError('the broker is not on this machine: name the cluster with --cluster FINGERPRINT');
   }

@@ -44,7 +44,9 @@ export function parseBroker(url: string): BrokerAddress {
     throw new UserError(`--broker "${url}" is not an address: ${way}`);
   }
   const tls = parsed.protocol === 'mqtts:';
-  if (!tls && parsed.protocol !== 'mqtt:') throw new UserError(`--broker "${parsed.protocol}//" is not served: ${way}`);
+  if (!tls && parsed.protocol !== 'mqtt:') {
+    throw new UserError(`--broker "${parsed.protocol}//" is not served: ${way}`, 2);
+  }
   const host = parsed.hostname.replace(/^\[|\]$/g, '');
   if (host === '') throw new UserError(`--broker "${url}" names no host: ${way}`);
   return {

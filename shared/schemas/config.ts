@@ -21,12 +21,23 @@ const nodeRule = 'a node id is 1 to 20 of a-z, 0-9 and "-", and not "all"';
 const brokerUrl = z
   .string()
   .max(1024)
-  .refine(isBrokerUrl, 'not the address of an MQTT broker: write it as mqtt://HOST:PORT or mqtts://HOST:PORT');
+  .refine(isBrokerUrl, 'not the address of an MQTT broker: write it as mqtt://HOST:PORT or mqtts://HOST:PORT')
+  .refine(hasReadableCredentials, 'user name or password cannot be read: in a URL a "%" is written as %25');
 
-export function isBrokerUrl(text: string): boolean {
+function isBrokerUrl(text: string): boolean {
   try {
     const url = new URL(text);
     return ['mqtt:', 'mqtts:', 'ws:', 'wss:'].includes(url.protocol) && url.hostname !== '';
+  } catch {
+    return false;
+  }
+}
+
+function hasReadableCredentials(text: string): boolean {
+  try {
+    const { username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    return true;
   } catch {
     return false;
   }
