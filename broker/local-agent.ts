@@ -14,6 +14,7 @@ export interface LocalAgentOptions {
   /** Program and arguments, whole. */
   readonly command: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  readonly umask: number;
   readonly logFile: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,7 +45,9 @@ export function startLocalAgent(options: LocalAgentOptions): LocalAgent {
     const started = clock.now();
     const [program = process.execPath, ...args] = options.command;
     // A process group of its own: Ctrl-C in the terminal reaches the supervisor, which then ends the agent in order.
+    const own = process.umask(options.umask);
     const current = spawn(program, args, { env: options.env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    process.umask(own);
     child = current;
     let last = '';
     current.stdin?.on('error', () => {});

@@ -22,7 +22,7 @@ import {
 } from './data-folder.ts';
 import type { FleetReader } from './fleet/fleet.ts';
 import { startHttp } from './http/server.ts';
-import { type LocalAgent, startLocalAgent } from './local-agent.ts';
+import { type LocalAgent, type LocalAgentOptions, startLocalAgent } from './local-agent.ts';
 import { openLog } from './log.ts';
 import { createEmbeddedBroker } from './mqtt/embedded.ts';
 import { connectOutsideBus } from './mqtt/outside.ts';
@@ -38,6 +38,8 @@ export interface Installation {
   readonly dashboardFolder: string;
   /** Program and arguments that run an agent; flags are added. */
   readonly agentCommand: readonly string[];
+  /** Of the local node and its services; this process's own is stricter. */
+  readonly umask: number;
   /** Prints a line for the person at the terminal. */
   say(line: string): void;
   /** With one sentence: it had to give way to another supervisor of its base, and is none any more. Stop it. */
@@ -236,7 +238,7 @@ function agentCommand(
   folder: DataFolder,
   mqtt: number,
   cluster: string,
-): { readonly command: readonly string[]; readonly env: NodeJS.ProcessEnv } {
+): Pick<LocalAgentOptions, 'command' | 'env' | 'umask'> {
   const flags = ['--base', config.base, '--data', folder.agent, '--period', String(config.periodMs), '--with-parent'];
   if (config.node !== undefined) flags.push('--node', config.node);
   if (config.stopServices) flags.push('--stop-services');
@@ -244,7 +246,7 @@ function agentCommand(
   // What is said to this process is not meant for the agent, and its argv is readable by everyone: no password there.
   for (const [name, value] of Object.entries(process.env)) if (!name.startsWith('HEARTH_')) env[name] = value;
   env.HEARTH_BROKER = config.broker ?? `mqtt://${host}:${mqtt}`;
-  return { command: [...installation.agentCommand, ...flags, '--cluster', cluster], env };
+  return { command: [...installation.agentCommand, ...flags, '--cluster', cluster], env, umask: installation.umask };
 }
 
 /** Resolves with the local node's id when the fleet first sees it online. */

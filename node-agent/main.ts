@@ -54,7 +54,7 @@ function run(options: AgentOptions): void {
     link: createMqttLink(broker),
     verifier: ed25519Verifier(),
     disk: createFilesDisk(data),
-    reconciler: createReconciler({ host: createRealHost({ folder: data, log }), clock, random, log }),
+    reconciler: createReconciler({ host: createRealHost({ folder: data, log }), clock, random }),
     telemetry: createProcTelemetry({ clock, dataFolder: data }),
     trustFirst: broker.loopback,
     ...(node === undefined ? {} : { node }),

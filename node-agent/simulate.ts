@@ -70,7 +70,7 @@ export function simulate(options: SimulateOptions): Simulation {
       ...{ base, node, ver, clock, random, verifier, periodMs, log },
       link: createMqttLink(broker),
       disk: createMemoryDisk(),
-      reconciler: createReconciler({ host: createSimulatedHost({ clock, random, machine }), clock, random, log }),
+      reconciler: createReconciler({ host: createSimulatedHost({ clock, random, machine }), clock, random }),
       telemetry: createSyntheticTelemetry({ clock, random }),
       trustFirst: broker.loopback,
       ...(cluster === undefined ? {} : { cluster }),

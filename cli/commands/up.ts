@@ -20,7 +20,7 @@ export async function up(flags: Flags & { readonly agent?: boolean }, dist: stri
   const { agent, ...rest } = flags;
   const config = resolveConfig(agent === false ? { ...rest, noAgent: true } : rest, surroundings());
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  process.umask(0o077);
+  const umask = process.umask(0o077);
   const end = listenForTheEnd(say);
   let giveWay: (sentence: string) => void = () => {};
   const gaveWay = new Promise<string>(resolve => {
@@ -32,6 +32,7 @@ export async function up(flags: Flags & { readonly agent?: boolean }, dist: stri
       ver: version,
       dashboardFolder: join(dist, 'dashboard'),
       agentCommand: [process.execPath, ...agentNodeFlags, join(dist, 'agent.js')],
+      umask,
       say,
       gaveWay: giveWay,
     },

@@ -1,6 +1,5 @@
 /** The reconciler's front door: one document at a time becomes a plan, every step of it is attempted, and what is, is told. */
 import type { Clock, Random } from '../../shared/clock.ts';
-import type { Log } from '../../shared/log.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
 import type { Host } from './host.ts';
 import { type Executors, plan } from './plan.ts';
@@ -12,7 +11,6 @@ export interface ReconcilerParts {
   readonly host: Host;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
 }
 
 export function createReconciler(parts: ReconcilerParts): ReconcilerApi {

@@ -16,7 +16,7 @@ export interface ReconcilerHandlers {
   changed(): void;
   /** New output lines of a followed service. */
   output(service: string, lines: readonly string[]): void;
-  /** Worth a line on `event`: a crash loop began, a unit was adopted, … */
+  /** Worth a line in the agent's log: a crash loop began, a unit was adopted. On `event` the supervisor says what `is` tells. */
   notice(level: 'info' | 'warn' | 'error', kind: string, text: string): void;
 }
 

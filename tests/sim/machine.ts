@@ -101,7 +101,7 @@ export class Machine {
     const clock = breaks === 'impatient-clock' ? hasty(process.clock) : process.clock;
     const link = new SimLink(world, process, this.path, (topic, payload) => this.#heard(topic, payload));
     const host = this.#watchedHost(createSimulatedHost({ clock: process.clock, random, machine: this.simulated }));
-    const reconciler = this.#watched(createReconciler({ host, clock, random, log: silentLog }));
+    const reconciler = this.#watched(createReconciler({ host, clock, random }));
     const { node, hostname, periodMs } = this.options;
     this.process = process;
     this.link = link;

@@ -4,7 +4,6 @@ import { createReconciler } from '../../node-agent/reconcile/index.ts';
 import type { Document, ReconcilerApi } from '../../node-agent/reconcile/reconciler.ts';
 import { createSimulatedHost, SimulatedMachine } from '../../node-agent/reconcile/services/simulated-host.ts';
 import type { Clock, Random } from '../../shared/clock.ts';
-import { silentLog } from '../../shared/log.ts';
 import type { WantedService } from '../../shared/schemas/node-document.ts';
 
 const reconcile = suite('reconcile');
@@ -83,7 +82,7 @@ class Node {
 
   #life(): ReconcilerApi {
     const { time: clock, random, machine } = this;
-    return createReconciler({ host: createSimulatedHost({ clock, random, machine }), clock, random, log: silentLog });
+    return createReconciler({ host: createSimulatedHost({ clock, random, machine }), clock, random });
   }
 
   start(document?: Document): void {

@@ -34,7 +34,7 @@ export function runs(live: Live): boolean {
 /** What a shell says when the shim cannot become the service, without where in the shim it says so. */
 export const plainLine = (line: string): string =>
   line
-    .replace(/^\S*\/shim-[0-9a-f]{8}\.sh: (?:line )?(?:\d+: )?(?:exec: )?/, '')
+    .replace(/^.*?\/shim-[0-9a-f]{8}\.sh: (?:line )?(?:\d+: )?(?:exec: )?/, '')
     .replace(/^\S*sh: (?:exec: line \d+|(?:line )?\d+: exec): /, '');
 
 const isAliveMain = (run: RunRecord): boolean => {

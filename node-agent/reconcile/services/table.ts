@@ -1,6 +1,5 @@
 /** All services of a node: turns what the host reports and the planner asks into events of the core, and its effects into calls. */
 import type { Clock, Random, Timer } from '../../../shared/clock.ts';
-import type { Log } from '../../../shared/log.ts';
 import type { ItemStatus } from '../../../shared/schemas/observed.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
 import type { FoundUnit, Host } from '../host.ts';
@@ -24,7 +23,6 @@ export class ServiceTable {
   readonly #host: Host;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #log: Log;
   readonly #handlers: ReconcilerHandlers;
   readonly #following: Following;
   readonly #rows = new Map<string, Row>();
@@ -34,11 +32,10 @@ export class ServiceTable {
   #draining = false;
   #closed = false;
 
-  constructor(parts: { host: Host; clock: Clock; random: Random; log: Log }, handlers: ReconcilerHandlers) {
+  constructor(parts: { host: Host; clock: Clock; random: Random }, handlers: ReconcilerHandlers) {
     this.#host = parts.host;
     this.#clock = parts.clock;
     this.#random = parts.random;
-    this.#log = parts.log;
     this.#handlers = handlers;
     this.#following = new Following(parts.host, parts.clock, (service, lines) => handlers.output(service, lines));
   }
@@ -202,7 +199,6 @@ export class ServiceTable {
         this.#rows.delete(service);
         return;
       case 'notice':
-        this.#log[effect.level]({ kind: effect.kind }, effect.text);
         this.#handlers.notice(effect.level, effect.kind, effect.text);
     }
   }
