@@ -82,7 +82,10 @@ export class Inbox {
     } else if (part === 'lwt' && !message.retain) {
       const lwt = decode(lwtPayload, message.payload, { maxBytes: 1024, maxDepth: 2 });
       if (lwt.ok) notice({ type: 'lwt', node, lwt: lwt.value, serial });
-      else log.warn({ node, error: sentence(lwt.error) }, 'a birth or will was not understood');
+      else {
+        log.debug({ node, error: sentence(lwt.error) }, 'a birth or will was not understood');
+        reports.badBirth(node, lwt.error);
+      }
     } else if (part === 'done') {
       const done = decode(donePayload, message.payload, { maxBytes: 4096, maxDepth: 2 });
       if (done.ok && orders.done(node, done.value)) this.#parts.answered(node);

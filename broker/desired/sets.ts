@@ -1,7 +1,7 @@
 /** A person's `set`, from the message to its answer: who may be meant, what it says, journal, result. */
 import type { Clock } from '../../shared/clock.ts';
 import { printable } from '../../shared/names.ts';
-import type { Answers, Asked } from '../orders/answers.ts';
+import { type Answers, type Asked, remembered } from '../orders/answers.ts';
 import { unknownNode } from '../orders/orders.ts';
 import { readSet, refuseGroup } from './desired.ts';
 import type { Journal } from './journal.ts';
@@ -32,7 +32,7 @@ export class Sets {
       return;
     }
     const { tx, services } = readSet(node, entry, rest, question.message.payload);
-    const asked: Asked = { ...question, tx };
+    const asked = remembered(question, tx);
     if (!services.ok) {
       this.#answers.refuse(asked, services.error);
       return;

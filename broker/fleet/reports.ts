@@ -8,12 +8,15 @@ import { type ContractError, sentence } from '../../shared/errors.ts';
 import { type Is, isPayload } from '../../shared/schemas/observed.ts';
 import { heartbeatPayload } from '../../shared/schemas/presence.ts';
 import { coresPayload, infoPayload, loadPayload } from '../../shared/schemas/telemetry.ts';
+import { TokenBucket } from '../orders/token-bucket.ts';
 import type { Events } from './events.ts';
 import type { FleetView } from './view.ts';
 
 /** Bytes: what one node may take of the supervisor's memory. */
 export const reportLimits = { load: 4096, heartbeat: 512, cores: 48 * 1024, info: 8192, is: 160 * 1024 } as const;
 const complainEveryMs = 60_000;
+/** Anybody may claim to be a node nobody knows, without end. */
+const strangerRate = { perSecond: 0.1, burst: 10 } as const;
 
 export type ReportPart = keyof typeof reportLimits;
 export const isReportPart = (part: string): part is ReportPart => Object.hasOwn(reportLimits, part);
@@ -31,9 +34,20 @@ export interface ReportsParts {
 export class Reports {
   readonly #parts: ReportsParts;
   readonly #bad = new Map<string, { count: number; toldAt: number }>();
+  readonly #strangers: TokenBucket;
 
   constructor(parts: ReportsParts) {
     this.#parts = parts;
+    this.#strangers = new TokenBucket(strangerRate, parts.clock.now());
+  }
+
+  /** A birth or will that was not understood: told of a stranger, too, since it keeps them from joining. */
+  badBirth(node: string, error: ContractError): void {
+    const { clock, events, view } = this.#parts;
+    if (view.get(node)) this.#complain(node, 'lwt', error);
+    else if (this.#strangers.take(clock.now())) {
+      events.emit('warn', 'bad-report', `its birth was not understood: ${sentence(error)}`, node);
+    }
   }
 
   /** @param serial the connection it came over, where the broker tells. */
@@ -104,7 +118,7 @@ export class Reports {
     return false;
   }
 
-  #complain(node: string, part: ReportPart, error: ContractError): void {
+  #complain(node: string, part: ReportPart | 'lwt', error: ContractError): void {
     // A stranger's rubbish leaves nothing behind.
     if (!this.#parts.view.get(node)) return;
     const now = this.#parts.clock.now();

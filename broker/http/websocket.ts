@@ -5,8 +5,8 @@ import { createWebSocketStream, WebSocketServer } from 'ws';
 import { limits } from '../../shared/limits.ts';
 import type { Log } from '../../shared/log.ts';
 
-/** One frame may hold several packets (section 6.0), so more than the largest message. */
-const mostFrame = 4 * limits.message;
+/** One frame may hold several packets (section 6.0), so more than the largest one that the broker looks at. */
+const mostFrame = limits.work + 2 * limits.message;
 /** What may wait for a slow reader before the stream says it is full; the broker decides what to drop before that. */
 const highWaterMark = 4 * 1024 * 1024;
 

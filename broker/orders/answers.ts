@@ -94,10 +94,22 @@ export class Answers {
   }
 }
 
+/** Bytes of a payload that an answer can show. */
+const echoBytes = limits.echo * 4;
+
+/**
+ * What is remembered of a question until it is answered. Thousands may wait for a slow disk, or for nodes: of a long
+ * payload, which was read by then, only what the answer shows is kept.
+ */
+export function remembered(question: Asked, tx: string | undefined): Asked {
+  const { message } = question;
+  if (message.payload.length <= echoBytes) return { ...question, tx };
+  return { ...question, tx, message: { ...message, payload: new Uint8Array(message.payload.subarray(0, echoBytes)) } };
+}
+
 const lenient = new TextDecoder();
 
 /** What was sent, escaped and cut; bytes that are no text become U+FFFD, and that is escaped. */
-const echo = (payload: Uint8Array): string =>
-  printable(lenient.decode(payload.subarray(0, limits.echo * 4)), limits.echo);
+const echo = (payload: Uint8Array): string => printable(lenient.decode(payload.subarray(0, echoBytes)), limits.echo);
 
 const cut = (text: string): string => (text.length <= 500 ? text : `${text.slice(0, 499)}…`);

@@ -7,7 +7,7 @@ import type { Clock, Random } from '../../shared/clock.ts';
 import type { ContractError } from '../../shared/errors.ts';
 import { nearest, printable } from '../../shared/names.ts';
 import type { Cmd, Done } from '../../shared/schemas/node-document.ts';
-import type { Answers, Asked } from './answers.ts';
+import { type Answers, type Asked, remembered } from './answers.ts';
 import { RateLimiter } from './token-bucket.ts';
 import { checkVerb, type Order, readArgs } from './verbs.ts';
 
@@ -85,7 +85,7 @@ export class Orders {
       return;
     }
     const { tx, args } = readArgs(verb.value, question.message.payload);
-    const asked: Asked = { ...question, tx };
+    const asked = remembered(question, tx);
     if (!args.ok) {
       answers.refuse(asked, args.error);
       return;
