@@ -1,13 +1,30 @@
 /** One bad client among good ones: frozen, flooding, or never acknowledging. The others notice nothing. */
 import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { suite } from 'uvu';
 import { until } from '../fixture/processes.ts';
+import { cpuMs, watchLoop } from '../fixture/promised-time.ts';
 import { withBroker } from './mqtt/rig.ts';
 import { Wire } from './mqtt/wire.ts';
 
 const test = suite('embedded broker, load');
 
 const kb = 1024;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** What is held in memory: what merely waits to be collected depends on V8's mood. */
+async function heldBytes(): Promise<number> {
+  for (let round = 0; round < 5; round++) {
+    collectGarbage();
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 const small = { softBufferBytes: 128 * kb, bufferBytes: 512 * kb, closeBufferBytes: 1024 * kb, drainMs: 1500 };
 
 for (const qos of [0, 1] as const) {
@@ -22,24 +39,27 @@ for (const qos of [0, 1] as const) {
       frozen.socket.pause();
       const payload = Buffer.alloc(16 * kb, 'x');
       const many = 1500;
+      const loop = watchLoop();
       for (let i = 0; i < many; i++) {
         publisher.send(publisher.publishPacket('a/b', payload, qos));
         // As fast as the socket takes it, and no faster.
         if (publisher.socket.writableNeedDrain) await new Promise(resolve => publisher.socket.once('drain', resolve));
       }
-      await until('all', () => healthy.every(wire => wire.messages.length === many) || undefined, 20_000);
+      await until('all', () => healthy.every(wire => wire.messages.length === many));
+      // Client and broker share this process and its loop: what holds that up is not the frozen one's doing.
+      const mostMs = 1000 + loop.worstMs();
       for (const wire of healthy) {
         const times = wire.times.slice(-many);
         const gap = Math.max(...times.slice(1).map((at, i) => at - (times[i] as number)));
-        assert.ok(gap < 1000, `stalled for ${gap} ms`);
+        assert.ok(gap < mostMs, `stalled for ${gap} ms`);
       }
       const { dropped, closedForQueue } = rig.broker.gauges();
       if (qos === 0) assert.ok(dropped > 0);
       else assert.equal(closedForQueue, 1);
       assert.ok(rig.broker.gauges().pendingBytes <= 1100 * kb);
       // It is closed in the end, so that it comes back and sees.
-      await until('closed', () => rig.broker.gauges().connections === healthy.length + 1 || undefined);
-      assert.equal(rig.broker.gauges().pendingBytes, 0);
+      await until('closed', () => rig.broker.gauges().connections === healthy.length + 1);
+      await until('nothing of it is left', () => rig.broker.gauges().pendingBytes === 0);
     },
     { limits: small },
   );
@@ -60,13 +80,15 @@ withBroker(
       slow.socket.resume();
       setTimeout(() => slow.socket.pause(), 20);
     }, 300);
-    await until('the frozen one is closed', () => rig.broker.gauges().frozen === 1 || undefined);
+    await until('the frozen one is closed', () => rig.broker.gauges().frozen === 1);
     clearInterval(reading);
     slow.socket.resume();
     await slow.heard();
-    assert.equal(rig.broker.gauges().connections, 1);
+    await until('only that one', () => rig.broker.gauges().connections === 1);
+    assert.equal(slow.closed, false);
+    assert.equal(rig.broker.gauges().frozen, 1);
   },
-  { limits: { ...small, bufferBytes: 64 * kb * kb } },
+  { limits: { ...small, bufferBytes: 64 * kb * kb, drainMs: 4000 } },
 );
 
 withBroker(
@@ -90,7 +112,7 @@ withBroker(
     lazy.acknowledge = false;
     for (let i = 0; i < 100; i++) await rig.publish('a/b', 'x'.repeat(32 * kb));
     await lazy.ended();
-    assert.equal(rig.broker.gauges().pendingBytes, 0);
+    await until('nothing of it is left', () => rig.broker.gauges().pendingBytes === 0);
   },
   { limits: small },
 );
@@ -106,7 +128,7 @@ withBroker(test, 'publishers wait for a subscriber that is slower than they are:
     setImmediate(() => setImmediate(() => reader.socket.pause()));
   }, 2);
   for (const writer of writers) for (let i = 0; i < 200; i++) writer.send(writer.publishPacket('a/b', payload));
-  await until('all', () => reader.messages.length === 400 || undefined, 30_000);
+  await until('all', () => reader.messages.length === 400);
   clearInterval(timer);
   assert.equal(rig.broker.gauges().dropped, 0);
 });
@@ -118,7 +140,7 @@ withBroker(
     const flood = await Wire.connect(rig.port);
     const other = await Wire.connect(rig.port);
     await other.subscribe('hearth/room/r1/in/+', 1);
-    const before = process.memoryUsage().rss;
+    const before = await heldBytes();
     let slowest = 0;
     const many = 200_000;
     const stem = `flood/${'y'.repeat(60)}`;
@@ -128,11 +150,12 @@ withBroker(
         packets.push(flood.bytes(flood.publishPacket(`${stem}/${i}`, 'x', 0, i % 2 === 0)));
       if (!flood.socket.write(Buffer.concat(packets)))
         await new Promise(resolve => flood.socket.once('drain', resolve));
-      const from = performance.now();
       if (i % 10_000 === 0) {
-        await rig.publish('hearth/room/r1/in/temp_c', `${i}`);
-        await other.find('in between', packet => `${packet.payload}` === `${i}`);
-        slowest = Math.max(slowest, performance.now() - from);
+        const serve = async () => {
+          await rig.publish('hearth/room/r1/in/temp_c', `${i}`);
+          await other.find('in between', packet => `${packet.payload}` === `${i}`);
+        };
+        slowest = Math.max(slowest, await cpuMs(serve));
       }
     }
     await flood.heard();
@@ -141,9 +164,10 @@ withBroker(
     assert.equal(gauges.retainedCount, 5000);
     assert.equal(gauges.retainedRefused, many / 2 - 5000);
     assert.ok(gauges.topicsCached <= 32_768);
-    assert.ok(slowest < 1000, `${slowest} ms`);
-    const grown = (process.memoryUsage().rss - before) / kb / kb;
-    assert.ok(grown < 200, `grew by ${grown} MB`);
+    assert.ok(slowest < 1000, `${slowest} ms of CPU time until another client was served`);
+    const grown = ((await heldBytes()) - before) / kb / kb;
+    // 150 bytes for each topic would be 29 MB.
+    assert.ok(grown < 20, `grew by ${grown} MB`);
   },
   { limits: { retainedCount: 5000 }, filters: ['hearth/node/+/set/#'] },
 );

@@ -1,7 +1,7 @@
 /** The embedded broker on the wire: acknowledgements, QoS, overlapping filters, client ids, refusals, sizes. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { until } from '../fixture/processes.ts';
+import { patienceMs, until } from '../fixture/processes.ts';
 import { openRig, withBroker } from './mqtt/rig.ts';
 import { Wire } from './mqtt/wire.ts';
 
@@ -21,10 +21,8 @@ withBroker(test, 'an answer right after another does not wait 40 ms for a delaye
     took.push(performance.now() - sent);
   }
   took.sort((a, b) => a - b);
-  assert.ok(
-    (took[20] as number) < 20,
-    `half of them within 20 ms; they took ${took.map(ms => ms.toFixed(1)).join(' ')}`,
-  );
+  // Where one waits all do, 40 ms and more; where none does, some are quick on the busiest machine.
+  assert.ok((took[5] as number) < 20, `they took ${took.map(ms => ms.toFixed(1)).join(' ')} ms`);
 });
 
 withBroker(test, 'retained and plain messages of one segment all arrive, in order', async rig => {
@@ -190,17 +188,23 @@ withBroker(
   { limits: { subscriptionsPerClient: 3 } },
 );
 
-withBroker(test, 'a length beyond the limit ends the connection before its bytes are collected', async rig => {
-  const stranger = await Wire.open(rig.port);
-  stranger.socket.write(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f, 0, 4]));
-  await stranger.ended(2000);
-  const known = await Wire.connect(rig.port);
-  known.socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f, 0, 4]));
-  await known.ended(2000);
-  const endless = await Wire.connect(rig.port);
-  endless.socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff]));
-  await endless.ended(2000);
-});
+withBroker(
+  test,
+  'a length beyond the limit ends the connection before its bytes are collected',
+  async rig => {
+    const stranger = await Wire.open(rig.port);
+    stranger.socket.write(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f, 0, 4]));
+    await stranger.ended();
+    const known = await Wire.connect(rig.port);
+    known.socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f, 0, 4]));
+    await known.ended();
+    const endless = await Wire.connect(rig.port);
+    endless.socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff]));
+    await endless.ended();
+    // Not for being slow with its CONNECT.
+  },
+  { limits: { connectMs: 10 * patienceMs } },
+);
 
 withBroker(test, 'a payload above the contract is refused with the limit, the connection stays', async rig => {
   const node = await Wire.connect(rig.port, { clientId: 'hearth-n1', version: 5 });
@@ -222,7 +226,7 @@ withBroker(
   async rig => {
     const [silent, slow] = [await Wire.open(rig.port), await Wire.open(rig.port)];
     slow.socket.write(Buffer.from([0x10, 40, 0, 4]));
-    await Promise.all([silent.ended(3000), slow.ended(3000)]);
+    await Promise.all([silent.ended(), slow.ended()]);
     // The far end sees the connection end a turn before the broker's socket says it is closed.
     await until('no connection left', () => rig.broker.gauges().connections === 0 || undefined);
   },

@@ -79,7 +79,7 @@ export function clientCases(test: Register): void {
       async rig => {
         const listener = await rig.listener.start('hearth/node/+/set/#');
         await listener.publish('hearth/node/n1/own', '{"a":1}', { qos: 1, retain: true });
-        const own = await runClient(rig, 'mosquitto_sub', '-V', version, '-v', '-C', '1', '-W', '10', '-t', 'hearth/#');
+        const own = await runClient(rig, 'mosquitto_sub', '-V', version, '-v', '-C', '1', '-W', '60', '-t', 'hearth/#');
         assert.equal(own, 'hearth/node/n1/own {"a":1}\n');
         for (const qos of ['0', '1', '2']) {
           const topic = `hearth/node/n1/set/services/q${qos}`;
@@ -101,7 +101,7 @@ export function clientCases(test: Register): void {
         '-V',
         'mqttv5',
         '-W',
-        '10',
+        '60',
         '-q',
         '1',
         '-t',

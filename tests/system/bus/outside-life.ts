@@ -9,7 +9,10 @@ import { Peer } from './peer.ts';
 import { outsideBus } from './rig.ts';
 import { filter, type RegisterOutside, scene } from './scene.ts';
 
-/** Everything in it goes `factor` times as fast as the world: for limits of ten seconds. */
+/**
+ * Everything in it goes `factor` times as fast as the world: for limits of ten seconds. What the broker has to answer
+ * within such a limit it must still do in the world's time.
+ */
 function fastClock(factor: number): Clock {
   const real = systemClock();
   return { now: () => real.now() * factor, wall: real.wall, after: (ms, fn) => real.after(ms / factor, fn) };
@@ -118,7 +121,7 @@ export function outsideLifeCases(test: RegisterOutside): void {
   }
 
   test('a broker that takes connections and says nothing is given up after 10 s', () =>
-    scene({ clock: fastClock(20) }, async ({ listener, proxy }) => {
+    scene({ clock: fastClock(4) }, async ({ listener, proxy }) => {
       proxy.freeze();
       listener.bus.start([filter], listener);
       const { reason } = await listener.event('down');
@@ -128,18 +131,21 @@ export function outsideLifeCases(test: RegisterOutside): void {
     }));
 
   test('a link that dies without a word is noticed by its silence, and an idle one is not', () =>
-    scene({ clock: fastClock(20) }, async ({ listener, proxy, mosquitto }) => {
+    scene({ clock: fastClock(4) }, async ({ listener, proxy, mosquitto }) => {
       await listener.start(filter);
-      // Idle for three times the limit: pings alone must keep it up.
+      // Idle for twice the limit: pings alone must keep it up.
       const from = performance.now();
-      await until('1.5 s of idleness', () => performance.now() - from > 1500);
+      await until('5 s of idleness', () => performance.now() - from > 5000);
       assert.deepEqual(listener.eventsOf('down'), []);
       proxy.freeze();
       const { reason } = await listener.event('down');
       assert.match(reason, /no sign of life for 10 s/);
       proxy.thaw();
       await listener.event('up', 2);
-      assert.equal(mosquitto.process.output().match(/New client connected/g)?.length, 2);
+      // Mosquitto's log comes another way than its CONNACK.
+      const connected = () => mosquitto.process.output().match(/New client connected/g)?.length ?? 0;
+      await until('both are in the log', () => connected() >= 2);
+      assert.equal(connected(), 2);
     }));
 
   test('stop during an attempt ends it', () =>
@@ -181,7 +187,8 @@ export function outsideLifeCases(test: RegisterOutside): void {
         await Promise.all([first, listener.publish('hearth/event', 'two')]);
         times.push(performance.now() - from);
       }
-      // With Nagle's algorithm the second waits for a delayed acknowledgement: 40 ms on Linux.
-      assert.ok((times.sort((a, b) => a - b)[15] as number) < 20, `${times.map(time => time.toFixed(1))}`);
+      // With Nagle's algorithm each second one waits for a delayed acknowledgement, 40 ms on Linux; without it some
+      // are quick on the busiest machine.
+      assert.ok((times.sort((a, b) => a - b)[4] as number) < 20, `${times.map(time => time.toFixed(1))}`);
     }));
 }
