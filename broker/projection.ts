@@ -15,6 +15,8 @@ export class Projection {
   readonly #authority: Authority;
   readonly #journal: Journal;
   readonly #topics: ReturnType<typeof topicsOf>;
+  /** Wants sealed ahead of their publication. */
+  readonly #sealed = new WeakMap<NodeEntry, string>();
 
   constructor(base: string, bus: Bus, log: Log, authority: Authority, journal: Journal) {
     this.#bus = bus;
@@ -28,9 +30,16 @@ export class Projection {
     this.#retain(this.#topics.node(node, 'status'), status, done);
   }
 
+  /** Seals a node's `want` while its entry is being synced. Nothing is published. */
+  prepare(node: string, entry: NodeEntry): void {
+    this.#sealed.set(entry, this.#authority.want(node, entry, this.#journal.gen));
+  }
+
   /** A node's `own` and `want`. The entry must be synced. */
   document(node: string, entry: NodeEntry, done?: () => void): void {
-    this.#retain(this.#topics.node(node, 'want'), this.#authority.want(node, entry, this.#journal.gen));
+    const sealed = this.#sealed.get(entry);
+    this.#sealed.delete(entry);
+    this.#retain(this.#topics.node(node, 'want'), sealed ?? this.#authority.want(node, entry, this.#journal.gen));
     this.#retain(this.#topics.node(node, 'own'), JSON.stringify(entry), done);
   }
 

@@ -75,7 +75,14 @@ export class Supervisor {
       bus.publish(this.#topics.fabric('event'), JSON.stringify(event), { qos: 1 });
     });
     const events = this.#events;
-    this.#journal = new Journal({ store, log, synced: touched => this.#synced(touched) });
+    this.#journal = new Journal({
+      store,
+      log,
+      writing: touched => {
+        for (const [node, entry] of touched) if (entry) this.#projection.prepare(node, entry);
+      },
+      synced: touched => this.#synced(touched),
+    });
     const journal = this.#journal;
     this.#projection = new Projection(base, bus, log, authority, journal);
     this.#answers = new Answers(base, bus, clock);
@@ -279,8 +286,8 @@ export class Supervisor {
   #synced: ConstructorParameters<typeof Journal>[0]['synced'] = touched => {
     for (const [node, entry] of touched) {
       if (entry) {
-        this.#view.put(node, { want_rev: entry.rev });
         this.#projection.document(node, entry);
+        this.#view.put(node, { want_rev: entry.rev });
       } else if (!this.#journal.nodes.has(node)) {
         this.#attendance.notice({ type: 'forgotten', node });
         this.#view.remove(node);

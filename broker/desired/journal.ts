@@ -36,7 +36,9 @@ interface Batch {
 export interface JournalParts {
   readonly store: Store;
   readonly log: Log;
-  /** After a batch is synced and its senders answered: what to publish, the newest document per node. */
+  /** A batch is on its way to the disk: what can be made ready meanwhile for `synced`, which may never come. */
+  readonly writing: (touched: ReadonlyMap<string, NodeEntry | undefined>) => void;
+  /** A batch is synced: what to publish, the newest document per node. Its senders are answered after. */
   readonly synced: (touched: ReadonlyMap<string, NodeEntry | undefined>) => void;
 }
 
@@ -149,6 +151,7 @@ export class Journal {
     for (const node of this.#repair) if (!batch.touched.has(node)) put(node, this.durable.get(node));
     for (const [node, entry] of batch.touched) put(node, entry);
     this.#parts.store.write(ops, error => (error ? this.#failed(batch, error) : this.#synced(batch)));
+    this.#parts.writing(batch.touched);
   }
 
   #synced(batch: Batch): void {
@@ -161,8 +164,9 @@ export class Journal {
     this.#writing = undefined;
     // The next sync runs while this batch is told.
     this.#writeNext();
-    for (const { done, rev } of batch.waiters) done(undefined, rev);
+    // Published first: nodes wait for it, and who reads `own` after his answer finds what he set.
     this.#parts.synced(batch.touched);
+    for (const { done, rev } of batch.waiters) done(undefined, rev);
     this.#checkIdle();
   }
 

@@ -23,9 +23,12 @@ function rig(disk: MemoryDisk = new Map()) {
   };
   /** What people and nodes got to know, in order. */
   const told: string[] = [];
+  /** Nodes whose documents were on their way to the disk. */
+  const ready: string[] = [];
   const under = new Journal({
     store,
     log: silentLog,
+    writing: touched => void ready.push(...touched.keys()),
     synced: touched => {
       for (const [node, entry] of touched) told.push(`publish ${node} ${entry ? entry.rev : 'gone'}`);
     },
@@ -47,7 +50,7 @@ function rig(disk: MemoryDisk = new Map()) {
     );
   const run = (from: 'nodes' | 'durable', node: string) => under[from].get(node)?.services.s?.run;
   const keys = (prefix: string) => [...disk.keys()].filter(key => key.startsWith(prefix)).sort();
-  return { disk, memory, batches, told, under, turn, sync, started: () => started, submit, run, keys };
+  return { disk, memory, batches, told, ready, under, turn, sync, started: () => started, submit, run, keys };
 }
 
 journal('the first start writes its format; a second one finds it and writes nothing', () => {
@@ -64,11 +67,12 @@ journal('nobody is told, and nothing may be published, before the sync', () => {
   const it = rig();
   it.submit('n1', 'a');
   assert.equal(it.told, []);
+  assert.equal(it.ready, ['n1'], 'but what will be published can be made ready');
   assert.is(it.run('nodes', 'n1'), 'a', 'the next change is built on it');
   assert.is(it.under.durable.size, 0);
   assert.is(it.under.rev, 0);
   it.sync();
-  assert.equal(it.told, ['ok 1', 'publish n1 1']);
+  assert.equal(it.told, ['publish n1 1', 'ok 1']);
   assert.is(it.run('durable', 'n1'), 'a');
   assert.is(it.under.rev, 1);
   assert.equal(JSON.parse(it.disk.get('doc/node/n1') ?? ''), { services: { s: { run: 'a' } }, rev: 1 });
@@ -79,11 +83,11 @@ journal('while one batch is being synced the next collects: a hundred changes, t
   const it = rig();
   for (let i = 1; i <= 100; i++) it.submit(`n${i % 3}`, `r${i}`);
   it.turn();
-  assert.equal(it.told, ['ok 1', 'publish n1 1']);
+  assert.equal(it.told, ['publish n1 1', 'ok 1']);
   it.sync();
   assert.is(it.batches.length, 2);
   assert.is(it.told.filter(word => word.startsWith('ok')).length, 100);
-  assert.equal(it.told.slice(-3).sort(), ['publish n0 99', 'publish n1 100', 'publish n2 98'], 'the newest of each');
+  assert.equal(it.told.slice(2, 5).sort(), ['publish n0 99', 'publish n1 100', 'publish n2 98'], 'the newest of each');
   assert.is(it.batches[1]?.filter(op => 'put' in op && op.put.startsWith('doc/')).length, 3, 'each document once');
   assert.is(it.keys('j/').length, 100, 'and every change in the history');
 });
@@ -129,7 +133,7 @@ journal('a failed write: the senders are told `journal`, and the state is the di
   it.memory.failWrites(undefined);
   it.submit('n1', 'd');
   it.sync();
-  assert.equal(it.told.slice(-2), ['ok 3', 'publish n1 3'], 'numbers go on from the last synced one');
+  assert.equal(it.told.slice(-2), ['publish n1 3', 'ok 3'], 'numbers go on from the last synced one');
   assert.is(rig(it.disk).run('durable', 'n1'), 'd');
 });
 
@@ -193,7 +197,7 @@ journal('forgotten: the document leaves the disk, and its node says so', () => {
   it.submit('n1', 'a');
   it.submit('n1', undefined);
   it.sync();
-  assert.equal(it.told.slice(-2), ['ok 2', 'publish n1 gone']);
+  assert.equal(it.told.slice(-2), ['publish n1 gone', 'ok 2']);
   assert.equal(it.keys('doc/'), []);
   assert.is(rig(it.disk).under.rev, 2, 'the sequence goes on');
 });
@@ -212,7 +216,7 @@ journal('a restart restores what was synced and nothing else', () => {
   assert.is(again.under.rev, 1);
   again.submit('n1', 'c');
   again.sync();
-  assert.equal(again.told, ['ok 2', 'publish n1 2']);
+  assert.equal(again.told, ['publish n1 2', 'ok 2']);
 });
 
 journal('"the same again" is answered after the sync of what it equals, and fails with it', () => {
@@ -224,7 +228,7 @@ journal('"the same again" is answered after the sync of what it equals, and fail
   after();
   assert.equal(it.told, []);
   it.sync();
-  assert.equal(it.told.splice(0), ['ok 1', 'same ok', 'publish n1 1']);
+  assert.equal(it.told.splice(0), ['publish n1 1', 'ok 1', 'same ok']);
   it.memory.failWrites(new Error('full'));
   it.submit('n1', 'b');
   it.submit('n1', 'c');
@@ -252,7 +256,7 @@ journal('closing waits for the batches under way', () => {
   it.submit('n1', 'b');
   it.under.close(() => void it.told.push('closed'));
   it.sync();
-  assert.equal(it.told, ['ok 1', 'publish n1 1', 'ok 2', 'publish n1 2', 'closed']);
+  assert.equal(it.told, ['publish n1 1', 'ok 1', 'publish n1 2', 'ok 2', 'closed']);
   const idle = rig();
   idle.under.close(() => void idle.told.push('closed'));
   idle.sync();
@@ -279,7 +283,7 @@ journal('a disk that is full at the first start is a sentence', () => {
   const store = createMemoryStore({ later: run => void queue.push(run) });
   store.failWrites(new Error('no space left'));
   let said: string | undefined;
-  new Journal({ store, log: silentLog, synced: () => {} }).load(error => {
+  new Journal({ store, log: silentLog, writing: () => {}, synced: () => {} }).load(error => {
     said = error;
   });
   for (let run = queue.shift(); run; run = queue.shift()) run();

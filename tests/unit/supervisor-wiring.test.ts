@@ -61,7 +61,7 @@ wiring('set: nothing is said before the sync; a failed one is answered and chang
   it.sync();
   assert.equal(
     it.broker.published.slice(from).map(one => one.topic.split('/')[3]),
-    ['result', 'want', 'own'],
+    ['want', 'own', 'result'],
   );
   const answer = it.ask('node/n1/set/services/web', 'sleep 1');
   assert.equal([answer.ok, answer.rev, answer.key, answer.value], [true, 2, 'services.web', 'sleep 1']);

@@ -1,11 +1,10 @@
 /** One shim that was started ahead of its use (shim.ts), from the agent's side. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Service } from '../../../shared/schemas/service.ts';
 import type { Unit } from '../host.ts';
 import { lowerPriority } from './priority.ts';
-import { type ProcessStat, parseStat } from './processes.ts';
+import { type ProcessStat, parseStat, readProcess } from './processes.ts';
 import { simpleCommand } from './simple-command.ts';
 import {
   cannotStart,
@@ -40,7 +39,7 @@ export class PrimedShim {
    * Throws where the machine refuses. Nothing of it keeps the agent alive, and an agent that dies takes it along.
    * @param gone called when it cannot be used any more, without having been told anything.
    */
-  constructor(folder: UnitFolder, shell: string, gone: () => void) {
+  constructor(folder: UnitFolder, boot: string, shell: string, gone: () => void) {
     this.#folder = folder;
     this.#shell = shell;
     this.#spare = folder.spares.make();
@@ -63,7 +62,7 @@ export class PrimedShim {
     // What goes wrong here shows in the process that is gone.
     this.#tell.on('error', () => {});
     this.#tell.unref();
-    this.#hear();
+    this.#hear(boot, gone);
   }
 
   /** Whether it waits to be told. */
@@ -71,9 +70,12 @@ export class PrimedShim {
     return this.#main !== undefined;
   }
 
-  /** Whether it could be told: somebody else may have ended it. */
+  /** Whether it could be told: somebody else may have ended it, or its parent. */
   get there(): boolean {
-    return this.#stillThere() !== undefined;
+    const main = this.#main;
+    const now = main && readProcess(main.pid);
+    // The child of a process that ends gets another parent at once.
+    return main !== undefined && now?.start === main.start && now.parent === this.#pid;
   }
 
   /**
@@ -82,11 +84,10 @@ export class PrimedShim {
    */
   become(unit: Unit, at: StartedAt, handlers: ShimHandlers): SpawnedShim | 'unusable' | undefined {
     const words = tellable(unit, this.#shell);
-    const stat = this.#stillThere();
-    if (words === undefined || stat === undefined) return 'unusable';
+    if (words === undefined || !this.there) return 'unusable';
     try {
       checkFolder(unit.spec);
-      this.#folder.createFrom(this.#spare, unit, at, stat);
+      this.#folder.createFrom(this.#spare, unit, at);
     } catch (error) {
       handlers.failed(cannotStart(error));
       this.close();
@@ -113,28 +114,21 @@ export class PrimedShim {
     this.#folder.spares.remove(this.#spare);
   }
 
-  /** The line of /proc/PID/stat of the process that will be the service; undefined where it or its parent has ended. */
-  #stillThere(): string | undefined {
-    const main = this.#main;
-    if (!main) return undefined;
-    try {
-      const text = readFileSync(`/proc/${main.pid}/stat`, 'utf8');
-      const now = parseStat(text);
-      // The child of a process that ends gets another parent at once.
-      const same = now?.start === main.start && now.parent === this.#pid && now.state !== 'Z';
-      return same ? text : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  #hear(): void {
+  #hear(boot: string, gone: () => void): void {
     let said = '';
     this.#tell.on('data', chunk => {
       if (this.#main || said.length > longestStat) return;
       said += chunk.toString('latin1');
       const stat = said.endsWith('\n') ? parseStat(said) : undefined;
       if (stat?.parent !== this.#pid || stat.session !== this.#pid) return;
+      try {
+        this.#folder.recordSpare(this.#spare, boot, said);
+      } catch {
+        // The disk is full.
+        this.close();
+        gone();
+        return;
+      }
       this.#main = stat;
       lowerPriority(this.#pid);
       lowerPriority(stat.pid);

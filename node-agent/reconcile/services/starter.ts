@@ -115,7 +115,7 @@ export class Starter {
       this.#drop();
     };
     try {
-      this.#primed = new PrimedShim(this.#folder, this.#shell, gone);
+      this.#primed = new PrimedShim(this.#folder, this.#boot, this.#shell, gone);
     } catch {
       this.#refused = true;
     }

@@ -89,14 +89,15 @@ export class UnitFolder {
     writeFileSync(join(this.units, unit.unit, 'unit.json'), describe(unit, at), { mode: 0o600 });
   }
 
-  /**
-   * The same out of a spare one, with its start record: `stat` is the /proc/PID/stat of the process that will become
-   * the service. Throws what the file system throws.
-   */
-  createFrom(spare: string, unit: Unit, at: StartedAt, stat: string): void {
+  /** The start record of a unit to be: `stat` is the /proc/PID/stat of the process that will become its service. */
+  recordSpare(spare: string, boot: string, stat: string): void {
+    writeFileSync(join(spare, 'run'), `${boot} ${stat.trimEnd()}\n`);
+  }
+
+  /** The same out of a spare one with its record. Throws what the file system throws. */
+  createFrom(spare: string, unit: Unit, at: StartedAt): void {
     // Files that are there already: on ext4 a new one costs five times as much as writing and renaming.
     writeFileSync(join(spare, 'unit.json'), describe(unit, at));
-    writeFileSync(join(spare, 'run'), `${at.boot} ${stat.trimEnd()}\n`);
     const path = join(this.units, unit.unit);
     renameSync(spare, path);
     renameSync(join(path, 'run'), this.runFile(unit.unit));
