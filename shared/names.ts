@@ -1,12 +1,8 @@
 import { fail, ok, type Result } from './errors.ts';
 
-const base = /^[a-z0-9-]{1,9}$/;
 const id = /^[a-z0-9-]{1,20}$/;
 const jobId = /^[a-z0-9-]{1,64}$/;
 const item = /^[A-Za-z0-9._@:~-]{1,64}$/;
-
-/** A topic base, `hearth` by default: 1 to 9 of `a-z 0-9 -`. */
-export const isBase = (text: string): boolean => base.test(text);
 
 /** An id of a node, role, service or room: 1 to 20 of `a-z 0-9 -`; `all` is reserved. */
 export const isId = (text: string): boolean => id.test(text) && text !== 'all';

@@ -9,7 +9,6 @@ const tooMany = `at most ${limits.services} services on one node`;
 export const nodeDocument = z.strictObject({
   services: z.record(serviceNameSchema, serviceSchema).refine(notTooMany, tooMany).optional(),
 });
-export type NodeDocument = z.output<typeof nodeDocument>;
 
 /** The same as people may write it, with its short forms; reading it gives a {@link nodeDocument}. */
 export const nodeInput = z.strictObject({
