@@ -18,8 +18,18 @@ export function decodeText(payload: Uint8Array, maxBytes: number = limits.messag
   }
 }
 
-/** Depth of the deepest bracket in a JSON text, strings skipped; stops as soon as it is over `limit`. */
+/** Whether a text holds more than `limit` opening brackets at all. Searching is the engine's own loop, and quick. */
+function manyBrackets(text: string, limit: number): boolean {
+  let count = 0;
+  for (const bracket of '{[') {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (++count > limit) return true;
+  }
+  return false;
+}
+
+/** Whether a bracket in a JSON text is deeper than `limit`, strings skipped. */
 function tooDeep(text: string, limit: number): boolean {
+  if (!manyBrackets(text, limit)) return false;
   let depth = 0;
   let inString = false;
   for (let index = 0; index < text.length; index++) {
@@ -40,7 +50,8 @@ export function parseJson(text: string, maxDepth: number = limits.depth): Result
   if (tooDeep(text, maxDepth)) return fail('too-deep', `nested deeper than ${maxDepth} levels`);
   try {
     const value: unknown = JSON.parse(text);
-    if (hasProtoKey(value)) return fail('schema', 'the key "__proto__" is not allowed');
+    // Only a text that has the word, or has it escaped, can have the key.
+    if ((text.includes('__proto__') || text.includes('\\u')) && hasProtoKey(value)) return fail('schema', 'the key "__proto__" is not allowed');
     return ok(value);
   } catch (error) {
     return fail('not-json', `not valid JSON: ${printable((error as Error).message, 120)}`);
