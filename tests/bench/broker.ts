@@ -113,7 +113,7 @@ export async function run(options: BenchOptions): Promise<Report> {
       'CPU is user and system time of the broker process, all threads. Ratios are medians of the ratios within each round.',
       'Throughput is bounded by the generator (one Node process) wherever a broker needs less CPU per message than it does.',
       'Fan-out at full rate keeps 50 messages under way, and Hearth then writes many to a listener in one system call, where Mosquitto writes each; the cases with one message at a time show both without that.',
-      "The frozen listener never reads, and 16 kB messages fill its socket buffers early in the run. A stall above one second counts as one: on a machine shared with others, shorter gaps are the scheduler's.",
+      'The frozen listener never reads, and 16 kB messages fill its socket buffers early in the run. A pause is the time between two messages to one listener; it is compared with the same run without a frozen one.',
     ],
     raw: outcomes,
   };
