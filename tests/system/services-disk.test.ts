@@ -111,4 +111,18 @@ disk('files of an ended unit that cannot be removed stay, and nothing else comes
   assert.equal(readdirSync(join(home, 'units')), [unit]);
 });
 
+testWith(disk, ['root', 'mount', 'umount'], 'a folder of a unit to be that cannot be removed stays', async context => {
+  const home = folder('hearth-disk-');
+  const host = hostThatIs('primed', { folder: home });
+  await new HostWatch(host).adopt();
+  await until('a shim waits', () => host.primed);
+  const [spare = ''] = readdirSync(join(home, 'spare'));
+  const busy = join(home, 'spare', spare, 'busy');
+  mkdirSync(busy);
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', busy]);
+  context.mount = busy;
+  host.close();
+  assert.equal(readdirSync(join(home, 'spare')), [spare]);
+});
+
 disk.run();

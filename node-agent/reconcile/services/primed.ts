@@ -8,7 +8,7 @@ import { type ProcessStat, parseStat, readProcess } from './processes.ts';
 import { simpleCommand } from './simple-command.ts';
 import {
   cannotStart,
-  checkFolder,
+  checkMachine,
   commandOf,
   home,
   inherited,
@@ -86,7 +86,7 @@ export class PrimedShim {
     const words = tellable(unit, this.#shell);
     if (words === undefined || !this.there) return 'unusable';
     try {
-      checkFolder(unit.spec);
+      checkMachine(unit.spec);
       this.#folder.createFrom(this.#spare, unit, at);
     } catch (error) {
       handlers.failed(cannotStart(error));

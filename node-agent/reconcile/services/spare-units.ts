@@ -2,10 +2,12 @@
  * Folders of units to be, made before anybody waits for them: a new file costs ext4 up to half a millisecond, and a unit
  * has three of them and a folder. Each belongs to the agent whose pid its name begins with; the rest is swept away.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Waiting ones of this process, and how many there ever were. */
 const made = new Set<string>();
+let count = 0;
 
 export class SpareUnits {
   readonly #path: string;
@@ -16,15 +18,25 @@ export class SpareUnits {
 
   /** The path of a new one. Throws what the file system throws. */
   make(): string {
-    const path = join(this.#path, `${process.pid}-${made.size}`);
+    const path = join(this.#path, `${process.pid}-${count++}`);
     made.add(path);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     for (const name of ['unit.json', 'output', 'run']) writeFileSync(join(path, name), '', { mode: 0o600 });
     return path;
   }
 
+  /** It becomes a unit's folder. Throws what the file system throws. */
+  use(path: string, unit: string): void {
+    renameSync(path, unit);
+    made.delete(path);
+  }
+
+  /** One that a disk gone read-only does not let go stays, for the next agent's sweep. */
   remove(path: string): void {
-    rmSync(path, { recursive: true, force: true });
+    made.delete(path);
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch {}
   }
 
   /** Removes what agents have left that were killed. */

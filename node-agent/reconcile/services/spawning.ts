@@ -33,6 +33,9 @@ export interface ShimHandlers {
 export const commandOf = ({ run }: Service, shell: string): readonly string[] =>
   typeof run === 'string' ? [shell, '-c', simpleCommand(run) ?? run] : run;
 
+/** What names a process for ever, finds its descendants and says whether it lives: all of it stands in /proc (proc(5)). */
+const hasProc = existsSync('/proc/self/stat');
+
 export const cannotStart = (error: unknown): string => `cannot be started: ${reason(error)}`;
 
 /** Undefined where it could not be started; `failed` has been told then. */
@@ -48,7 +51,7 @@ export function spawnShim(
   let output: number | undefined;
   let child: ChildProcess;
   try {
-    checkFolder(unit.spec);
+    checkMachine(unit.spec);
     folder.create(unit, at);
     output = openSync(folder.output(unit.unit), 'a', 0o600);
     child = spawn(shell, args, {
@@ -77,8 +80,9 @@ export function spawnShim(
   };
 }
 
-/** Throws where a service cannot run where it wants to, with the reason. */
-export function checkFolder({ cwd }: Service): void {
+/** Throws where this machine cannot run a service, or not where it wants to, with the reason. */
+export function checkMachine({ cwd }: Service): void {
+  if (!hasProc) throw new Error('services need /proc, which this system does not have: they run on Linux and Android');
   if (cwd === undefined) return;
   let problem: string | undefined;
   try {

@@ -99,7 +99,7 @@ export class UnitFolder {
     // Files that are there already: on ext4 a new one costs five times as much as writing and renaming.
     writeFileSync(join(spare, 'unit.json'), describe(unit, at));
     const path = join(this.units, unit.unit);
-    renameSync(spare, path);
+    this.spares.use(spare, path);
     renameSync(join(path, 'run'), this.runFile(unit.unit));
   }
 
