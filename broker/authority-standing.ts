@@ -48,6 +48,11 @@ export class Standing {
     this.#answers = new TokenBucket(rivalTimes.answers, parts.clock.now());
   }
 
+  /** It may say something now. */
+  get speaks(): boolean {
+    return this.#state === 'leading';
+  }
+
   /** It spoke, and nobody has taken its place. */
   get leads(): boolean {
     return this.#led && this.#state !== 'gone';
@@ -75,12 +80,13 @@ export class Standing {
   stop(): void {
     this.#timer?.cancel();
     this.#repair?.cancel();
-    if (this.#state !== 'gone') this.#state = 'down';
+    // What arrives from now on, such as a rival's hello, is nothing to it any more.
+    this.#state = 'gone';
   }
 
   /** Calls the fleet for births. */
   call(): void {
-    if (this.#state === 'leading') this.#parts.hello(this.#word());
+    this.#parts.hello(this.#word());
   }
 
   /** Runs `handle` for a message that is ours: now, after the probing, or never. */
@@ -109,7 +115,7 @@ export class Standing {
   }
 
   #repairSoon(ms: number): void {
-    if (this.#state !== 'leading' || this.#repair) return;
+    if (this.#repair) return;
     this.#repair = this.#parts.clock.after(ms, () => {
       this.#repair = undefined;
       if (this.#state === 'leading') this.#parts.alone(false);

@@ -30,9 +30,11 @@ export class Projection {
     this.#retain(this.#topics.node(node, 'status'), status, done);
   }
 
-  /** Seals a node's `want` while its entry is being synced. Nothing is published. */
-  prepare(node: string, entry: NodeEntry): void {
-    this.#sealed.set(entry, this.#authority.want(node, entry, this.#journal.gen));
+  /** Seals the `want` of each node while its entry is being synced. Nothing is published. */
+  prepare(touched: ReadonlyMap<string, NodeEntry | undefined>): void {
+    for (const [node, entry] of touched) {
+      if (entry) this.#sealed.set(entry, this.#authority.want(node, entry, this.#journal.gen));
+    }
   }
 
   /** A node's `own` and `want`. The entry must be synced. */
@@ -73,13 +75,7 @@ export class Projection {
         });
       }
       pumping = false;
-      if (running === 0 && next >= nodes.length) finish();
-    };
-    let finished = false;
-    const finish = () => {
-      if (finished) return;
-      finished = true;
-      done();
+      if (running === 0 && next >= nodes.length) done();
     };
     pump();
   }

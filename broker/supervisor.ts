@@ -78,9 +78,7 @@ export class Supervisor {
     this.#journal = new Journal({
       store,
       log,
-      writing: touched => {
-        for (const [node, entry] of touched) if (entry) this.#projection.prepare(node, entry);
-      },
+      writing: touched => this.#projection.prepare(touched),
       synced: touched => this.#synced(touched),
     });
     const journal = this.#journal;
@@ -111,7 +109,7 @@ export class Supervisor {
       random,
       answers,
       session,
-      nodes: role => this.#nodesOf(role),
+      nodes: role => [...journal.nodes.keys()].filter(node => role === undefined || view.hasRole(node, role)),
       services: node => {
         const entry = journal.nodes.get(node);
         return entry && Object.keys(entry.services);
@@ -136,7 +134,7 @@ export class Supervisor {
       reports: this.#reports,
       answered: node => {
         // What a forgotten node said last is retained again.
-        if (!journal.nodes.has(node) && !this.#attendance.isOnline(node)) this.#projection.clear(node);
+        if (!this.#attendance.isOnline(node)) this.#projection.clear(node);
       },
     });
     this.#standing = new Standing({
@@ -208,7 +206,6 @@ export class Supervisor {
       return;
     }
     this.#stopped = true;
-    this.#ready = undefined;
     this.#stopTimers();
     this.#view.stop();
     const { bus, clock } = this.#parts;
@@ -240,7 +237,8 @@ export class Supervisor {
       if (status) this.#projection.status(node, status);
     }
     this.#projection.everything(statusOf, () => {
-      if (this.#stopped) return;
+      // The broker is gone, or this one is at its end, or gave way.
+      if (!this.#standing.speaks) return;
       this.#say('online', () => this.#isReady());
       this.#standing.call();
       if (!this.#timers.has('info')) this.#every('info', infoEveryMs, () => this.#inform());
@@ -296,10 +294,4 @@ export class Supervisor {
       }
     }
   };
-
-  #nodesOf(role: string | undefined): string[] {
-    const nodes = [...this.#journal.nodes.keys()];
-    if (role === undefined) return nodes;
-    return nodes.filter(node => this.#view.get(node)?.info?.roles?.split(',').includes(role));
-  }
 }

@@ -63,7 +63,9 @@ export class Attendance {
 
   /** Tries again to journal who could not be (the disk was full). */
   retry(): void {
-    for (const node of this.#unseen) this.#see(node);
+    const again = [...this.#unseen];
+    this.#unseen.clear();
+    for (const node of again) this.#see(node);
   }
 
   #act(effect: PresenceEffect): void {
@@ -98,7 +100,6 @@ export class Attendance {
   /** A node's first birth makes it a document, an empty one, so that it has a `want` and can be addressed. */
   #see(node: string): void {
     const { journal, clock } = this.#parts;
-    this.#unseen.delete(node);
     if (journal.nodes.has(node) || !this.isOnline(node)) return;
     journal.submit({ node, services: {}, what: 'seen', atMs: clock.wall() }, error => {
       if (error) this.#unseen.add(node);
