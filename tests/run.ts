@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '..');
 const words = process.argv.slice(2);
 const fileLimitMs = 10 * 60_000;
 /** How long a file may take to end after its last test. */
-const endLimitMs = 10_000;
+const endLimitMs = 30_000;
 
 interface Outcome {
   readonly file: string;

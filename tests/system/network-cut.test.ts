@@ -1,10 +1,10 @@
 /** A pulled cable between real network namespaces: how long until the status says so. */
 import { suite } from 'uvu';
-import * as assert from 'uvu/assert';
 import { startAgent, up } from '../fixture/cluster.ts';
 import { startMosquitto } from '../fixture/mosquitto.ts';
 import { connectClient, type Heard } from '../fixture/mqtt-client.ts';
 import { testWith } from '../fixture/programs.ts';
+import { within } from '../fixture/promised-time.ts';
 import { makeTestHost, relay } from '../fixture/test-host.ts';
 
 const cut = suite('network cut');
@@ -25,15 +25,19 @@ async function pullAndPlug(brokerUrl: string, agentUrl: string, node: string, cl
   if (!host) throw new Error('no test host');
   const agent = startAgent({ broker: agentUrl, node, flags: ['--cluster', cluster], under: host.under });
   const watcher = await connectClient(brokerUrl, ['hearth/node/+/status']);
-  await watcher.wait(`${node} online; the agent says ${agent.output()}`, statusOf(node, 'online'), 15_000);
-  watcher.forget();
-  const at = performance.now();
-  host.cable(false);
-  const offline = await watcher.wait('offline', statusOf(node, 'offline'), limitMs + 5000);
-  assert.ok(offline.at - at <= limitMs, `offline after ${Math.round(offline.at - at)} ms, at most ${limitMs} allowed`);
-  watcher.forget();
-  host.cable(true);
-  await watcher.wait('online again', statusOf(node, 'online'), 30_000);
+  await watcher.wait(`${node} online`, statusOf(node, 'online')).catch((error: Error) => {
+    throw new Error(`${error.message}\nthe agent says ${agent.output()}`);
+  });
+  await within('offline without a cable', limitMs, async () => {
+    watcher.forget();
+    const at = performance.now();
+    host.cable(false);
+    const offline = await watcher.wait('offline', statusOf(node, 'offline'));
+    watcher.forget();
+    host.cable(true);
+    await watcher.wait('online again', statusOf(node, 'online'));
+    return offline.at - at;
+  });
   await watcher.close();
   await agent.stop('SIGKILL');
 }

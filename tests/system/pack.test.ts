@@ -55,15 +55,17 @@ pack('hearth up runs from it, with dashboard and local node', async ({ prefix, e
   const readyFile = join(folder(), 'ready.json');
   const flags = ['--data', folder(), '--mqtt-port', '0', '--http-port', '0', '--node', 'n1', '--ready-file', readyFile];
   const running = start(join(prefix, 'bin/hearth'), ['up', ...flags], { env, cwd: folder() });
-  await until('it is up', () => existsSync(readyFile), 20_000).catch(error =>
+  await until('it is up', () => existsSync(readyFile)).catch(error =>
     assert.unreachable(`${error}${running.output()}`),
   );
   const ready = JSON.parse(readFileSync(readyFile, 'utf8')) as { mqtt: number; http: number; node: string };
   assert.is(ready.node, 'n1');
   assert.match(await (await fetch(`http://127.0.0.1:${ready.http}/`)).text(), /<title>/);
-  const nodes = start(join(prefix, 'bin/hearth'), ['nodes', '--broker', `mqtt://127.0.0.1:${ready.mqtt}`], { env });
-  assert.is(await nodes.ended, 0);
-  assert.match(nodes.output(), /^n1 +(init|ready)/m);
+  await until('its node has told its state', async () => {
+    const nodes = start(join(prefix, 'bin/hearth'), ['nodes', '--broker', `mqtt://127.0.0.1:${ready.mqtt}`], { env });
+    assert.is(await nodes.ended, 0, nodes.output());
+    return /^n1 +(init|ready)/m.test(nodes.output());
+  });
   assert.is(await running.stop(), 0);
 });
 

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Clone, freshClone, pressCtrlC } from '../fixture/clone.ts';
-import { type Started, start, until } from '../fixture/processes.ts';
+import { patienceMs, type Started, start, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
+import { within } from '../fixture/promised-time.ts';
 
 const root = join(import.meta.dirname, '../..');
 const install = 5 * 60_000;
@@ -122,14 +123,16 @@ testWith(readme, ['git'], 'Ctrl-C ends it with exit code 0, and the second npm s
   const { clone, running } = context;
   pressCtrlC(running);
   assert.is(await running.ended, 0, running.output());
-  const again = await npmStart(clone, 20_000);
-  console.log(`the second npm start: ${(again.ms / 1000).toFixed(2)} s`);
-  // The promise is 2 s; on a machine that is busy with other things this only tells a start from an install.
-  assert.ok(again.ms < 8000, `${again.ms} ms`);
-  assert.is(again.node, context.node);
-  assert.not.match(again.running.output(), /installing|building/);
-  pressCtrlC(again.running);
-  assert.is(await again.running.ended, 0, again.running.output());
+  // The promise is 2 s; on a slow and busy machine this only tells a start from an install.
+  await within('a second npm start', 8000, async () => {
+    const again = await npmStart(clone, patienceMs);
+    console.log(`the second npm start: ${(again.ms / 1000).toFixed(2)} s`);
+    assert.is(again.node, context.node);
+    assert.not.match(again.running.output(), /installing|building/);
+    pressCtrlC(again.running);
+    assert.is(await again.running.ended, 0, again.running.output());
+    return again.ms;
+  });
 });
 
 testWith(readme, ['git'], 'npm test passes', async ({ clone }) => {

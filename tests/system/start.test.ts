@@ -75,12 +75,14 @@ starts('with --stop-services they end with it, one that needs its grace too', as
   const cluster = await up({ flags: ['--stop-services'] });
   const { node } = cluster.ready;
   const client = await connectClient(cluster.url, [`hearth/node/${node}/is`]);
-  const mark = join(folder(), 'tidied');
+  const place = folder();
+  const [ready, mark] = [join(place, 'ready'), join(place, 'tidied')];
   // Longer to end than the supervisor's ordinary stop may take.
-  const run = `trap 'sleep 4; echo tidied > ${mark}; exit 0' TERM; while :; do sleep 0.1; done`;
+  const run = `trap 'sleep 4; echo tidied > ${mark}; exit 0' TERM; echo > ${ready}; while :; do sleep 0.1; done`;
   await client.publish(`hearth/node/${node}/set/services/keeper`, run);
   const pid = await service(client, node, state => state === 'running');
   await client.close();
+  await until('it waits for TERM', () => existsSync(ready));
   assert.is(await cluster.process.stop(), 0);
   assert.not(isAlive(pid));
   assert.is(readFileSync(mark, 'utf8'), 'tidied\n');

@@ -7,6 +7,7 @@ import type { Is } from '../../shared/schemas/observed.ts';
 import { type Cluster, up } from '../fixture/cluster.ts';
 import { connectClient, type TestClient } from '../fixture/mqtt-client.ts';
 import { folder, until } from '../fixture/processes.ts';
+import { within } from '../fixture/promised-time.ts';
 
 const whole = suite('up, again and again');
 
@@ -49,16 +50,22 @@ whole('a second start finds everything as it was, is quick, and adopts what runs
   assert.is(await first.cluster.process.stop('SIGINT'), 0);
   assert.ok(isAlive(pid), 'services run on');
 
-  const began = performance.now();
-  const second = await watch(await up({ data, flags: ['--stop-services'] }));
-  const ms = performance.now() - began;
-  console.log(`second start of hearth up: ${(ms / 1000).toFixed(2)} s`);
-  // 2 s is the promise; twice that only where other tests keep the machine busy.
-  assert.ok(ms < 4000, `${ms} ms`);
-  assert.is(second.node, first.node);
-  assert.is(await pidOf(second, 'kept'), pid, 'adopted, and no twin');
-  await second.client.close();
-  assert.is(await second.cluster.process.stop(), 0);
+  // 2 s is the promise; a machine half as fast may take twice that.
+  await within('a second start', 4000, async () => {
+    const began = performance.now();
+    const cluster = await up({ data });
+    const ms = performance.now() - began;
+    console.log(`second start of hearth up: ${(ms / 1000).toFixed(2)} s`);
+    const second = await watch(cluster);
+    assert.is(second.node, first.node);
+    assert.is(await pidOf(second, 'kept'), pid, 'adopted, and no twin');
+    await second.client.close();
+    assert.is(await second.cluster.process.stop(), 0);
+    assert.ok(isAlive(pid));
+    return ms;
+  });
+  const last = await up({ data, flags: ['--stop-services'] });
+  assert.is(await last.process.stop(), 0);
   assert.not(isAlive(pid), '--stop-services');
 });
 
@@ -89,7 +96,7 @@ whole('an agent that is killed alone comes back with the same services', async (
   const agent = childOf(cluster.process.pid);
   client.forget();
   process.kill(agent, 'SIGKILL');
-  await client.wait('offline', one => one.topic === `hearth/node/${node}/status` && one.text === 'offline', 2000);
+  await client.wait('offline', one => one.topic === `hearth/node/${node}/status` && one.text === 'offline');
   await client.wait('online again', one => one.topic === `hearth/node/${node}/status` && one.text === 'online');
   await cluster.process.line(/hearth: the local agent ended \(SIGKILL\)/);
   assert.is.not(childOf(cluster.process.pid), agent);
@@ -121,8 +128,11 @@ whole('settings from hearth.yaml and the environment reach the running parts', a
   const cluster = await up({ data, env: { HEARTH_NODE: 'from-env' } });
   assert.is(cluster.ready.node, 'from-env');
   const client = await connectClient(cluster.url, ['attic/#']);
-  const loads = () => client.heard.filter(one => one.topic === 'attic/node/from-env/load').length;
-  await until('loads at the period of the file', () => loads() >= 3, 4000);
+  const loads = () => client.heard.filter(one => one.topic === 'attic/node/from-env/load').map(({ at }) => at);
+  await until('loads', () => loads().length >= 4);
+  // By default it is 5 s: no two of them would be this near to each other.
+  const gaps = loads().map((at, index, all) => at - (all[index - 1] ?? 0));
+  assert.ok(Math.min(...gaps.slice(1)) < 2500, `${gaps.slice(1)} ms: the period of the file is 500`);
   await client.close();
   assert.is(await cluster.process.stop(), 0);
 });
