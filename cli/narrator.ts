@@ -134,6 +134,7 @@ export function itemText(item: ItemStatus): string {
   if (item.restarts) parts.push(`${item.restarts} restarts`);
   if (item.signal !== undefined) parts.push(`ended by ${item.signal}`);
   else if (item.exit !== undefined) parts.push(`exit code ${item.exit}`);
+  if (item.next_ms !== undefined) parts.push(`next try at ${new Date(item.next_ms).toTimeString().slice(0, 8)}`);
   return `${printable(parts.join(', '), 200)}${item.err ? `: ${printable(item.err, 300)}` : ''}`;
 }
 

@@ -40,6 +40,7 @@ export const nodePayloads: readonly Payload[] = [
       state: 'for a service `starting running stopping stopped exited backoff crash-loop failed`',
       pid: 'of its main process',
       since_ms: `last change of state, ${at}`,
+      next_ms: `next try, while it waits for one, ${at}`,
       restarts: 'starts after the first, since the item was last changed',
       exit: 'exit code of the last run',
       signal: 'signal that ended the last run, such as `KILL`',

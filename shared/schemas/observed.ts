@@ -13,6 +13,8 @@ export const itemStatus = z.object({
   exit: z.number().int().optional(),
   /** Signal that ended the last run, such as `KILL`. */
   signal: z.string().max(12).optional(),
+  /** Epoch milliseconds of the next try, while it waits for one. */
+  next_ms: z.number().optional(),
   /** Why it is not as wanted. */
   err: z.string().max(300).optional(),
 });

@@ -6,7 +6,7 @@ import { resolveConfig } from '../../broker/config.ts';
 import { banner, mosquittoFlags } from '../../cli/banner.ts';
 import { formatNodes } from '../../cli/commands/nodes.ts';
 import { type Known, learn } from '../../cli/fleet.ts';
-import { Narrator } from '../../cli/narrator.ts';
+import { itemText, Narrator } from '../../cli/narrator.ts';
 import { giveBack, keyLevels, readValueArgument, setTopic } from '../../cli/set-input.ts';
 import { ago, table } from '../../cli/table.ts';
 import { folder } from '../fixture/processes.ts';
@@ -124,6 +124,12 @@ cli('the lines to paste name ports and hosts only where they are not the default
   assert.match(text, 'http://127.0.0.1:22581/');
   const outside = resolveConfig({ data: '/nowhere', broker: 'mqtt://u:secret@h' }, around);
   assert.not.match(banner(outside, facts), 'secret');
+});
+
+cli('an item that waits says why, and until when', () => {
+  const next_ms = new Date(2026, 0, 2, 3, 4, 5).getTime();
+  const item = { state: 'backoff', restarts: 2, exit: 3, err: 'exit 3 after 0.1 s', next_ms };
+  assert.is(itemText(item), 'backoff, 2 restarts, exit code 3, next try at 03:04:05: exit 3 after 0.1 s');
 });
 
 cli.run();

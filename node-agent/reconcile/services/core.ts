@@ -225,7 +225,9 @@ function afterEnd(state: Draft, exit: UnitExit, at: At, delayMs?: number): void 
 function again(state: Draft, at: At, delayMs?: number): void {
   const full = Math.min(backoffCapMs, backoffFirstMs * 2 ** Math.min(Math.max(0, state.failures - 1), 30));
   state.phase = 'waiting';
-  state.due = at.now + (delayMs ?? full * (0.5 + at.random.next() / 2));
+  const wait = delayMs ?? full * (0.5 + at.random.next() / 2);
+  state.due = at.now + wait;
+  state.dueWall = at.wall + wait;
 }
 
 function onStopped(state: Draft, event: { unit: string; error?: string }, at: At, effects: ServiceEffect[]): void {

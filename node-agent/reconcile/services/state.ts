@@ -48,6 +48,8 @@ export interface ServiceState {
   /** Ends in a row without having run well in between. */
   readonly failures: number;
   readonly due: number;
+  /** The same on the wall clock, for people. */
+  readonly dueWall: number;
   readonly stopRetryAt: number;
   /** Why it is not as wanted; `""` when nothing is known against it. */
   readonly err: string;
@@ -68,6 +70,7 @@ export const newService = (service: string, wall: number): ServiceState => ({
   restarts: 0,
   failures: 0,
   due: 0,
+  dueWall: 0,
   stopRetryAt: 0,
   err: '',
   startFailed: false,
@@ -111,6 +114,7 @@ export function statusOf(state: ServiceState): ItemStatus {
     restarts: state.restarts,
     ...(exit?.code === undefined ? {} : { exit: exit.code }),
     ...(exit?.signal === undefined ? {} : { signal: exit.signal.slice(0, 12) }),
+    ...(state.phase === 'waiting' ? { next_ms: Math.round(state.dueWall) } : {}),
     ...(err === '' ? {} : { err }),
   };
 }
