@@ -69,7 +69,7 @@ export const fabricTopics: readonly TopicRow[] = Object.values(fabricRows);
 
 /** Verbs of `hearth/node/<id>/do/<verb>` that do something today. */
 export const verbs: readonly { readonly verb: string; readonly args: string; readonly text: string }[] = [
-  { verb: 'restart', args: '`service`', text: 'stops the service and starts it again' },
+  { verb: 'restart', args: '`service`, or its bare name', text: 'stops the service and starts it again' },
   {
     verb: 'follow',
     args: '`service`, or its bare name',

@@ -116,10 +116,12 @@ export class Router {
         return reason;
       }
     } else if (route.wrong !== undefined) return route.wrong;
-    if (message.retain && !route.rule.stripRetain) this.keep(message);
+    const strip = message.retain && route.rule.stripRetain;
+    if (message.retain && !strip) this.keep(message);
     const { targets } = route;
-    // The router says nothing about the order between subscribers, and keeps the order of messages for each.
-    if (targets.length > 0) this.delivery.deliver(message, targets);
+    // The router says nothing about the order between subscribers, and keeps the order of messages for each. Nobody who
+    // asked for the flag as published, such as a bridge, is to keep an order; only the supervisor is told.
+    if (targets.length > 0) this.delivery.deliver(strip ? { ...message, retain: false } : message, targets);
     if (route.local && from) this.parts.hear(message);
     return undefined;
   }

@@ -2,9 +2,8 @@
 import { Buffer } from 'node:buffer';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BrokerLimits, createEmbeddedBroker, type EmbeddedBroker } from '../../broker/mqtt/embedded.ts';
 import { RetainedMessages } from '../../broker/mqtt/retained.ts';
-import { silentLog } from '../../shared/log.ts';
+import { onBroker } from '../fixture/memory-broker-test.ts';
 import { MemoryClient, turns } from '../fixture/memory-client.ts';
 import { until } from '../fixture/processes.ts';
 
@@ -22,64 +21,38 @@ const connect5 = (flags: number, properties: Buffer, ...rest: Buffer[]): Buffer 
 /** A user property `a` whose value claims to be longer than the packet. */
 const cutOff = Buffer.concat([Buffer.from([0x26]), text('a'), Buffer.from([0xff, 0xff])]);
 
-const broken: Error[] = [];
-
-function on(
-  name: string,
-  run: (broker: EmbeddedBroker, refused: string[]) => Promise<void>,
-  limits: Partial<BrokerLimits> = {},
-) {
-  test(name, async () => {
-    const broker = await createEmbeddedBroker({ base: 'hearth', log: silentLog, limits });
-    const refused: string[] = [];
-    await new Promise<void>(up =>
-      broker.bus.start(['hearth/+/+/set/#'], {
-        up,
-        down() {},
-        message() {},
-        refused: ({ topic }, reason) => void refused.push(`${topic}: ${reason}`),
-      }),
-    );
-    const crash = (error: Error) => void broken.push(error);
-    process.on('uncaughtException', crash);
-    broken.length = 0;
-    try {
-      await run(broker, refused);
-      assert.equal(broken, [], 'nothing was thrown where nobody catches it');
-    } finally {
-      process.off('uncaughtException', crash);
-      await broker.close();
+onBroker(
+  test,
+  'properties that are cut off or come twice end the connection that sent them, and nothing else',
+  async broker => {
+    const watcher = await MemoryClient.connect(broker, { version: 5, clientId: 'watcher' });
+    watcher.subscribe('#');
+    const two = (type: number, value: Buffer) =>
+      Buffer.concat([Buffer.from([type]), value, Buffer.from([type]), value]);
+    const publishes: Record<string, Buffer> = {
+      'user property cut off': cutOff,
+      'content type cut off': Buffer.from([3, 0xff, 0xff]),
+      'second content type cut off': Buffer.concat([Buffer.from([3]), text('t'), Buffer.from([3, 0xff, 0xff])]),
+      'two response topics': two(8, text('r/t')),
+      'two expiries': two(2, Buffer.from([0, 0, 0, 9])),
+      'two correlations': two(9, text('c')),
+    };
+    for (const [what, properties] of Object.entries(publishes)) {
+      const client = await MemoryClient.connect(broker, { version: 5, clientId: 'sender' });
+      client.say(
+        packet(0x31, text('hearth/node/n1/set/x'), Buffer.from([properties.length]), properties, text('payload')),
+      );
+      client.say(packet(0x31, text('a/b'), Buffer.from([properties.length]), properties, text('payload')));
+      await turns();
+      assert.ok(client.destroyed, what);
     }
-  });
-}
+    assert.equal(broker.gauges().retainedCount, 0, 'none of it is kept, for later subscribers to fall over');
+    assert.equal(watcher.topics, []);
+    assert.not.ok(watcher.destroyed);
+  },
+);
 
-on('properties that are cut off or come twice end the connection that sent them, and nothing else', async broker => {
-  const watcher = await MemoryClient.connect(broker, { version: 5, clientId: 'watcher' });
-  watcher.subscribe('#');
-  const two = (type: number, value: Buffer) => Buffer.concat([Buffer.from([type]), value, Buffer.from([type]), value]);
-  const publishes: Record<string, Buffer> = {
-    'user property cut off': cutOff,
-    'content type cut off': Buffer.from([3, 0xff, 0xff]),
-    'second content type cut off': Buffer.concat([Buffer.from([3]), text('t'), Buffer.from([3, 0xff, 0xff])]),
-    'two response topics': two(8, text('r/t')),
-    'two expiries': two(2, Buffer.from([0, 0, 0, 9])),
-    'two correlations': two(9, text('c')),
-  };
-  for (const [what, properties] of Object.entries(publishes)) {
-    const client = await MemoryClient.connect(broker, { version: 5, clientId: 'sender' });
-    client.say(
-      packet(0x31, text('hearth/node/n1/set/x'), Buffer.from([properties.length]), properties, text('payload')),
-    );
-    client.say(packet(0x31, text('a/b'), Buffer.from([properties.length]), properties, text('payload')));
-    await turns();
-    assert.ok(client.destroyed, what);
-  }
-  assert.equal(broker.gauges().retainedCount, 0, 'none of it is kept, for later subscribers to fall over');
-  assert.equal(watcher.topics, []);
-  assert.not.ok(watcher.destroyed);
-});
-
-on('a will whose properties are cut off is refused with its CONNECT', async broker => {
+onBroker(test, 'a will whose properties are cut off is refused with its CONNECT', async broker => {
   const client = new MemoryClient(broker, 5);
   client.say(
     connect5(6, Buffer.alloc(0), text('willy'), Buffer.from([cutOff.length]), cutOff, text('w/t'), text('gone')),
@@ -91,14 +64,15 @@ on('a will whose properties are cut off is refused with its CONNECT', async brok
   assert.equal(broker.gauges().connections, 0);
 });
 
-on('two Receive Maximum in one CONNECT are no way round the window', async broker => {
+onBroker(test, 'two Receive Maximum in one CONNECT are no way round the window', async broker => {
   const client = new MemoryClient(broker, 5);
   client.say(connect5(2, Buffer.from([0x21, 0, 1, 0x21, 0, 2]), text('rm')));
   await turns();
   assert.ok(client.destroyed);
 });
 
-on(
+onBroker(
+  test,
   'text in properties that strict receivers would close over is answered, and passed on to nobody',
   async (broker, refused) => {
     const watcher = await MemoryClient.connect(broker, { version: 5, clientId: 'watcher' });
@@ -133,7 +107,7 @@ on(
   },
 );
 
-on('who leaves right after CONNECT does not take the place of the one who lives', async broker => {
+onBroker(test, 'who leaves right after CONNECT does not take the place of the one who lives', async broker => {
   const node = await MemoryClient.connect(broker, { clientId: 'hearth-n1' });
   const passing = new MemoryClient(broker);
   passing.say(passing.connectPacket({ clientId: 'hearth-n1' }));
@@ -145,7 +119,7 @@ on('who leaves right after CONNECT does not take the place of the one who lives'
   assert.is(node.packets.at(-1)?.cmd, 'pingresp');
 });
 
-on('of two that replace one in the same moment, one stays', async broker => {
+onBroker(test, 'of two that replace one in the same moment, one stays', async broker => {
   const first = await MemoryClient.connect(broker, { version: 5, clientId: 'same' });
   const second = new MemoryClient(broker, 5);
   const third = new MemoryClient(broker, 5);
@@ -158,30 +132,8 @@ on('of two that replace one in the same moment, one stays', async broker => {
   assert.is(broker.gauges().connections, 1);
 });
 
-on('a session is said to be present only where its subscriptions are', async broker => {
-  const first = await MemoryClient.connect(broker, {
-    version: 5,
-    clientId: 'reader',
-    clean: false,
-    properties: { sessionExpiryInterval: 60 },
-  });
-  first.subscribe('a/+');
-  await turns();
-  first.destroy();
-  await turns();
-  // It comes back for its session and does not ask to have it kept any more.
-  const again = await MemoryClient.connect(broker, { version: 5, clientId: 'reader', clean: false });
-  broker.bus.publish('a/b', 'x', { qos: 0 });
-  await turns();
-  assert.is(again.packets[0]?.sessionPresent, true);
-  assert.equal(again.topics, ['a/b']);
-  again.destroy();
-  await turns();
-  const third = await MemoryClient.connect(broker, { version: 5, clientId: 'reader', clean: false });
-  assert.is(third.packets[0]?.sessionPresent, false);
-});
-
-on(
+onBroker(
+  test,
   'who fills the broker with retained messages does not keep the supervisor from its own',
   async broker => {
     const flooder = await MemoryClient.connect(broker);
@@ -200,23 +152,28 @@ on(
   { retainedCount: 10, retainedBytes: 2000 },
 );
 
-on('subscribing to the same over and over leaves one replay, and a step of many filters is answered', async broker => {
-  for (let i = 0; i < 2000; i++) broker.bus.publish(`x/${i}`, 'x', { qos: 0, retain: true });
-  const client = await MemoryClient.connect(broker);
-  for (let i = 0; i < 50; i++) client.subscribe('x/#');
-  await turns(60);
-  const last = client.packets.findLastIndex(({ cmd }) => cmd === 'suback');
-  assert.is(client.packets.slice(last).filter(({ cmd }) => cmd === 'publish').length, 2000);
-  assert.ok(client.topics.length < 4000, `${client.topics.length} messages for 50 subscriptions`);
-  client.subscribe(...Array.from({ length: 20_000 }, (_, i) => `y/${i % 3}`));
-  await turns();
-  const granted = client.packets.findLast(({ cmd }) => cmd === 'suback')?.granted ?? [];
-  assert.is(granted.length, 20_000);
-  assert.is(granted[1], 1);
-  assert.is(granted.at(-1), 0x80);
-});
+onBroker(
+  test,
+  'subscribing to the same over and over leaves one replay, and a step of many filters is answered',
+  async broker => {
+    for (let i = 0; i < 2000; i++) broker.bus.publish(`x/${i}`, 'x', { qos: 0, retain: true });
+    const client = await MemoryClient.connect(broker);
+    for (let i = 0; i < 50; i++) client.subscribe('x/#');
+    await turns(60);
+    const last = client.packets.findLastIndex(({ cmd }) => cmd === 'suback');
+    assert.is(client.packets.slice(last).filter(({ cmd }) => cmd === 'publish').length, 2000);
+    assert.ok(client.topics.length < 4000, `${client.topics.length} messages for 50 subscriptions`);
+    client.subscribe(...Array.from({ length: 20_000 }, (_, i) => `y/${i % 3}`));
+    await turns();
+    const granted = client.packets.findLast(({ cmd }) => cmd === 'suback')?.granted ?? [];
+    assert.is(granted.length, 20_000);
+    assert.is(granted[1], 1);
+    assert.is(granted.at(-1), 0x80);
+  },
+);
 
-on(
+onBroker(
+  test,
   'who sends pings and reads no answer is closed, and costs two bytes a ping until then',
   async broker => {
     const client = await MemoryClient.connect(broker);
@@ -233,59 +190,6 @@ on(
   },
   { closeBufferBytes: 65_536 },
 );
-
-on(
-  'a client that works on one message at a time is not taken for one that does not read',
-  async broker => {
-    const worker = await MemoryClient.connect(broker, {
-      version: 5,
-      clientId: 'worker',
-      properties: { receiveMaximum: 1 },
-    });
-    worker.subscribe('work/#');
-    await turns();
-    broker.bus.publish('work/1', 'x', { qos: 1 });
-    await new Promise(resolve => setTimeout(resolve, 400));
-    broker.bus.publish('work/2', 'x', { qos: 1 });
-    await new Promise(resolve => setTimeout(resolve, 700));
-    assert.not.ok(worker.destroyed);
-    assert.is(broker.gauges().frozen, 0);
-    worker.say(worker.bytes({ cmd: 'puback', messageId: worker.packets.at(-1)?.messageId ?? 0 }));
-    await turns();
-    assert.equal(worker.topics, ['work/1', 'work/2']);
-  },
-  { drainMs: 300 },
-);
-
-on('acknowledgements keep the order of their messages, refused ones too', async broker => {
-  const client = await MemoryClient.connect(broker, { version: 5 });
-  const publish = (topic: string, messageId: number, more: object = {}) =>
-    client.bytes({ cmd: 'publish', topic, payload: 'x', qos: 1, dup: false, retain: false, messageId, ...more });
-  client.say(
-    publish('a', 1),
-    publish('hearth/node/n1/want', 2),
-    publish('a', 3),
-    publish('a', 4, { properties: { contentType: 't' } }),
-    publish('a', 5),
-  );
-  await turns();
-  assert.equal(
-    client.packets.filter(({ cmd }) => cmd === 'puback').map(({ messageId }) => messageId),
-    [1, 2, 3, 4, 5],
-  );
-});
-
-on('nothing is heard after a DISCONNECT or a broken packet in the same segment', async broker => {
-  const watcher = await MemoryClient.connect(broker, { clientId: 'watcher' });
-  watcher.subscribe('#');
-  for (const last of [Buffer.from([0xe0, 0]), Buffer.from([0x32, 6, 0, 1, 0x61, 0, 0, 0x78]), Buffer.from([0xf0, 0])]) {
-    const client = await MemoryClient.connect(broker);
-    client.say(last, client.bytes({ cmd: 'publish', topic: 'late', payload: 'x', qos: 0, dup: false, retain: false }));
-    await turns();
-    assert.ok(client.destroyed);
-  }
-  assert.not.ok(watcher.topics.includes('late'));
-});
 
 test('a search in vain pauses now and then', () => {
   const retained = new RetainedMessages({ count: 10_000, bytes: 10_000_000 });
