@@ -122,6 +122,8 @@ test('outside: once it has given way it says nothing more, whatever happens', ()
 
 test('outside: what is to be put right is put right once, and not to a broker that is gone', () => {
   const it = lead(rig({ kind: 'outside' }));
+  node(it.broker, 'n1').birth();
+  it.sync();
   it.clock.advance(5000);
   const online = () =>
     it.broker.published.filter(({ topic, text }) => topic === 'hearth/status' && text === 'online').length;
