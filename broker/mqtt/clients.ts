@@ -18,6 +18,8 @@ export interface ClientsParts extends ConnectionParts {
 
 /** "Administrative action" (MQTT 5, section 3.14.2.1). */
 const administrative = 0x98;
+/** Longest wait for the others at the end because of one that does not read. */
+const sentMs = 500;
 /** Between two lines about connections turned away. */
 const sayMs = 60_000;
 
@@ -100,9 +102,18 @@ export class Clients {
     this.closing = true;
     this.watch.close();
     for (const connection of this.connections) connection.muted = true;
+    await this.sent();
     await new Promise<void>(resolve => (this.aedes ? this.aedes.close(resolve) : resolve()));
     // Those that never got as far as CONNECT.
     for (const connection of this.connections) connection.destroy();
+  }
+
+  /** What was said last, such as a farewell, is behind everything that waits: a moment for those that read. */
+  private async sent(): Promise<void> {
+    const { flusher, now } = this.parts;
+    for (const end = now() + sentMs; flusher.pending > 0 && now() < end; ) {
+      await new Promise(resolve => setTimeout(resolve, 5));
+    }
   }
 
   private connecting(client: AedesClient, packet: ConnectPacket): void {

@@ -98,4 +98,21 @@ onBroker(test, 'nothing is heard after a DISCONNECT or a broken packet in the sa
   assert.not.ok(watcher.topics.includes('late'));
 });
 
+onBroker(test, 'what was said last is heard before the end, by everybody who reads', async broker => {
+  const slow = await MemoryClient.connect(broker, { clientId: 'slow' });
+  const frozen = await MemoryClient.connect(broker, { clientId: 'frozen' });
+  for (const client of [slow, frozen]) client.subscribe('a/#');
+  await turns();
+  slow.reads = false;
+  frozen.reads = false;
+  for (let i = 0; i < 800; i++) broker.bus.publish(`a/${i}`, 'x'.repeat(1000), { qos: 0 });
+  broker.bus.publish('a/farewell', 'offline', { qos: 1 });
+  const closed = broker.close();
+  await turns();
+  slow.readOn();
+  await closed;
+  assert.is(slow.topics.at(-1), 'a/farewell');
+  assert.ok(frozen.destroyed);
+});
+
 test.run();
