@@ -1,5 +1,5 @@
 /** What the retained topics say about the nodes: gathered once, as a command needs it. */
-import type { MqttClient } from 'mqtt';
+import type { IPublishPacket, MqttClient } from 'mqtt';
 import type { z } from 'zod';
 import { decode } from '../shared/codec.ts';
 import { type Is, isPayload } from '../shared/schemas/observed.ts';
@@ -20,8 +20,8 @@ export interface Known {
   readonly nodes: Map<string, KnownNode>;
 }
 
-/** MQTT has no sign for "that was the last retained message": the set is taken as complete after this silence. */
-const quietMs = 250;
+/** Where no supervisor ever was, nothing marks the end: the set is taken as complete after this silence. */
+const quietMs = 1000;
 const longestMs = 5000;
 const mostNodes = 20_000;
 
@@ -57,28 +57,38 @@ function assign<K extends 'info' | 'is'>(node: KnownNode, key: K, value: KnownNo
   if (value !== undefined) node[key] = value;
 }
 
-/** Subscribes to what is retained about nodes and supervisor, and resolves when it has come. */
+/**
+ * Subscribes to what is retained about nodes and supervisor, and resolves when it has come. Brokers serve the filters of
+ * a SUBSCRIBE in their order, and at QoS 0 nothing overtakes: the supervisor's own status, asked for last, is the end.
+ *
+ * @param client without subscriptions of its own: theirs would be taken for these.
+ */
 export async function gather(client: MqttClient, base: string): Promise<Known> {
   const known: Known = { nodes: new Map() };
-  let last = performance.now();
-  const listen = (topic: string, payload: Buffer) => {
-    last = performance.now();
+  const end = `${base}/status`;
+  let timer: NodeJS.Timeout | undefined;
+  let complete = () => {};
+  const whole = new Promise<void>(resolve => {
+    complete = resolve;
+  });
+  const quiet = () => {
+    clearTimeout(timer);
+    timer = setTimeout(complete, quietMs);
+  };
+  const listen = (topic: string, payload: Buffer, packet: IPublishPacket) => {
     learn(known, base, topic, payload);
+    if (topic === end && packet.retain) complete();
+    else if (timer) quiet();
   };
   client.on('message', listen);
-  const started = performance.now();
-  await client.subscribeAsync([`${base}/status`, ...['status', 'info', 'is'].map(part => `${base}/node/+/${part}`)], {
-    qos: 1,
-  });
-  last = performance.now();
-  await new Promise<void>(resolve => {
-    const look = () => {
-      const now = performance.now();
-      if (now - last >= quietMs || now - started >= longestMs) resolve();
-      else setTimeout(look, Math.max(1, quietMs - (now - last)));
-    };
-    look();
-  });
+  const late = setTimeout(complete, longestMs);
+  const filters = [...['status', 'info', 'is'].map(part => `${base}/node/+/${part}`), end];
+  await client.subscribeAsync(filters, { qos: 0 });
+  quiet();
+  await whole;
+  clearTimeout(timer);
+  clearTimeout(late);
   client.off('message', listen);
+  await client.unsubscribeAsync(filters).catch(() => {});
   return known;
 }

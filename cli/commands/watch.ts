@@ -21,17 +21,17 @@ export async function watch(node: string | undefined, flags: WatchFlags): Promis
   const { client, base, broker } = await connect(flags, { reconnectPeriod: 2000 });
   const ended = untilEnded();
   const narrator = new Narrator(base, { node, loads: !flags.quiet });
-  client.on('message', (topic, payload, packet) => {
-    const text = narrator.tell(topic, payload, packet.retain);
-    if (text !== undefined) console.log(`${clockTime(new Date())}  ${text}`);
-  });
   client.on('close', () => console.error('hearth: the connection is lost; trying again …'));
   client.on('connect', () => {
     console.error('hearth: connected again.');
     subscribe(client, base, node);
   });
+  await Promise.race([sayWhoIsMissing(), ended]);
+  client.on('message', (topic, payload, packet) => {
+    const text = narrator.tell(topic, payload, packet.retain);
+    if (text !== undefined) console.log(`${clockTime(new Date())}  ${text}`);
+  });
   subscribe(client, base, node);
-  void sayWhoIsMissing();
   await ended;
   client.removeAllListeners('close');
   await disconnect(client);
