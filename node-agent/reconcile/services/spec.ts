@@ -48,5 +48,14 @@ export function describeEnd(exit: UnitExit, ranMs: number | undefined, times: nu
   return cut(`${describeExit(exit)}${after}${row}${line}`);
 }
 
-/** `ItemStatus.err` holds 300 characters. */
-export const cut = (text: string): string => (text.length <= 300 ? text : `${text.slice(0, 299)}…`);
+/** `ItemStatus.err` holds 300 characters; and `is` must hold that of every service, whatever script it is written in. */
+export function cut(text: string): string {
+  const short = printable(text, 300);
+  const bytes = Buffer.from(short);
+  return bytes.length <= 450
+    ? short
+    : `${bytes
+        .subarray(0, 447)
+        .toString()
+        .replace(/\ufffd$/, '')}…`;
+}
