@@ -2,7 +2,8 @@
  * What the broker keeps over a restart, in LevelDB: retained messages (`r/<topic>`) and the subscriptions of clients
  * that asked for it (`s/<client id>`). Written behind: the first change at once, what follows together. Not synced: it
  * survives the end of the process at any moment, and a power cut costs what the operating system had not written yet.
- * It is a cache: one that is damaged is thrown away, and the journal is the truth.
+ * It is a cache: one that is damaged is thrown away, and the journal is the truth. What could not be written is written
+ * later, after it was opened again: LevelDB's log may end in half a record then, and what comes behind would be lost.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +12,8 @@ import type { Log } from '../../shared/log.ts';
 
 /** Between two batches, so that a value that changes all the time is written now and then. */
 const pauseMs = 50;
+/** The same while the disk refuses. */
+const retryMs = 1000;
 
 type Database = ClassicLevel<string, Buffer>;
 
@@ -21,6 +24,7 @@ export class BrokerCache {
   private timer: NodeJS.Timeout | undefined;
   private writing: Promise<void> | undefined;
   private closed = false;
+  private torn = false;
   failures = 0;
 
   private constructor(level: Database, log: Log) {
@@ -71,21 +75,37 @@ export class BrokerCache {
     if (this.changes.size === 0) return;
     // In the next turn, so that the changes of this one go together.
     this.writing = new Promise<void>(resolve => setImmediate(resolve))
-      .then(() => {
-        const batch = [...this.changes].map(([key, value]) =>
-          value ? { type: 'put' as const, key, value } : { type: 'del' as const, key },
-        );
-        this.changes = new Map();
-        return this.level.batch(batch);
-      })
+      .then(() => this.writeChanges())
       .catch((error: Error) => {
         // Said once: a full disk would say it for every message.
         if (this.failures++ === 0) this.log.error({ why: error.message }, 'retained messages cannot be written');
       })
       .then(() => {
         this.writing = undefined;
-        if (!this.closed) this.timer = setTimeout(() => this.flush(), pauseMs);
+        if (!this.closed) this.timer = setTimeout(() => this.flush(), this.torn ? retryMs : pauseMs);
       });
+  }
+
+  private async writeChanges(): Promise<void> {
+    if (this.torn) {
+      await this.level.close();
+      await this.level.open();
+      this.torn = false;
+    }
+    const changes = this.changes;
+    this.changes = new Map();
+    try {
+      await this.level.batch(
+        [...changes].map(([key, value]) =>
+          value ? { type: 'put' as const, key, value } : { type: 'del' as const, key },
+        ),
+      );
+    } catch (error) {
+      this.torn = true;
+      // What came meanwhile is newer.
+      this.changes = new Map([...changes, ...this.changes]);
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

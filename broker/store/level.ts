@@ -1,4 +1,10 @@
-/** The Store seam on LevelDB (classic-level): every batch is written with `sync`, one fdatasync each. */
+/**
+ * The Store seam on LevelDB (classic-level): every batch is written with `sync`, one fdatasync each.
+ *
+ * After a write that failed, LevelDB may have half a record in its log. What it wrote behind that and called synced
+ * would be thrown away by its next recovery (log_reader.cc skips the rest of a block whose checksum is wrong). So the
+ * store is opened again before the next batch: that recovers what is whole, and starts a new log.
+ */
 import { mkdirSync } from 'node:fs';
 import { ClassicLevel } from 'classic-level';
 import type { Store } from '../../shared/store.ts';
@@ -15,6 +21,10 @@ const textOf = (error: unknown): string => {
   const { message, cause } = error as Error;
   return cause instanceof Error ? textOf(cause) : message;
 };
+
+type Operation =
+  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'del'; readonly key: string };
 
 /**
  * Opens the journal's folder, which is made where it is missing.
@@ -40,6 +50,20 @@ export async function openLevelStore(folder: string): Promise<Store> {
     throw new UserError(`the journal in ${folder} cannot be opened: ${textOf(error)}`);
   }
   let queue: Promise<void> = Promise.resolve();
+  let torn = false;
+  const write = async (batch: Operation[]): Promise<void> => {
+    if (torn) {
+      await level.close();
+      await level.open();
+      torn = false;
+    }
+    try {
+      await level.batch(batch, { sync: true });
+    } catch (error) {
+      torn = true;
+      throw error;
+    }
+  };
   const asError = (error: unknown): Error => new Error(textOf(error));
   return {
     read(prefix, done) {
@@ -52,12 +76,12 @@ export async function openLevelStore(folder: string): Promise<Store> {
         );
     },
     write(ops, done) {
-      const batch = ops.map(op =>
-        'put' in op ? { type: 'put' as const, key: op.put, value: op.value } : { type: 'del' as const, key: op.del },
+      const batch = ops.map(
+        (op): Operation => ('put' in op ? { type: 'put', key: op.put, value: op.value } : { type: 'del', key: op.del }),
       );
       // One after the other: two batches at once would be two threads, and their order anybody's guess.
       queue = queue.then(() =>
-        level.batch(batch, { sync: true }).then(
+        write(batch).then(
           // Outside the promise: an error thrown by `done` is a crash to be seen, not a failed write.
           () => process.nextTick(done),
           error => process.nextTick(done, asError(error)),

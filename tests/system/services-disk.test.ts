@@ -10,6 +10,7 @@ import { HostWatch } from '../fixture/host-conformance.ts';
 import { hostThatIs } from '../fixture/primed-host.ts';
 import { folder, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
+import { smallDisk } from '../fixture/small-disk.ts';
 
 const disk = suite<{ watch: HostWatch | undefined; mount: string | undefined }>('services, disk');
 
@@ -22,37 +23,17 @@ disk.after.each(({ watch, mount }) => {
   if (mount !== undefined) execFileSync('umount', ['--lazy', mount]);
 });
 
-/** A file system of its own, so that filling it hurts nobody. */
-function smallDisk(context: { mount: string | undefined }): string {
-  const path = folder('hearth-disk-');
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k,nr_inodes=60', 'tmpfs', path]);
-  context.mount = path;
-  return path;
-}
-
-/** Uses up every inode: no file can be made any more. */
-function fill(path: string): string[] {
-  const made: string[] = [];
-  try {
-    for (;;) {
-      const name = join(path, `filler-${made.length}`);
-      writeFileSync(name, '');
-      made.push(name);
-    }
-  } catch {
-    return made;
-  }
-}
-
 for (const way of ['spawned', 'primed'] as const) {
   testWith(disk, ['root', 'mount'], `a full disk hides neither exit code nor end, ${way}`, async context => {
-    const home = smallDisk(context);
+    const small = smallDisk('size=512k,nr_inodes=60');
+    context.mount = small.path;
+    const home = small.path;
     const watch = new HostWatch(hostThatIs(way, { folder: home }));
     context.watch = watch;
     await watch.adopt();
     const gate = join(folder(), 'gate');
     const { unit } = await watch.start({ run: `until [ -e ${gate} ]; do sleep 0.05; done; exit 3` });
-    fill(home);
+    small.fill(0);
     writeFileSync(gate, '');
     assert.equal(await watch.exit(unit), { code: 3 });
   });
@@ -62,7 +43,9 @@ for (const way of ['spawned', 'primed'] as const) {
     ['root', 'mount'],
     `a start that finds the disk full says so, and the next one works, ${way}`,
     async context => {
-      const home = smallDisk(context);
+      const small = smallDisk('size=512k,nr_inodes=60');
+      context.mount = small.path;
+      const home = small.path;
       // None can be made to wait once the disk is full: then it is as without.
       const primeAfterMs = way === 'primed' ? 0 : Number.POSITIVE_INFINITY;
       const host = createRealHost({ folder: home, log: silentLog, starting: { primeAfterMs } });
@@ -70,16 +53,16 @@ for (const way of ['spawned', 'primed'] as const) {
       context.watch = watch;
       await watch.adopt();
       await until('a shim waits, if one is to', () => way === 'spawned' || host.primed);
-      const made = fill(home);
+      const made = small.fill(0);
       for (let free = 0; free < 6; free++) {
         const error = await watch.start({ run: 'exec sleep 1000' }).then(
           ({ unit }) => watch.stop(unit, 0).then(() => 'started'),
           (reason: Error) => reason.message,
         );
         if (error !== 'started') assert.match(error, /the disk is full/, `${free} files could be made`);
-        rmSync(made.pop() ?? '');
+        rmSync(made.pop() ?? '', { force: true });
       }
-      for (const file of made) rmSync(file);
+      small.empty();
       const { unit } = await watch.start({ run: 'exec sleep 1000' });
       assert.is(await watch.stop(unit, 0), undefined);
     },
