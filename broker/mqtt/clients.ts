@@ -50,7 +50,7 @@ export class Clients {
           parts.log.debug({ client: printable(client?.id ?? ''), why: error.message }, 'a connection ended badly');
         },
       },
-      parts.limits.connectMs,
+      parts.limits,
     );
     return clients;
   }

@@ -10,7 +10,7 @@ import { Inbound } from './inbound.ts';
 import type { BrokerLimits } from './limits.ts';
 import { whyMalformed } from './message.ts';
 import { type Flusher, Outgoing } from './outgoing.ts';
-import type { Version } from './packets.ts';
+import { reason, type Version } from './packets.ts';
 import type { ParsedPacket } from './parsed.ts';
 import type { Replay } from './replay.ts';
 import type { Router, Subscription } from './router.ts';
@@ -72,7 +72,7 @@ export class Connection {
     this.unacknowledged = new Unacknowledged(this.outgoing, parts.limits.inflight);
     this.framer = new Framer(parts.limits.connectBytes, {
       frame: (chunk, start, body, end) => this.frame(chunk, start, body, end),
-      broken: why => this.fail(why),
+      broken: (why, tooLarge) => this.broken(why, tooLarge),
     });
     stream.on('data', (chunk: Buffer) => this.heard(chunk));
   }
@@ -90,6 +90,14 @@ export class Connection {
   /** Ends it without a word. */
   destroy(): void {
     this.stream.destroy();
+  }
+
+  /** The bytes cannot be cut into packets. A client of MQTT 5 is told where it is only the length. */
+  private broken(why: string, tooLarge: boolean): void {
+    if (tooLarge && this.version === 5 && this.ready) {
+      this.over = true;
+      this.client.disconnect({ reasonCode: reason.packetTooLarge });
+    } else this.fail(why);
   }
 
   /** Ends it as a protocol error does: its will goes out. */

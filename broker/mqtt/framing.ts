@@ -6,7 +6,7 @@ export interface FrameSink {
   /** The packet is `chunk` from `start` to `end`; what follows the length starts at `body`. @returns false to stop here. */
   frame(chunk: Buffer, start: number, body: number, end: number): boolean;
   /** Nothing may be fed any more. */
-  broken(why: string): void;
+  broken(why: string, tooLarge: boolean): void;
 }
 
 export class Framer {
@@ -63,14 +63,14 @@ export class Framer {
       }
       if (byte >= 128) {
         if (body === at + 5) {
-          this.sink.broken('a packet length of more than four bytes');
+          this.sink.broken('a packet length of more than four bytes', false);
           return;
         }
         break;
       }
       const end = body + length;
       if (end - at > this.limit) {
-        this.sink.broken(`a packet of ${end - at} bytes; at most ${this.limit} are taken`);
+        this.sink.broken(`a packet of ${end - at} bytes; at most ${this.limit} are taken`, true);
         return;
       }
       if (end > size) {

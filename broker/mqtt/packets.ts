@@ -13,7 +13,14 @@ const pingResponse = Buffer.from([0xd0, 0]);
 export const encodePings = (many: number): Buffer => (many === 1 ? pingResponse : Buffer.alloc(2 * many, pingResponse));
 
 /** MQTT 5 reason codes (section 2.4). */
-export const reason = { notAuthorized: 0x87, badFilter: 0x8f, quota: 0x97, noSharing: 0x9e, noSubscription: 0x11 };
+export const reason = {
+  notAuthorized: 0x87,
+  badFilter: 0x8f,
+  quota: 0x97,
+  noSharing: 0x9e,
+  noSubscription: 0x11,
+  packetTooLarge: 0x95,
+};
 
 function lengthBytes(length: number): number {
   return length < 128 ? 1 : length < 16_384 ? 2 : length < 2_097_152 ? 3 : 4;

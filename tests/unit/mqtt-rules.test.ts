@@ -115,4 +115,30 @@ onBroker(test, 'what was said last is heard before the end, by everybody who rea
   assert.ok(frozen.destroyed);
 });
 
+onBroker(
+  test,
+  'MQTT 5: the longest packet is told at the start, and who sends a longer one is told why',
+  async broker => {
+    const watcher = await MemoryClient.connect(broker, { clientId: 'watcher' });
+    watcher.subscribe('w/t');
+    const will = { topic: 'w/t', payload: Buffer.from('gone'), qos: 0 as const, retain: false };
+    const client = await MemoryClient.connect(broker, { version: 5, will });
+    const most =
+      (client.packets[0] as { properties?: { maximumPacketSize?: number } }).properties?.maximumPacketSize ?? 0;
+    const bytes = client.bytes({
+      cmd: 'publish',
+      topic: 'a',
+      payload: Buffer.alloc(most),
+      qos: 0,
+      dup: false,
+      retain: false,
+    });
+    client.say(bytes);
+    await turns();
+    assert.equal([client.packets.at(-1)?.cmd, client.packets.at(-1)?.reasonCode], ['disconnect', 0x95]);
+    assert.ok(client.destroyed);
+    assert.equal(watcher.topics, ['w/t']);
+  },
+);
+
 test.run();

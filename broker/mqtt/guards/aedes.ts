@@ -122,12 +122,17 @@ interface Inside {
   close(done: () => void): void;
 }
 
-export async function openAedes(hooks: AedesHooks, connectMs: number): Promise<AedesBroker> {
+export async function openAedes(
+  hooks: AedesHooks,
+  limits: { readonly connectMs: number; readonly packetBytes: number },
+): Promise<AedesBroker> {
   type Answer = (error: Error | null, value?: unknown) => void;
   const broker = (await Aedes.createBroker({
     concurrency: 0,
     drainTimeout: 0,
-    connectTimeout: connectMs,
+    connectTimeout: limits.connectMs,
+    // Told in CONNACK (MQTT 5), so that a client need not lose its connection to learn it.
+    maximumPacketSize: limits.packetBytes,
     mq: noEmitter,
     persistence: noPersistence(hooks),
     preConnect: (client: unknown, packet: unknown, done: Answer) => {
