@@ -20,16 +20,25 @@ const ver = typeof HEARTH_VERSION === 'string' ? HEARTH_VERSION : '0.0.0-dev';
 /** A stop must be over within 5 s (contract, Processes); one that ends services takes as long as their grace periods. */
 const stopWithinMs = 4500;
 const stopServicesWithinMs = 60_000;
+/** npm hands Ctrl-C on, so that one press arrives twice: only what comes later than this is a second press. */
+const samePressMs = 500;
 
 function run(options: AgentOptions): void {
   const log = stderrLog(process.env.HEARTH_LOG === 'debug');
   let agent: Agent | undefined;
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const stop = () => {
+    const now = performance.now();
+    if (stoppingSince !== undefined && now - stoppingSince < samePressMs) return;
     // Asked a second time, or before there is anything to stop: now.
-    if (stopping || !agent) process.exit(0);
-    stopping = true;
-    setTimeout(() => process.exit(0), options.stopServices ? stopServicesWithinMs : stopWithinMs);
+    if (stoppingSince !== undefined || !agent) process.exit(0);
+    stoppingSince = now;
+    const late = () => {
+      if (!options.stopServices) process.exit(0);
+      log.error({}, `services that had not ended after ${stopServicesWithinMs / 1000} s run on`);
+      process.exit(1);
+    };
+    setTimeout(late, options.stopServices ? stopServicesWithinMs : stopWithinMs);
     agent.stop({ stopServices: options.stopServices }, () => process.exit(0));
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);

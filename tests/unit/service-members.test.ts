@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { storedOf } from '../../node-agent/reconcile/services/file-part.ts';
 import { findMembers } from '../../node-agent/reconcile/services/members.ts';
 import { type ProcessStat, parseStat } from '../../node-agent/reconcile/services/processes.ts';
 import { exitFromStatus } from '../../node-agent/reconcile/services/unit-folder.ts';
@@ -68,6 +69,13 @@ members('a status is a code, or 128 and a signal', () => {
     { signal: 'TERM' },
     { code: 255 },
   ]);
+});
+
+members('what an output takes on disk: no hole counts, and where no blocks are counted all of it', () => {
+  assert.is(storedOf(0, 0), 0);
+  assert.is(storedOf(5_000_000, 8), 4096);
+  assert.is(storedOf(100, 8), 100);
+  assert.is(storedOf(5_000_000, 0), 5_000_000);
 });
 
 members.run();

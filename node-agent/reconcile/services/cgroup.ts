@@ -4,7 +4,7 @@
  * the kernel (cgroup_threadgroup_rwsem waits for an RCU grace period), so it is done off the event loop and after the
  * start; what was forked before is found by session, parent and environment.
  */
-import { mkdir, mkdirSync, readFileSync, rmdirSync, writeFile, writeFileSync } from 'node:fs';
+import { mkdir, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFile, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { childrenOf } from './processes.ts';
 
@@ -49,15 +49,17 @@ export class Cgroups {
     mkdir(path, { mode: 0o755 }, next);
   }
 
-  /** Who is in the group. */
+  /** Who is in the group, or in one that the service made below it. */
   members(path: string | undefined): ReadonlySet<number> {
-    if (path === undefined) return new Set();
-    try {
-      const text = readFileSync(join(path, 'cgroup.procs'), 'utf8');
-      return new Set(text.split('\n').filter(Boolean).map(Number));
-    } catch {
-      return new Set();
+    const pids = new Set<number>();
+    for (const group of groupsFrom(path)) {
+      try {
+        for (const pid of readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n')) if (pid) pids.add(Number(pid));
+      } catch {
+        // A group of threads: its processes are listed above it.
+      }
     }
+    return pids;
   }
 
   /** KILLs everybody in the group (Linux 5.14). */
@@ -69,11 +71,29 @@ export class Cgroups {
   }
 
   remove(path: string | undefined): void {
-    if (path === undefined) return;
+    for (const group of groupsFrom(path).reverse()) {
+      try {
+        rmdirSync(group);
+      } catch {}
+    }
+  }
+}
+
+/** Groups looked at below one unit's: a service that makes more than these is ended by `kill` all the same. */
+const mostGroups = 1000;
+
+/** The group and those below it, each before its own. */
+function groupsFrom(path: string | undefined): string[] {
+  const groups = path === undefined ? [] : [path];
+  for (let index = 0; index < groups.length && groups.length < mostGroups; index++) {
+    const group = groups[index] ?? '';
     try {
-      rmdirSync(path);
+      for (const entry of readdirSync(group, { withFileTypes: true })) {
+        if (entry.isDirectory()) groups.push(join(group, entry.name));
+      }
     } catch {}
   }
+  return groups;
 }
 
 /** The agent's own group's child `hearth-units`, made if it can be. */
