@@ -9,7 +9,7 @@ import { KeepaliveWatch } from './guards/keepalive.ts';
 import { carriedProperties } from './message.ts';
 import type { ConnectPacket, ParsedPacket } from './parsed.ts';
 import { Registry, type Told } from './registry.ts';
-import { subscribe } from './subscribe.ts';
+import { keep, subscribe } from './subscribe.ts';
 
 export interface ClientsParts extends ConnectionParts {
   readonly log: Log;
@@ -178,7 +178,11 @@ export class Clients {
   private gone(client: AedesClient): void {
     const connection = this.byClient.get(client);
     if (!connection || !this.connections.delete(connection)) return;
-    if (!connection.replaced && connection.ready) this.parts.kept.left(connection.id, connection.keepMs);
+    if (!connection.replaced && connection.ready) {
+      keep(connection, this.parts);
+      this.parts.kept.left(connection.id, connection.keepMs);
+    }
+    connection.keepDue = false;
     connection.close();
     if (!this.closing) this.registry.gone(connection);
   }

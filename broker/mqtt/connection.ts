@@ -40,6 +40,8 @@ export class Connection {
   silenceMs = 0;
   /** How long its subscriptions are kept after it is gone, 0 for not at all. Milliseconds. */
   keepMs = 0;
+  /** Its subscriptions have changed since they were written down. */
+  keepDue = false;
   /** Whether CONNECT asked for a session that outlives the connection, and for the one it had. */
   expires = false;
   resumes = false;

@@ -61,7 +61,7 @@ export function handleSubscribe(connection: Connection, packet: ParsedPacket, pa
     changed = true;
     if (rh === 0 || (rh === 1 && isNew)) replayed.push(added);
   }
-  if (changed) keep(connection, parts);
+  if (changed) keepSoon(connection, parts);
   connection.outgoing.push(encodeGranted('suback', messageId, connection.version, codes));
   replay(connection, replayed, parts);
 }
@@ -100,13 +100,21 @@ export function handleUnsubscribe(connection: Connection, packet: ParsedPacket, 
     parts.router.unsubscribe(old);
     return 0;
   });
-  keep(connection, parts);
+  keepSoon(connection, parts);
   connection.outgoing.push(encodeGranted('unsuback', messageId, connection.version, codes));
 }
 
-/** Writes down what a client that wants its session kept is subscribed to now. */
-function keep(connection: Connection, parts: SubscribeParts): void {
-  if (connection.keepMs === 0) return;
+/** Once a turn, however many packets came in it: writing down a hundred subscriptions costs a thousand times a packet. */
+function keepSoon(connection: Connection, parts: SubscribeParts): void {
+  if (connection.keepMs === 0 || connection.keepDue) return;
+  connection.keepDue = true;
+  setImmediate(keep, connection, parts);
+}
+
+/** Writes down what a client that wants its session kept is subscribed to now, where that has changed. */
+export function keep(connection: Connection, parts: SubscribeParts): void {
+  if (!connection.keepDue || connection.replaced) return;
+  connection.keepDue = false;
   const list = [...connection.subscriptions.values()].map(
     ({ filter, qos, noLocal, retainAsPublished, identifiers }) => {
       const identifier = identifiers?.[0];

@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { KeptSessions } from '../../broker/mqtt/kept-sessions.ts';
 import { onBroker } from '../fixture/memory-broker-test.ts';
 import { MemoryClient, turns } from '../fixture/memory-client.ts';
 
@@ -53,6 +54,32 @@ onBroker(
   },
   { drainMs: 300 },
 );
+
+onBroker(test, 'a session is written down once a turn, and at the latest when its client is gone', async broker => {
+  const { keep } = KeptSessions.prototype;
+  let written = 0;
+  KeptSessions.prototype.keep = function (...list) {
+    written++;
+    keep.apply(this, list);
+  };
+  try {
+    const client = await MemoryClient.connect(broker, { clientId: 'reader', clean: false });
+    const subscribe = (topic: string) =>
+      client.bytes({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic, qos: 1 }] });
+    client.say(...Array.from({ length: 500 }, (_, i) => subscribe(`a/${i % 5}`)));
+    await turns();
+    assert.is(written, 1);
+    client.say(subscribe('b'));
+    client.destroy();
+    await turns();
+  } finally {
+    KeptSessions.prototype.keep = keep;
+  }
+  const again = await MemoryClient.connect(broker, { clientId: 'reader', clean: false });
+  for (const topic of ['a/0', 'a/4', 'b', 'c']) broker.bus.publish(topic, 'x', { qos: 0 });
+  await turns();
+  assert.equal(again.topics, ['a/0', 'a/4', 'b']);
+});
 
 onBroker(test, 'acknowledgements keep the order of their messages, refused ones too', async broker => {
   const client = await MemoryClient.connect(broker, { version: 5 });
