@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Cgroups } from '../../node-agent/reconcile/services/cgroup.ts';
-import { isAlive, readProcess } from '../../node-agent/reconcile/services/processes.ts';
+import { isAlive, listProcesses, readProcess, unitOf } from '../../node-agent/reconcile/services/processes.ts';
 import { createRealHost } from '../../node-agent/reconcile/services/real-host.ts';
 import { silentLog } from '../../shared/log.ts';
 import { HostWatch } from '../fixture/host-conformance.ts';
@@ -33,5 +33,28 @@ stopping(
     watch.host.close();
   },
 );
+
+stopping('a service that goes on forking while it is stopped leaves nobody behind', async () => {
+  const home = folder('hearth-units-');
+  const watch = new HostWatch(createRealHost({ folder: home, log: silentLog, cgroups: new Cgroups(undefined) }));
+  await watch.adopt();
+  const left: string[] = [];
+  for (let round = 0; round < 80; round++) {
+    // Two daemons, one after the other: for moments each is in no list of processes, or has no environment.
+    const { unit } = await watch.start({ run: '(setsid sh -c "exec setsid -f sleep 4321" &); exit 0' });
+    for (const at = performance.now() + (round % 40) / 8; performance.now() < at; );
+    assert.is(await watch.stop(unit, 0), undefined);
+    const more = performance.now() + 10;
+    await until('whoever was on its way is there', () => performance.now() > more);
+    for (const { pid, name } of listProcesses()) {
+      if (unitOf(pid) !== unit) continue;
+      left.push(name);
+      process.kill(pid, 'SIGKILL');
+    }
+    watch.host.discard(unit);
+  }
+  watch.host.close();
+  assert.equal(left, []);
+});
 
 stopping.run();

@@ -101,15 +101,14 @@ export class RealHost implements Host {
 
   stop(unit: string, signal: string, graceMs: number, done: (error?: string) => void): void {
     const live = this.#units.get(unit);
-    if (!live || this.#closed) {
-      if (!this.#closed) setImmediate(done);
-      return;
-    }
+    if (!live && !this.#closed) setImmediate(done);
+    if (!live || this.#closed) return;
     live.stopping?.abandon();
     const parts = {
       members: (known: readonly ProcessStat[]) => findMembers({ ...this.#trace(live), known }),
       isShim: (process: Parameters<typeof isShim>[0]) =>
         process.pid === live.shimPid || (live.run !== undefined && isShim(process, live.run)),
+      certain: live.cgroup !== undefined,
       killAll: () => this.#cgroups.kill(live.cgroup),
     };
     live.stopping = new Stopping(parts, signal, graceMs, error => {

@@ -9,6 +9,11 @@ import { isAlive } from './processes.ts';
 export interface StopParts {
   /** Everybody who belongs to the unit at this moment; those of `known` who still run do, whatever they were found by. */
   members(known: readonly ProcessStat[]): readonly ProcessStat[];
+  /**
+   * Whether nobody found means nobody there. A process that forks and ends, or becomes another program, while the
+   * processes of the machine are looked at is not seen, and its child may not be either: then nobody has to be found twice.
+   */
+  readonly certain: boolean;
   isShim(process: ProcessStat): boolean;
   /** KILLs the whole unit at once, where the system can (cgroup.kill). */
   killAll(): void;
@@ -20,6 +25,8 @@ const stuckMs = 10_000;
 const shimMs = 2_000;
 const firstLookMs = 5;
 const lookEveryMs = 250;
+/** Between two looks that have to find nobody: somebody in the middle of becoming another program may wait for a core. */
+const againMs = 25;
 
 export class Stopping {
   readonly #parts: StopParts;
@@ -29,6 +36,8 @@ export class Stopping {
   readonly #signalled = new Set<string>();
   /** At the last look: somebody's parent may be gone by the next one, and the session's leader. */
   #known: readonly ProcessStat[] = [];
+  /** The last look found nobody. */
+  #nobody = false;
   #alone: number | undefined;
   #denied: string | undefined;
   #wait = firstLookMs;
@@ -46,6 +55,8 @@ export class Stopping {
   /** Something of the unit ended: look now. */
   poke(): void {
     if (this.#over) return;
+    // What it left behind may just be becoming something.
+    this.#nobody = false;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), 0);
   }
@@ -62,9 +73,12 @@ export class Stopping {
     const others = members.filter(member => !this.#parts.isShim(member));
     const now = performance.now();
     if (members.length === 0) {
-      this.#finish();
+      if (this.#parts.certain || this.#nobody) this.#finish();
+      else this.#timer = setTimeout(() => this.#look(), againMs);
+      this.#nobody = true;
       return;
     }
+    this.#nobody = false;
     if (now > this.#killAt + stuckMs) {
       this.#finish(this.#stuck(members));
       return;
