@@ -11,7 +11,7 @@ import type { Document, ReconcilerApi } from './reconcile/reconciler.ts';
 import { diskRetryMs } from './self.ts';
 import { type Allegiance, judgeWant, type Pin, readKeptWant, type Version } from './session/orders.ts';
 
-export const firstWantHoldMs = 1000;
+const firstWantHoldMs = 1000;
 
 export interface WantKeeperParts {
   readonly disk: AgentDisk;

@@ -193,7 +193,7 @@ async function converge(watcher: Watcher, node: string, rev: number, item: strin
   const status = item === undefined ? undefined : is.items[item];
   const what = item === undefined ? 'done' : status ? `${item} is ${outcome(status)}` : `${item} is gone`;
   console.log(`${node}: ${what}`);
-  if (is.err) throw new UserError(`${node}: ${printable(is.err, 500)}`);
+  if (is.err && concerns(is.err, item)) throw new UserError(`${node}: ${printable(is.err, 500)}`);
   return status && isBad(status) ? 1 : 0;
 }
 
@@ -203,5 +203,9 @@ const outcome = ({ pid, ...status }: ItemStatus): string =>
 
 const isBad = ({ state, exit }: ItemStatus): boolean =>
   /^(crash-loop|failed|backoff)$/.test(state) || (state === 'exited' && exit !== 0);
+
+/** `is.err` names the first service that is not as wanted: another one's trouble is no answer to this `set`. */
+const concerns = (err: string, item: string | undefined): boolean =>
+  item === undefined || !err.startsWith('services/') || err.startsWith(`${item}: `);
 
 const isMoving = (state: string | undefined): boolean => state === 'starting' || state === 'stopping';

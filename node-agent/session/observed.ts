@@ -1,5 +1,5 @@
 /** The retained reports of a node, `is` and `info`: sent when they changed, `is` at most once a second. Pure. */
-export const isEveryMs = 1000;
+const isEveryMs = 1000;
 
 export class Observed {
   #sentIs = '';

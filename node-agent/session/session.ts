@@ -14,7 +14,7 @@
  */
 import { fullJitter, type Random } from '../../shared/clock.ts';
 
-export const sessionTimes = {
+const sessionTimes = {
   /** Reconnecting: full jitter within `firstMs × 2^attempt`, at most `capMs`. */
   firstMs: 1000,
   capMs: 10_000,

@@ -1,5 +1,5 @@
 /** A sensor that drops out repeats its last value for at most 30 s; then its key goes (contract, payload rules). Pure. */
-export const holdMs = 30_000;
+const holdMs = 30_000;
 
 export class Hold {
   readonly #last = new Map<string, { readonly value: number; readonly at: number }>();

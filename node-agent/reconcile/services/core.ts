@@ -42,11 +42,11 @@ import { newService, type ServiceState, shownState } from './state.ts';
 
 export type { At, ServiceEffect, ServiceEvent } from './moves.ts';
 
-export const backoffFirstMs = 500;
-export const backoffCapMs = 60_000;
+const backoffFirstMs = 500;
+const backoffCapMs = 60_000;
 /** A unit that ran this long has run well. */
-export const ranWellMs = 10_000;
-export const stopRetryMs = 30_000;
+const ranWellMs = 10_000;
+const stopRetryMs = 30_000;
 
 export interface Stepped {
   readonly state: ServiceState;

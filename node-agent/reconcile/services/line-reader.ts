@@ -4,7 +4,7 @@ import { readPart, sizeOf } from './file-part.ts';
 export type FollowedLines = readonly string[];
 
 /** A longer line is cut. */
-export const lineLimit = 2000;
+const lineLimit = 2000;
 /** Read at one look; what a follower cannot be shown of a flood is counted. */
 const lookBytes = 64 * 1024;
 /** Enough for the last lines, where lines are as long as lines are. */

@@ -11,7 +11,7 @@ import { readPart, sizeOf } from './file-part.ts';
 import { type FollowedLines, LineReader } from './line-reader.ts';
 
 /** Above this the file is cut; the same again may be kept as the part before. */
-export const outputLimit = 1024 * 1024;
+const outputLimit = 1024 * 1024;
 /** Looks at a growing file, milliseconds apart. */
 const lookMs = 40;
 const lookFastMs = 5;

@@ -34,7 +34,7 @@ export const stopSignal = (spec: Service): string => spec.stop?.signal ?? 'TERM'
 export const graceMs = (spec: Service): number => (spec.stop?.grace_s ?? 10) * 1000;
 
 /** `exit 3`, `killed by KILL`, or why nobody knows. */
-export const describeExit = (exit: UnitExit): string => {
+const describeExit = (exit: UnitExit): string => {
   if (exit.signal !== undefined) return `killed by ${exit.signal}`;
   if (exit.code !== undefined) return `exit ${exit.code}`;
   return exit.unknown ?? 'ended, and nobody saw how';

@@ -78,7 +78,7 @@ export const newService = (service: string, wall: number): ServiceState => ({
 });
 
 /** Quick ends in a row from which on it is called a crash loop. */
-export const crashLoopAfter = 5;
+const crashLoopAfter = 5;
 
 /** Without a document of its own, an adopted service counts as wanted as it is. */
 const isWanted = (state: ServiceState): boolean => state.target !== undefined || state.held;
