@@ -13,11 +13,19 @@ const read = path => (existsSync(join(root, path)) ? readFileSync(join(root, pat
 const say = line => process.stderr.write(`hearth: ${line}\n`);
 const since = started => `${((performance.now() - started) / 1000).toFixed(1)} s`;
 
+/** Undefined where npm was cut off while it wrote. */
+function packagesIn(lock) {
+  try {
+    return JSON.parse(lock).packages;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether node_modules is what the lock file says. npm writes the second file when an install has succeeded. */
 function isInstalled() {
-  const there = read('node_modules/.package-lock.json');
-  if (there === '') return false;
-  const found = JSON.parse(there).packages;
+  const found = packagesIn(read('node_modules/.package-lock.json'));
+  if (!found) return false;
   const wanted = JSON.parse(read('package-lock.json')).packages;
   return Object.entries(wanted).every(
     ([path, { version, optional }]) => path === '' || (found[path] ? found[path].version === version : optional),
