@@ -1,7 +1,7 @@
 /** JSON Merge Patch, RFC 7396 section 2: objects merge, `null` deletes, everything else replaces. Inputs stay untouched. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-const isObject = (value: unknown): value is { [key: string]: Json } =>
+export const isObject = (value: unknown): value is { [key: string]: Json } =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export function mergePatch(target: Json | undefined, patch: Json): Json {

@@ -5,7 +5,7 @@
 import { check, decodeText, parseJson } from '../../shared/codec.ts';
 import { type ContractError, fail, ok, type Result } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
-import { type Json, mergePatch, replaceAt } from '../../shared/merge-patch.ts';
+import { isObject, type Json, mergePatch, replaceAt } from '../../shared/merge-patch.ts';
 import { printable } from '../../shared/names.ts';
 import { nodeInput } from '../../shared/schemas/node-document.ts';
 import type { Service } from '../../shared/schemas/service.ts';
@@ -24,7 +24,6 @@ export interface SetOutcome {
 
 /** Bytes that `sig`, key, cluster, revision and node add to a `want`. */
 const sealBytes = 512;
-const encoder = new TextEncoder();
 
 /**
  * Reads a `set` (a merge patch) or a `set/<path…>` (one value; empty clears it).
@@ -58,10 +57,10 @@ function readPatch(node: string, entry: NodeEntry, payload: Uint8Array): SetOutc
   if (!text.ok) return { services: text };
   const json = parseJson(text.value);
   if (!json.ok) return { services: json };
-  if (typeof json.value !== 'object' || json.value === null || Array.isArray(json.value)) {
+  if (!isObject(json.value)) {
     return { services: fail('schema', 'a "set" takes a JSON object; a single value goes to set/<key>') };
   }
-  const { rev, tx, ...patch } = json.value as { [key: string]: Json };
+  const { rev, tx, ...patch } = json.value;
   const mark = readTx(tx);
   const marked = mark.ok && mark.value !== undefined ? { tx: mark.value } : {};
   const problem = mark.ok ? checkRev(rev, entry) : mark.error;
@@ -104,13 +103,13 @@ function isThere(document: Json, path: readonly string[]): boolean {
 
 /** Checks the whole new document and that it still fits in a `want`. */
 function finish(node: string, entry: NodeEntry, document: Json | undefined): Result<Services | undefined> {
-  const checked = check(nodeInput, document ?? {});
+  const checked = checkChanged(entry, document ?? {});
   if (!checked.ok) return checked;
-  const services: Services = checked.value.services ?? {};
+  const services = checked.value;
   if (sameJson(services, entry.services)) return ok(undefined);
   const text = JSON.stringify(compile(node, { services, rev: 0 }));
   // Only text that is long enough to matter is encoded to be measured: UTF-8 has at most 3 bytes per UTF-16 unit.
-  const bytes = text.length * 3 > limits.want - sealBytes ? encoder.encode(text).length : 0;
+  const bytes = text.length * 3 > limits.want - sealBytes ? Buffer.byteLength(text) : 0;
   if (bytes > limits.want - sealBytes) {
     const most = `${limits.want / 1024} kB`;
     return fail(
@@ -121,8 +120,33 @@ function finish(node: string, entry: NodeEntry, document: Json | undefined): Res
   return ok(services);
 }
 
+/**
+ * Checks the document, and of its services those that are not the very ones accepted before: a full node has 200, and to
+ * check them all for each word that somebody sends would stand the supervisor still.
+ */
+function checkChanged(entry: NodeEntry, document: Json): Result<Services> {
+  const all = isObject(document) ? document.services : undefined;
+  const known: Readonly<Record<string, unknown>> = entry.services;
+  const isKnown = (name: string, service: unknown) => Object.hasOwn(known, name) && known[name] === service;
+  const whole = !isObject(document) || !isObject(all) || Object.keys(all).length > limits.services;
+  if (whole) {
+    const checked = check(nodeInput, document);
+    return checked.ok ? ok(checked.value.services ?? {}) : checked;
+  }
+  const changed = Object.fromEntries(Object.entries(all).filter(([name, service]) => !isKnown(name, service)));
+  const checked = check(nodeInput, { ...document, services: changed });
+  if (!checked.ok) return checked;
+  const found: Services = checked.value.services ?? {};
+  const services = Object.keys(all).map(name => [
+    name,
+    Object.hasOwn(found, name) ? found[name] : entry.services[name],
+  ]);
+  return ok(Object.fromEntries(services) as Services);
+}
+
 /** The same value, whatever the order of keys. */
 function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const keys = Object.keys(a);
