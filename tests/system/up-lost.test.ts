@@ -23,10 +23,10 @@ testWith(
     proxy.freeze();
     // Its will, as soon as the broker misses it.
     const watcher = await connectClient(mosquitto.url, ['hearth/status']);
-    await watcher.wait('offline', ({ text }) => text === 'offline', 20_000);
+    await watcher.wait('offline', ({ text }) => text === 'offline');
     const second = await up({ flags: ['--broker', mosquitto.url, '--no-agent'] });
     proxy.thaw();
-    await first.process.line(/hearth: Another supervisor is already running on the base "hearth".*--base\./, 30_000);
+    await first.process.line(/hearth: Another supervisor is already running on the base "hearth".*--base\./);
     assert.is(await first.process.ended, 1);
     watcher.forget();
     assert.is(await second.process.stop(), 0);
