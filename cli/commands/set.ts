@@ -20,8 +20,8 @@ export interface SetFlags extends ClientFlags {
 
 const answerMs = 10_000;
 const defaultWaitS = 60;
-/** Longer than the pause between two `is` of a node. */
-const settleMs = 1300;
+/** Longer than the pause between two `is` of a node (1 s), with time for a busy machine to say it. */
+const settleMs = 2000;
 
 /** @returns 0 when accepted (with `--wait`: and reached), 1 when refused. */
 export async function set(node: string, key: string, words: readonly string[], flags: SetFlags): Promise<number> {
