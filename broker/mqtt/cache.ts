@@ -14,6 +14,8 @@ import type { Log } from '../../shared/log.ts';
 const pauseMs = 50;
 /** The same while the disk refuses. */
 const retryMs = 1000;
+/** Changes that wait for a disk that refuses: as many values as the broker keeps in memory, and as many deletions. */
+const mostWaiting = 400_000;
 
 type Database = ClassicLevel<string, Buffer>;
 
@@ -63,11 +65,22 @@ export class BrokerCache {
     }
   }
 
-  /** Undefined deletes. Bounded by what the caller keeps in memory: one change per key waits. */
+  /** Undefined deletes. One change per key waits: values are bounded by what the caller keeps in memory. */
   write(key: string, value: Buffer | undefined): void {
     if (this.closed) return;
     this.changes.set(key, value);
+    if (this.changes.size > mostWaiting) this.forgetDeletions();
     if (!this.timer && !this.writing) this.flush();
+  }
+
+  /** Changes not on the disk yet. */
+  get waiting(): number {
+    return this.changes.size;
+  }
+
+  /** Of topics that come and go without end, few were ever on the disk. */
+  private forgetDeletions(): void {
+    for (const [key, value] of this.changes) if (value === undefined) this.changes.delete(key);
   }
 
   private flush(): void {

@@ -211,6 +211,24 @@ test('the cache gives back every key, whatever it begins with, and no others', a
   }
 });
 
+test('what waits for a disk is bounded: topics that come and go without end', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-cache-'));
+  try {
+    const cache = await BrokerCache.open(folder, silentLog);
+    cache.write('r/kept', Buffer.from('x'));
+    for (let i = 0; i < 900_000; i++) cache.write(`r/${i}`, undefined);
+    assert.ok(cache.waiting <= 400_000, `${cache.waiting}`);
+    await cache.close();
+    const again = await BrokerCache.open(folder, silentLog);
+    const found: string[] = [];
+    await again.read('r/', key => found.push(key));
+    await again.close();
+    assert.deepEqual(found, ['kept']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('topics and filters that are none', () => {
   for (const name of ['', 'a/+', '#', 'a\u0000', 'a\ufffdb', 'x'.repeat(513), '/'.repeat(32), 'a\nb']) {
     assert.ok(whyNoTopic(name, bounds), JSON.stringify(name));
