@@ -14,7 +14,7 @@ export interface BusMessage {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly qos: 0 | 1 | 2;
-  /** Outside broker: delivered as a retained copy. Embedded: the publisher set the retain flag (the copy was stripped). */
+  /** A retained copy. On the embedded broker also what was published with the flag, whether it was kept or stripped. */
   readonly retain: boolean;
   /** Who published it. Absent on an outside broker, which does not tell, and for the supervisor's own messages. */
   readonly from?: BusConnection;
@@ -45,7 +45,10 @@ export interface BusHandlers {
 export interface Bus {
   /** `embedded` strips retain from commands and reports connections; `outside` can do neither. */
   readonly kind: 'embedded' | 'outside';
-  /** Subscribes to `filters` at QoS 1 and starts to deliver. Called once. */
+  /**
+   * Subscribes to `filters` at QoS 1 and starts to deliver: `up`, then the retained copies that match, and what comes
+   * live. Called once.
+   */
   start(filters: readonly string[], handlers: BusHandlers): void;
   /** `done` runs when the broker has it (embedded: routed; outside: PUBACK, or written for QoS 0). */
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions, done?: (error?: Error) => void): void;

@@ -103,7 +103,7 @@ export async function createEmbeddedBroker(options: EmbeddedOptions): Promise<Em
     log,
     bus,
   });
-  bus.connect(router, clients);
+  bus.connect(router, clients, retained, wall);
 
   const servers: Server[] = [];
   const sweep = setInterval(() => kept.sweep(), sweepMs);

@@ -3,7 +3,11 @@ import type { Bus, BusConnection, BusHandlers, BusMessage, PublishOptions } from
 import type { Clients } from './clients.ts';
 import type { Connection } from './connection.ts';
 import type { Registry, Told } from './registry.ts';
+import type { Retained, RetainedMessages } from './retained.ts';
 import type { Routed, Router } from './router.ts';
+
+/** Retained copies handed over in one turn of the event loop. */
+const copiesPerTurn = 50;
 
 /** Empty before and after: nobody is listening. */
 const deaf: BusHandlers = { message() {}, up() {}, down() {} };
@@ -15,12 +19,17 @@ export class LocalBus implements Bus, Told {
   private stopped = false;
   private router: Router | undefined;
   private clients: Clients | undefined;
+  private retained: RetainedMessages | undefined;
+  private wall: () => number = Date.now;
   private hearing = false;
   private later: (() => void)[] = [];
 
-  connect(router: Router, clients: Clients): void {
+  /** @param wall wall-clock milliseconds, for retained messages that have expired. */
+  connect(router: Router, clients: Clients, retained: RetainedMessages, wall: () => number): void {
     this.router = router;
     this.clients = clients;
+    this.retained = retained;
+    this.wall = wall;
   }
 
   start(filters: readonly string[], handlers: BusHandlers): void {
@@ -33,7 +42,26 @@ export class LocalBus implements Bus, Told {
       handlers.up();
       const registry: Registry | undefined = this.clients?.registry;
       for (const connection of registry?.current() ?? []) this.connected(connection);
+      this.replay(filters);
     });
+  }
+
+  /** Hands over what was retained before; each as it is by then, so that nothing overtakes what came live meanwhile. */
+  private replay(filters: readonly string[]): void {
+    const copies = this.copies(filters);
+    const some = () => {
+      for (let count = 0; count < copiesPerTurn && !this.stopped; count++) {
+        const { value, done } = copies.next();
+        if (done) return;
+        if (value) this.hear({ ...value, retain: true });
+      }
+      if (!this.stopped) setImmediate(some);
+    };
+    some();
+  }
+
+  private *copies(filters: readonly string[]): Generator<Retained | undefined> {
+    for (const filter of new Set(filters)) yield* this.retained?.match(filter, this.wall) ?? [];
   }
 
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions, done?: (error?: Error) => void): void {

@@ -44,7 +44,12 @@ export class EmbeddedBus implements Bus {
       disconnected: session => handlers.disconnected?.(connectionOf(session)),
       refused: (message, from, reason) => handlers.refused?.(this.#incoming(message, from), reason),
     };
-    this.#process.clock.after(0, () => handlers.up());
+    this.#process.clock.after(0, () => {
+      handlers.up();
+      for (const { topic, bytes, qos } of [...this.#broker.retained.values()]) {
+        if (hears(topic)) handlers.message({ topic, payload: bytes, qos, retain: true });
+      }
+    });
   }
 
   #incoming(message: Message, from: Session | string): BusMessage {

@@ -38,6 +38,25 @@ export function retainedCases(test: Register): void {
     assert.equal((await live.message('hearth/node/n1/status', '')).retain, false);
   });
 
+  test('what was retained before the bus starts is heard after `up`, as a retained copy, and as it is', async rig => {
+    const peer = await rig.peer();
+    for (let index = 0; index < 120; index++) {
+      await peer.publish(`homeassistant/sensor/x${index}/config`, `${index}`, { retain: true });
+    }
+    await peer.publish('homeassistant/sensor/x7/config', 'changed', { retain: true });
+    await peer.publish('homeassistant/sensor/x8/config', '', { retain: true });
+    await peer.publish('zigbee/x', 'nobody asked', { retain: true });
+    const listener = await rig.listener.start('homeassistant/sensor/+/config');
+    await listener.count(119);
+    await peer.publish('homeassistant/sensor/end/config', 'live');
+    await listener.heard('homeassistant/sensor/end/config');
+    assert.equal(listener.messages.length, 120);
+    const copies = listener.messages.filter(({ retain }) => retain);
+    const texts = copies.map(message => `${message.topic.split('/')[2]} ${textOf(message)}`).sort();
+    const kept = Array.from({ length: 120 }, (_, index) => `x${index} ${index === 7 ? 'changed' : index}`);
+    assert.deepEqual(texts, kept.filter(text => text !== 'x8 8').sort());
+  });
+
   test('ordinary retained topics of other programs work beside the cluster', async rig => {
     await rig.listener.start('hearth/node/+/set/#');
     const peer = await rig.peer({ version: 5 });
