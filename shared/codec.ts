@@ -51,7 +51,8 @@ export function parseJson(text: string, maxDepth: number = limits.depth): Result
   try {
     const value: unknown = JSON.parse(text);
     // Only a text that has the word, or has it escaped, can have the key.
-    if ((text.includes('__proto__') || text.includes('\\u')) && hasProtoKey(value)) return fail('schema', 'the key "__proto__" is not allowed');
+    if ((text.includes('__proto__') || text.includes('\\u')) && hasProtoKey(value))
+      return fail('schema', 'the key "__proto__" is not allowed');
     return ok(value);
   } catch (error) {
     return fail('not-json', `not valid JSON: ${printable((error as Error).message, 120)}`);

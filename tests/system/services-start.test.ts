@@ -1,9 +1,11 @@
 /** What a service is started with, and what becomes of its output. */
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { readProcess } from '../../node-agent/reconcile/services/processes.ts';
+import { shim } from '../../node-agent/reconcile/services/shim.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import { patienceMs, until } from '../fixture/processes.ts';
 import { hosted, servicesSuite } from '../fixture/services-rig.ts';
@@ -71,24 +73,35 @@ services('services give way: nicer than the agent, and first to go when memory r
   watch.host.close();
 });
 
+services('an agent that is likelier to go than that passes it on', ({ home }) => {
+  const script = 'echo 800 >/proc/self/oom_score_adj; exec sh -c "$0" hearth "$@" cat /proc/self/oom_score_adj';
+  const files = [join(home, 'run'), join(home, 'end')];
+  assert.is(execFileSync('sh', ['-c', script, shim, ...files, 'boot'], { encoding: 'utf8' }), '800\n');
+  assert.is(readFileSync(files[1] ?? '', 'utf8'), '0\n');
+});
+
 services('output is bounded under yes, the service runs on, and the newest lines are there', async ({ home }) => {
   const watch = await hosted(home);
+  const [flooded, gate] = [join(home, 'flooded'), join(home, 'gate')];
   const { unit, pid = 0 } = await watch.start({
     // In pieces, so that on a busy machine an agent that waits for its turn is not to blame for what is there then.
     run: `for i in ${Array(30).fill('x').join(' ')}; do yes hearth | head -c 13000000; sleep 0.1; done
-      sleep 0.3; echo done; exec sleep 4321`,
+      : >${flooded}; until [ -e ${gate} ]; do sleep 0.05; done; echo done; exec sleep 4321`,
   });
   const output = join(home, 'units', unit, 'output');
   let most = 0;
   await until(
-    'all is written',
+    'all is written and cut',
     () => {
-      most = Math.max(most, statSync(output).blocks * 512);
-      return watch.host.tail(unit, 1)[0] === 'done';
+      const { blocks, size } = statSync(output);
+      most = Math.max(most, blocks * 512);
+      return existsSync(flooded) && size <= 1024 * 1024;
     },
     3 * patienceMs,
   );
-  await until('the file is small', () => statSync(output).size <= 1024 * 1024);
+  // What is written while it is being cut may be lost; this comes after.
+  writeFileSync(gate, '');
+  await watch.says(unit, 'done');
   assert.ok(statSync(`${output}.1`).size <= 1024 * 1024);
   assert.ok(most < 200_000_000, `${most} bytes of 390 MB at one moment`);
   assert.ok(readProcess(pid));

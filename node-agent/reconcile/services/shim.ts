@@ -11,10 +11,11 @@
  * - END gets the exit status, complete when it ends in a newline; 128 + n for signal n, as every shell says it.
  * - A signal for the whole session ends the service, not the shim: it stays to tell. Handlers, unlike ignored signals,
  *   are not inherited by the service.
- * - More likely to be killed than the agent when memory runs out; raising one's own score is always allowed.
+ * - More likely to be killed than the agent when memory runs out; raising one's own score is always allowed, and an agent
+ *   that is likely to be killed itself passes its own on.
  */
 export const shim = `trap : HUP INT QUIT TERM USR1 USR2 ALRM
-echo 500 2>/dev/null >/proc/self/oom_score_adj
+{ read -r HEARTH_OOM </proc/self/oom_score_adj && [ "$HEARTH_OOM" -lt 500 ] && echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
 (
   read -r HEARTH_STAT </proc/self/stat && echo "$3 $HEARTH_STAT" >"$1" || exit 125
   shift 3
@@ -34,7 +35,7 @@ exit "$1"
  * folder of a unit that was discarded no name at all: then nobody asks how it ended.
  */
 export const primedShim = `trap : HUP INT QUIT TERM USR1 USR2 ALRM
-echo 500 2>/dev/null >/proc/self/oom_score_adj
+{ read -r HEARTH_OOM </proc/self/oom_score_adj && [ "$HEARTH_OOM" -lt 500 ] && echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
 exec >>output 2>&1
 "$1" -c '. "$1"' "$1" "$2" "$3"
 set -- "$?" "$4"
