@@ -20,8 +20,8 @@ export interface SetFlags extends ClientFlags {
 
 const answerMs = 10_000;
 const defaultWaitS = 60;
-/** Longer than the pause between two `is` of a node (1 s), with time for a busy machine to say it. */
-const settleMs = 2000;
+/** A little longer than the pause between two `is` of a node (1 s). */
+const settleMs = 1300;
 
 /** @returns 0 when accepted (with `--wait`: and reached), 1 when refused. */
 export async function set(node: string, key: string, words: readonly string[], flags: SetFlags): Promise<number> {
@@ -186,7 +186,7 @@ async function converge(watcher: Watcher, node: string, rev: number, item: strin
       `${node} has not reached revision ${rev} in ${ms / 1000} s (it says ${watcher.is?.rev ?? 'nothing'}${state ? `, ${item} is ${state}` : ''}); it was accepted and stays wanted.`,
     );
   }
-  // A command that cannot run looks like a running one for as long as its shell takes to find that out.
+  // A script that fails at its first line runs until then.
   const fresh = item !== undefined && !before && first.items[item]?.state === 'running';
   const fell = () => (watcher.is?.items[item ?? '']?.state === 'running' ? undefined : watcher.is);
   const is = (fresh ? await watcher.next(settleMs, fell) : undefined) ?? watcher.is ?? first;

@@ -80,6 +80,17 @@ for (const { name, path } of installedShells()) {
   });
 }
 
+for (const way of ['spawned', 'primed'] as const) {
+  simple(`what cannot run is never told as running: ${way}`, async () => {
+    const watch = new HostWatch(hostThatIs(way, { folder: folder('hearth-units-') }));
+    await watch.adopt();
+    const { unit } = await watch.start({ run: ['/no/such/program'] });
+    await new Promise(resolve => setImmediate(resolve));
+    assert.equal(watch.exits, [{ unit, exit: { code: 127 } }], 'its end is known when its start is told');
+    watch.host.close();
+  });
+}
+
 simple('what may be more than one simple command, or no program, is left to a shell of its own', () => {
   for (const run of [
     'a; b',

@@ -1,4 +1,5 @@
 /** What the real host remembers of one unit. */
+import type { Becoming } from './becoming.ts';
 import { isMain, isShim } from './members.ts';
 import type { OutputFile } from './output-file.ts';
 import { readProcess } from './processes.ts';
@@ -16,6 +17,7 @@ export interface Live {
   follow: { readonly fromStart: boolean } | undefined;
   /** Called with the start's outcome. */
   started: ((error?: string, pid?: number) => void) | undefined;
+  becoming: Becoming | undefined;
   ended: boolean;
   stopping: Stopping | undefined;
   letGo: (() => void) | undefined;
@@ -50,6 +52,7 @@ export const idle = (unit: string, cgroup: string | undefined): Live => ({
   output: undefined,
   follow: undefined,
   started: undefined,
+  becoming: undefined,
   ended: false,
   stopping: undefined,
   letGo: undefined,

@@ -6,6 +6,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import type { Log } from '../../../shared/log.ts';
 import type { FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
+import { Becoming } from './becoming.ts';
 import { Cgroups } from './cgroup.ts';
 import { whyUnwritable } from './disk-probe.ts';
 import { lastLines } from './line-reader.ts';
@@ -127,6 +128,7 @@ export class RealHost implements Host {
   discard(unit: string): void {
     const live = this.#units.get(unit);
     live?.output?.close();
+    live?.becoming?.drop();
     live?.stopping?.abandon();
     this.#cgroups.remove(live?.cgroup);
     this.#units.delete(unit);
@@ -156,6 +158,7 @@ export class RealHost implements Host {
     clearTimeout(this.#slow);
     for (const live of this.#units.values()) {
       live.output?.close();
+      live.becoming?.drop();
       live.stopping?.abandon();
       live.letGo?.();
     }
@@ -189,11 +192,8 @@ export class RealHost implements Host {
     }
     const { started } = live;
     live.started = undefined;
-    if (started) {
-      setImmediate(() => {
-        if (!this.#closed) started(undefined, pid);
-      });
-    }
+    const tell = () => setImmediate(() => !this.#closed && started?.(undefined, pid));
+    if (started) live.becoming = new Becoming(pid, this.#folder, tell);
   }
 
   #fileChanged(name: string | null): void {
@@ -230,6 +230,7 @@ export class RealHost implements Host {
   #ended(live: Live, exit: UnitExit): void {
     if (live.ended) return;
     live.ended = true;
+    live.becoming?.now();
     setImmediate(() => {
       // Its last lines come before its end; and the end after the report of its start.
       live.output?.finish();
