@@ -56,7 +56,8 @@ export const defaultLimits: BrokerLimits = {
   keptSubscriptions: 100,
   keptMs: 7 * 24 * 3_600_000,
   softBufferBytes: mb / 2,
-  bufferBytes: 4 * mb,
+  // Two seconds at 8 MB/s: a busy machine that reads nothing for half a second has lost nothing yet.
+  bufferBytes: 16 * mb,
   closeBufferBytes: 16 * mb,
   allBufferBytes: 256 * mb,
   drainMs: 8000,
