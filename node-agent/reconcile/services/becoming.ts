@@ -35,12 +35,15 @@ export class Becoming {
   }
 }
 
-/** By its arguments, which are the shim's own until another program takes its place (proc(5), cmdline). */
+/**
+ * By its arguments, which are the shim's own until another program takes its place (proc(5), cmdline). None at all: it is
+ * in between, or it has ended, and how is told in a moment.
+ */
 function isShimStill(pid: number, { shim, waitingShim }: Pick<UnitFolder, 'shim' | 'waitingShim'>): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words[1] === shim || words[4] === waitingShim;
+    return words.length === 1 || words[1] === shim || words[4] === waitingShim;
   } catch {
-    return false;
+    return true;
   }
 }
