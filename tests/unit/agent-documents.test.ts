@@ -42,13 +42,19 @@ agents('a disk that has room again gets what it refused, and is says so', () => 
   assert.is(one.link.of('is').at(-1)?.err, '');
 });
 
-agents('a cluster that could not be kept is joined as soon as it can, without a reconnect', () => {
+/** It has heard its first document, and its disk takes no cluster. */
+function heldByDisk() {
   const one = rig({ node: 'n1' });
   one.agent.start();
   one.link.up();
   one.disk.fails = 'the disk is full';
   one.want(signer, 5, hello());
   one.clock.pass(3000);
+  return one;
+}
+
+agents('a cluster that could not be kept is joined as soon as it can, without a reconnect', () => {
+  const one = heldByDisk();
   one.disk.fails = '';
   one.clock.pass(10_000);
   assert.is(one.disk.memory?.cluster?.fingerprint, signer.cluster);
@@ -57,12 +63,7 @@ agents('a cluster that could not be kept is joined as soon as it can, without a 
 });
 
 agents('a cluster that cannot be kept is not joined', () => {
-  const one = rig({ node: 'n1' });
-  one.agent.start();
-  one.link.up();
-  one.disk.fails = 'the disk is full';
-  one.want(signer, 5, hello());
-  one.clock.pass(3000);
+  const one = heldByDisk();
   assert.is(one.reconciler.applied.length, 0);
   assert.is(one.link.of('is').at(-1)?.state, 'failed');
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import mqtt, { type IConnectPacket, type Packet } from 'mqtt-packet';
 import { patienceMs, until } from '../../fixture/processes.ts';
+import { Waiting } from '../../fixture/waiting.ts';
 
 export type Received = Packet & {
   properties?: Record<string, unknown>;
@@ -27,7 +28,7 @@ export class Wire {
   acknowledge = true;
   readonly version: 4 | 5;
   private id = 0;
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = new Waiting();
 
   /** A connection that has said nothing yet. */
   static async open(port: number, version: 4 | 5 = 4): Promise<Wire> {
@@ -55,7 +56,7 @@ export class Wire {
       const packet = parsed as Received;
       this.packets.push(packet);
       this.times.push(performance.now());
-      for (const look of this.waiting) look();
+      this.waiting.look();
       const { messageId } = packet;
       if (packet.cmd === 'publish' && packet.qos === 1 && this.acknowledge && messageId) {
         this.send({ cmd: 'puback', messageId });
@@ -124,21 +125,7 @@ export class Wire {
 
   /** Looks again at every packet. */
   private when<T>(what: string, look: () => T | undefined, limitMs = patienceMs): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const again = () => {
-        const found = look();
-        if (found === undefined) return;
-        clearTimeout(timer);
-        this.waiting.delete(again);
-        resolve(found);
-      };
-      const timer = setTimeout(() => {
-        this.waiting.delete(again);
-        reject(new Error(`not so after ${limitMs} ms: ${what}`));
-      }, limitMs);
-      this.waiting.add(again);
-      again();
-    });
+    return this.waiting.when(look, what, limitMs, () => this.packets.map(({ cmd }) => cmd));
   }
 
   packet(cmd: string): Promise<Received> {
