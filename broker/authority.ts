@@ -11,11 +11,14 @@ export class Authority {
   readonly #ver: string;
   /** Random per process. */
   readonly #boot: string;
+  readonly #bundle: (() => number) | undefined;
 
-  constructor(signer: Signer, ver: string, boot: string) {
+  /** @param bundle serial of the trust bundle that nodes should know. */
+  constructor(signer: Signer, ver: string, boot: string, bundle?: () => number) {
     this.#signer = signer;
     this.#ver = ver;
     this.#boot = boot;
+    this.#bundle = bundle;
   }
 
   /** A node's `want`, sealed. Its revision is that of the last change to this node's document. */
@@ -35,6 +38,7 @@ export class Authority {
   hello(gen: number, rev: number, atMs: number, standing: NonNullable<Hello['standing']>): string {
     const { cluster } = this.#signer;
     const hello: Hello = { cluster, boot: this.#boot, gen, rev, ver: this.#ver, proto, at_ms: atMs, standing };
+    if (this.#bundle) return JSON.stringify({ ...hello, bundle: this.#bundle() });
     return JSON.stringify(hello);
   }
 }

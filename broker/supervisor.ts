@@ -37,6 +37,8 @@ export interface SupervisorParts {
   readonly log: Log;
   /** Outside broker only: after `ready`, this supervisor had to give way to another one and writes nothing any more. */
   readonly onFatal?: (sentence: string) => void;
+  /** Serial of the trust bundle, told in `hello`. */
+  readonly bundle?: () => number;
 }
 
 const infoEveryMs = 10_000;
@@ -65,7 +67,7 @@ export class Supervisor {
   constructor(parts: SupervisorParts) {
     const { base, ver, bus, clock, random, log, signer, store } = parts;
     const boot = random.hex(8);
-    const authority = new Authority(signer, ver, boot);
+    const authority = new Authority(signer, ver, boot, parts.bundle);
     this.#parts = parts;
     this.#topics = topicsOf(base);
     this.#view = new FleetView(base, ver, clock);

@@ -32,6 +32,8 @@ export const helloPayload = z.object({
    * and has written nothing yet, `returning` has just come back to the broker, `settled` (the default) is neither.
    */
   standing: z.enum(['probing', 'returning', 'settled']).optional(),
+  /** Serial of the trust bundle: a node that knows a lower one fetches it. */
+  bundle: z.number().int().nonnegative().optional(),
 });
 export type Hello = z.output<typeof helloPayload>;
 
