@@ -77,6 +77,7 @@ export const fabricPayloads: readonly Payload[] = [
       ver: 'version of the supervisor',
       proto: 'version of the wire format',
       at_ms: at,
+      bundle: 'serial of the trust bundle; a node that knows a lower one fetches it',
     },
     {
       cluster: exampleAuthority.cluster,
