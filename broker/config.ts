@@ -12,6 +12,9 @@ export interface SupervisorConfig {
   readonly base: string;
   readonly mqttPort: number;
   readonly httpPort: number;
+  /** Open to the network: TLS and logins. */
+  readonly lan: boolean;
+  readonly tlsPort: number;
   /** The local node's id; absent: the agent decides. */
   readonly node?: string;
   /** An outside broker instead of the embedded one. */
@@ -70,6 +73,8 @@ export function resolveConfig(flags: Flags, around: Surroundings): SupervisorCon
     base: String(pick('base') ?? 'hearth'),
     mqttPort: Number(pick('mqttPort') ?? 1883),
     httpPort: Number(pick('httpPort') ?? 22581),
+    lan: pick('lan') === true,
+    tlsPort: Number(pick('tlsPort') ?? 8883),
     agent,
     stopServices: pick('stopServices') === true,
     periodMs: Number(pick('period') ?? 5000),

@@ -94,6 +94,15 @@ export const settings = {
   ),
   mqttPort: setting('mqtt-port', 'number', 'PORT', port, '1883', 'port of MQTT 3.1.1 and 5 on loopback; 0: a free one'),
   httpPort: setting('http-port', 'number', 'PORT', port, '22581', 'port of the dashboard on loopback; 0: a free one'),
+  lan: setting(
+    'lan',
+    'boolean',
+    undefined,
+    z.boolean(),
+    'off',
+    'open the cluster to the network: MQTT over TLS, dashboard and API over HTTPS, both with a login; without it everything listens on loopback only',
+  ),
+  tlsPort: setting('tls-port', 'number', 'PORT', port, '8883', 'port of MQTT over TLS, with --lan; 0: a free one'),
   base: setting(
     'base',
     'string',
