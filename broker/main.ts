@@ -17,6 +17,7 @@ import {
   writeRunFile,
   writeSafely,
 } from './data-folder.ts';
+import { upgradeFormat } from './data-format.ts';
 import { startHttp } from './http/server.ts';
 import { type LocalAgent, startLocalAgent } from './local-agent.ts';
 import { agentCommand, nodeOnline, refuseOtherNode } from './local-node.ts';
@@ -96,6 +97,7 @@ async function startParts(
   undo.push(() => log.close());
   const signer = clusterKey(folder);
   await refuseLostJournal(folder, store);
+  await upgradeFormat(folder, store, log);
   refuseOtherNode(config, folder);
   if (config.readyFile) rmSync(config.readyFile, { force: true });
   log.info({ ver, node: process.version, data: folder.path, cluster: signer.cluster }, 'starting');

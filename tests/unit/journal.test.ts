@@ -56,7 +56,7 @@ function rig(disk: MemoryDisk = new Map()) {
 journal('the first start writes its format; a second one finds it and writes nothing', () => {
   const first = rig();
   assert.is(first.started(), '');
-  assert.equal(Object.fromEntries(first.disk), { 'meta/format': '1', 'meta/gen': '0', 'meta/rev': '0' });
+  assert.equal(Object.fromEntries(first.disk), { 'meta/format': '2', 'meta/gen': '0', 'meta/rev': '0' });
   const before = new Map(first.disk);
   const second = rig(first.disk);
   assert.is(second.started(), '');
@@ -264,7 +264,7 @@ journal('closing waits for the batches under way', () => {
 });
 
 journal('what cannot be read is named, and never guessed at', () => {
-  const good = { 'meta/format': '1', 'meta/gen': '0', 'meta/rev': '5' };
+  const good = { 'meta/format': '2', 'meta/gen': '0', 'meta/rev': '5' };
   const start = (more: Record<string, string>) => rig(new Map(Object.entries({ ...good, ...more }))).started();
   assert.is(start({}), '');
   assert.match(start({ 'doc/node/n1': '{"services":' }) ?? '', /entry doc\/node\/n1 cannot be read .*backup/);
@@ -273,7 +273,7 @@ journal('what cannot be read is named, and never guessed at', () => {
   assert.match(start({ 'doc/node/n1': '{"services":{},"rev":6}' }) ?? '', /newer than the journal/);
   assert.match(start({ 'meta/rev': 'x' }) ?? '', /meta\/rev cannot be read/);
   assert.match(start({ 'meta/gen': '-1' }) ?? '', /meta\/gen cannot be read/);
-  assert.match(start({ 'meta/format': '2' }) ?? '', /has format 2, this version of Hearth reads 1: update Hearth/);
+  assert.match(start({ 'meta/format': '3' }) ?? '', /has format 3, this version of Hearth reads 2: update Hearth/);
   const orphan = rig(new Map([['doc/node/n1', '{"services":{},"rev":1}']]));
   assert.match(orphan.started() ?? '', /meta\/format cannot be read \(it is missing\)/);
 });

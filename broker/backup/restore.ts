@@ -1,0 +1,85 @@
+/**
+ * A backup becomes a data folder: the same trust, and a generation above every one that a node may have obeyed. Nodes then
+ * neither take an order of the lost supervisor for a new one, nor ignore those of this one whose revisions begin anew.
+ */
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { signerFromPem } from '../../shared/ed25519.ts';
+import { format } from '../../shared/limits.ts';
+import { makeFolder } from '../../shared/make-folder.ts';
+import type { StoreOp } from '../../shared/store.ts';
+import { UserError } from '../../shared/user-error.ts';
+import { openDataFolder, writeFormat, writeSafely } from '../data-folder.ts';
+import { openLevelStore } from '../store/level.ts';
+import { type Backup, unpackBackup } from './archive.ts';
+
+export interface Restored {
+  readonly cluster: string;
+  readonly gen: number;
+  readonly rev: number;
+  readonly nodes: number;
+  /** When the backup was taken, epoch ms. */
+  readonly atMs: number;
+}
+
+/**
+ * Seconds of the Unix epoch: a folder that is restored twice from one backup gets two generations, and the later one is
+ * above the earlier. A machine whose clock is behind still gets one above the backup's.
+ */
+const generationAfter = (gen: number, nowMs: number): number => Math.max(gen + 1, Math.floor(nowMs / 1000));
+
+/** @param folder new or empty. @throws UserError; then nothing is left in it. */
+export async function restoreBackup(bytes: Uint8Array, name: string, folder: string, nowMs: number): Promise<Restored> {
+  const { head, entries, files } = unpackBackup(bytes, name);
+  if (head.format > format) {
+    throw new UserError(
+      `${name} has data format ${head.format}, this Hearth knows formats up to ${format}: restore it with Hearth ${head.ver} or newer.`,
+    );
+  }
+  const key = files.find(one => one.in === 'trust' && one.file === 'cluster-key.pem');
+  if (!key || fingerprint(key.text) !== head.cluster) {
+    throw new UserError(`${name} does not hold the key of its cluster ${head.cluster}: take another backup.`);
+  }
+  if (existsSync(folder) && readdirSync(folder).length > 0) {
+    throw new UserError(`${folder} is not empty: give a new folder with --data FOLDER, or move that one away first.`);
+  }
+  // Beside, and renamed when whole: a restore that was killed leaves no folder that starts as a new cluster with the old key.
+  const beside = `${folder}.restoring`;
+  rmSync(beside, { recursive: true, force: true });
+  try {
+    const gen = await fill(beside, entries, files, generationAfter(head.gen, nowMs));
+    if (existsSync(folder)) rmdirSync(folder);
+    renameSync(beside, folder);
+    const nodes = entries.filter(([key]) => key.startsWith('doc/node/')).length;
+    return { cluster: head.cluster, gen, rev: head.rev, nodes, atMs: head.at_ms };
+  } catch (error) {
+    rmSync(beside, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function fill(folder: string, entries: Backup['entries'], files: Backup['files'], gen: number): Promise<number> {
+  makeFolder(folder);
+  const data = openDataFolder(folder);
+  for (const { file, in: where, mode, text } of files) {
+    writeSafely(join(where === 'trust' ? data.trust : data.path, file), text, mode & 0o755);
+  }
+  const store = await openLevelStore(data.journal);
+  try {
+    const ops: StoreOp[] = entries.map(([put, value]) => ({ put, value }));
+    ops.push({ put: 'meta/gen', value: String(gen) });
+    await new Promise<void>((resolve, reject) => store.write(ops, error => (error ? reject(error) : resolve())));
+  } finally {
+    await new Promise<void>(resolve => store.close(resolve));
+  }
+  writeFormat(data);
+  return gen;
+}
+
+function fingerprint(pem: string): string | undefined {
+  try {
+    return signerFromPem(pem).cluster;
+  } catch {
+    return undefined;
+  }
+}
