@@ -50,7 +50,8 @@ export const joinRequest = z.object({
   facts: joinFacts,
   /**
    * The certificate that lies in this machine's folder, where another machine lives by it, too: the folder was copied. With
-   * the signature of its key over the request it stands for a token.
+   * the signature of its key it stands for a token: ECDSA with SHA-256 (IEEE P1363, base64url) over `hearth/clone\n` and the
+   * new CSR. Such a node gets an id of its own, whatever `node` says.
    */
   clone_of: z.object({ cert: pem, proof: z.string().max(256) }).optional(),
 });
@@ -91,12 +92,17 @@ export const joinAnswer = z.discriminatedUnion('state', [
     /** `mqtts://HOST:PORT`, the best first: where the supervisor is reached. */
     brokers: z.array(z.string().max(300)).max(16),
     at_ms: z.number(),
+    /** What the rules and the approver said about it, for its `info`. */
+    room: z.string().max(64).optional(),
+    zone: z.string().max(64).optional(),
+    /** Comma-joined. */
+    roles: z.string().max(256).optional(),
   }),
   z.object({
     state: z.literal('pending'),
     /** Secret, for asking again. */
     ticket: z.string().max(64),
-    /** Shown on both sides, for a person to compare: the start of the hash of the CSR's key. */
+    /** Shown on both sides, for a person to compare: `joinCode` (shared/join-code.ts) of the CSR's key. */
     code: z.string().max(16),
     /** When to ask again. */
     retry_ms: z.number().int().min(200).max(600_000),
