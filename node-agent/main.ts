@@ -2,6 +2,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { ed25519Verifier } from '../shared/ed25519.ts';
+import type { Log } from '../shared/log.ts';
 import { systemClock, systemRandom } from '../shared/system-clock.ts';
 import { UserError } from '../shared/user-error.ts';
 import { Agent, type AgentState } from './agent.ts';
@@ -11,6 +12,8 @@ import { lockFolder } from './folder-lock.ts';
 import { type AgentOptions, agentUsage, readOptions } from './options.ts';
 import { createReconciler } from './reconcile/index.ts';
 import { createRealHost } from './reconcile/services/real-host.ts';
+import { createSecrets } from './reconcile/services/secrets.ts';
+import { openSealKey } from './seal-key.ts';
 import { stderrLog } from './stderr-log.ts';
 import { createProcTelemetry } from './telemetry/proc.ts';
 
@@ -48,6 +51,7 @@ function run(options: AgentOptions): void {
   const [clock, random] = [systemClock(), systemRandom()];
   const { base, node, cluster, periodMs, broker, data } = options;
 
+  const secrets = createSecrets(data, () => agent?.node ?? '');
   const onState = (state: AgentState, error?: string) => {
     log.debug({ epoch: agent?.epoch }, state);
     if (state === 'refused') {
@@ -63,8 +67,8 @@ function run(options: AgentOptions): void {
     link: createMqttLink(broker),
     verifier: ed25519Verifier(),
     disk: createFilesDisk(data),
-    reconciler: createReconciler({ host: createRealHost({ folder: data, log }), clock, random }),
-    telemetry: createProcTelemetry({ clock, dataFolder: data }),
+    reconciler: createReconciler({ host: createRealHost({ folder: data, log, starting: { secrets } }), clock, random }),
+    telemetry: createProcTelemetry({ clock, dataFolder: data, sealKey: sealKeyOf(data, log) }),
     trustFirst: broker.loopback,
     ...(node === undefined ? {} : { node }),
     ...(cluster === undefined ? {} : { cluster }),
@@ -81,6 +85,16 @@ function run(options: AgentOptions): void {
       .resume();
   }
   agent.start();
+}
+
+/** Without a key the node takes no new secrets; everything else goes on. */
+function sealKeyOf(folder: string, log: Log): string | undefined {
+  try {
+    return openSealKey(folder).publicKey;
+  } catch (error) {
+    log.error({}, (error as Error).message);
+    return undefined;
+  }
 }
 
 /** Beside, then renamed: whoever waits for the file never reads half of it. */

@@ -3,6 +3,8 @@
  * Only the node it was sealed to can read it, and only at the place it was sealed for (sealed-secret.ts).
  */
 
+/** Begins every sealed value, and no other text in a document. */
+export const sealedMark = 'sealed:';
 const prefix = 'sealed:v1:';
 /** Base64url of the encapsulated key (65 bytes), the text and the tag (16 bytes). */
 const shape = /^sealed:v1:[A-Za-z0-9_-]{108,16374}$/;
@@ -11,7 +13,7 @@ const shape = /^sealed:v1:[A-Za-z0-9_-]{108,16374}$/;
 export const longestSecret = 12_000;
 
 /** Also of a later version, or damaged: no such text is ever handed to a service as it stands. */
-export const looksSealed = (value: string): boolean => value.startsWith('sealed:');
+export const looksSealed = (value: string): boolean => value.startsWith(sealedMark);
 
 /** Encapsulated key and ciphertext of a whole sealed value, undefined where it is none. */
 export function sealedParts(value: string): { readonly enc: Uint8Array; readonly ciphertext: Uint8Array } | undefined {

@@ -8,6 +8,7 @@ import { type ContractError, sentence } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { printable } from '../../shared/names.ts';
 import type { ResultMessage } from '../../shared/schemas/fabric.ts';
+import { sealedMark } from '../../shared/sealed-value.ts';
 import { type FabricTopic, formatTopic, type NounTopic } from '../../shared/topics.ts';
 import { RateLimiter } from './token-bucket.ts';
 
@@ -40,7 +41,7 @@ export class Answers {
     const { topic, message, tx } = asked;
     const to: NounTopic = { ...topic, part: 'result', rest: [] };
     const key = topic.rest.join('.');
-    const said = { ...(key === '' ? {} : { key }), value: echo(message.payload), ...fields };
+    const said = { ...(key === '' ? {} : { key }), ...echo(message.payload), ...fields };
     this.#publish(formatTopic(to, this.#base), message, { ok, part: topic.part, ...said }, tx);
   }
 
@@ -57,7 +58,7 @@ export class Answers {
   nowhere(message: BusMessage, part: string, error: string): void {
     if (!this.#mayAnswer(message)) return;
     const to: FabricTopic = { kind: 'fabric', part: 'result' };
-    const fields = { topic: printable(message.topic, 128), value: echo(message.payload), error: cut(error) };
+    const fields = { topic: printable(message.topic, 128), ...echo(message.payload), error: cut(error) };
     this.#publish(formatTopic(to, this.#base), message, { ok: false, part, ...fields }, undefined);
   }
 
@@ -109,7 +110,10 @@ export function remembered(question: Asked, tx: string | undefined): Asked {
 
 const lenient = new TextDecoder();
 
-/** What was sent, escaped and cut; bytes that are no text become U+FFFD, and that is escaped. */
-const echo = (payload: Uint8Array): string => printable(lenient.decode(payload.subarray(0, echoBytes)), limits.echo);
+/** What was sent, escaped and cut; bytes that are no text become U+FFFD, and that is escaped. Nothing of what holds a secret. */
+function echo(payload: Uint8Array): { readonly value?: string } {
+  const text = lenient.decode(payload.subarray(0, echoBytes));
+  return text.includes(sealedMark) ? {} : { value: printable(text, limits.echo) };
+}
 
 const cut = (text: string): string => (text.length <= 500 ? text : `${text.slice(0, 499)}…`);

@@ -20,6 +20,8 @@ export interface ProcOptions {
   readonly dataFolder: string;
   /** `/`, but in tests a folder with a machine's files. */
   readonly root?: string;
+  /** Goes among the facts. */
+  readonly sealKey?: string | undefined;
 }
 
 /** As df(1) counts: what root alone may use is neither used nor free. */
@@ -43,7 +45,7 @@ function watchDisk(folder: string): { pct(): number | undefined } {
   };
 }
 
-export function createProcTelemetry({ clock, dataFolder, root = '/' }: ProcOptions): Telemetry {
+export function createProcTelemetry({ clock, dataFolder, root = '/', sealKey }: ProcOptions): Telemetry {
   const files = new MachineFiles(root);
   const cpu = new CpuMeter();
   const network = new NetworkMeter(files);
@@ -85,6 +87,6 @@ export function createProcTelemetry({ clock, dataFolder, root = '/' }: ProcOptio
         ...(share.cores ? { cores: share.cores } : {}),
       };
     },
-    facts: done => gatherFacts(files, done),
+    facts: done => gatherFacts(files, facts => done(sealKey === undefined ? facts : { ...facts, seal_key: sealKey })),
   };
 }

@@ -99,6 +99,7 @@ export const nodePayloads: readonly Payload[] = [
       zone: 'zone it belongs to',
       caps: 'what this agent may do, comma-joined',
       clock_off_ms: 'its clock minus the supervisor’s, ms',
+      seal_key: 'public key that secrets for this node are sealed to (P-256 point, base64url)',
     },
     { node: 'n1', os: 'Debian 12', arch: 'arm64', cores: 4, mem_mb: 3794, ver: '0.1.0' },
   ),

@@ -47,5 +47,7 @@ export const infoPayload = z.looseObject({
   /** What this agent may do, such as `root,cgroup2,reboot`. */
   caps: text.optional(),
   clock_off_ms: measure.optional(),
+  /** Public key for secrets: an uncompressed point on P-256, base64url. */
+  seal_key: text.optional(),
 });
 export type Info = z.output<typeof infoPayload>;

@@ -1,5 +1,7 @@
 /** What a service inherits: the agent's environment without what is the agent's own business, and its own words on top. */
+import { looksSealed } from '../../../shared/sealed-value.ts';
 import type { Unit } from '../host.ts';
+import type { Opened } from './secrets.ts';
 
 /** Hearth's own settings (broker password included), npm's, Node's, and systemd's conversation with the agent's unit. */
 const notInherited =
@@ -19,9 +21,11 @@ export function inheritedEnvironment(agent: NodeJS.ProcessEnv = process.env): Re
   return environment;
 }
 
-export const environmentOf = (unit: Unit, inherited: Record<string, string>): Record<string, string> => ({
-  ...inherited,
-  ...unit.spec.env,
-  HEARTH_UNIT: unit.unit,
-  HEARTH_SERVICE: unit.service,
-});
+/** Throws where a value is still sealed: a service would take the sealed text for its secret. */
+export function environmentOf(unit: Unit, inherited: Record<string, string>, opened: Opened): Record<string, string> {
+  const own = { ...unit.spec.env, ...opened };
+  for (const [name, value] of Object.entries(unit.spec.env ?? {})) {
+    if (looksSealed(value) && !Object.hasOwn(opened, name)) throw new Error(`the secret env.${name} was not opened`);
+  }
+  return { ...inherited, ...own, HEARTH_UNIT: unit.unit, HEARTH_SERVICE: unit.service };
+}

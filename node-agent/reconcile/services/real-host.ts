@@ -25,7 +25,7 @@ export interface RealHostParts {
   readonly log: Log;
   /** Which cgroups to use; found out where absent. For tests. */
   readonly cgroups?: Cgroups;
-  /** How units are started. For tests. */
+  /** How units are started: what opens their secrets; the rest is for tests. */
   readonly starting?: StarterOptions;
 }
 

@@ -7,6 +7,7 @@ import type { Service } from '../../../shared/schemas/service.ts';
 import type { Unit } from '../host.ts';
 import { environmentOf, inheritedEnvironment } from './environment.ts';
 import { lowerPriority } from './priority.ts';
+import type { Opened } from './secrets.ts';
 import { simpleCommand } from './simple-command.ts';
 import { reason, type StartedAt, type UnitFolder } from './unit-folder.ts';
 
@@ -45,6 +46,7 @@ export function spawnShim(
   at: StartedAt,
   handlers: ShimHandlers,
   shell = systemShell,
+  opened: Opened = {},
 ): SpawnedShim | undefined {
   const command = commandOf(unit.spec, shell);
   const args = [folder.shim, folder.runFile(unit.unit), folder.endFile(unit.unit), at.boot, ...command];
@@ -56,7 +58,7 @@ export function spawnShim(
     output = openSync(folder.output(unit.unit), 'a', 0o600);
     child = spawn(shell, args, {
       cwd: unit.spec.cwd ?? home,
-      env: environmentOf(unit, inherited),
+      env: environmentOf(unit, inherited, opened),
       // A session of its own: it has no terminal and no part in signals to the agent's.
       detached: true,
       stdio: ['ignore', output, output],

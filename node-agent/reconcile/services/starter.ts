@@ -4,7 +4,8 @@
  */
 import type { Unit } from '../host.ts';
 import { PrimedShim } from './primed.ts';
-import { type ShimHandlers, type SpawnedShim, spawnShim, systemShell } from './spawning.ts';
+import { hasSecrets, type Opened, type Secrets } from './secrets.ts';
+import { cannotStart, type ShimHandlers, type SpawnedShim, spawnShim, systemShell } from './spawning.ts';
 import type { StartedAt, UnitFolder } from './unit-folder.ts';
 
 export interface StarterOptions {
@@ -14,12 +15,15 @@ export interface StarterOptions {
   readonly firstPrimeAfterMs?: number;
   /** A POSIX shell; the system's where absent. */
   readonly shell?: string;
+  /** Absent: a unit with a sealed value in its environment cannot be started. */
+  readonly secrets?: Secrets;
 }
 
 interface Waiting {
   readonly unit: Unit;
   readonly cgroup: string | undefined;
   readonly handlers: ShimHandlers;
+  readonly opened: Opened;
   readonly spawned: (shim: SpawnedShim) => void;
 }
 
@@ -29,6 +33,7 @@ export class Starter {
   readonly #primeAfterMs: number;
   readonly #firstPrimeAfterMs: number;
   readonly #shell: string;
+  readonly #secrets: Secrets | undefined;
   readonly #queue: Waiting[] = [];
   #busy = false;
   #closed = false;
@@ -43,6 +48,7 @@ export class Starter {
     this.#primeAfterMs = options.primeAfterMs ?? 25;
     this.#firstPrimeAfterMs = options.firstPrimeAfterMs ?? options.primeAfterMs ?? 500;
     this.#shell = options.shell ?? systemShell;
+    this.#secrets = options.secrets;
   }
 
   /** Whether a shim waits to be told. */
@@ -58,8 +64,19 @@ export class Starter {
 
   /** `spawned`, or `handlers.failed`; the handlers hear of nothing before. */
   start(unit: Unit, cgroup: string | undefined, handlers: ShimHandlers, spawned: (shim: SpawnedShim) => void): void {
-    this.#queue.push({ unit, cgroup, handlers, spawned });
-    if (!this.#busy) this.#next();
+    const enqueue = (opened: Opened) => {
+      this.#queue.push({ unit, cgroup, handlers, opened, spawned });
+      if (!this.#busy) this.#next();
+    };
+    if (!this.#secrets || !hasSecrets(unit)) {
+      enqueue({});
+      return;
+    }
+    this.#secrets.open(unit, (error, opened) => {
+      if (this.#closed) return;
+      if (error === undefined) enqueue(opened);
+      else handlers.failed(cannotStart(new Error(error)));
+    });
   }
 
   close(): void {
@@ -74,15 +91,15 @@ export class Starter {
     const next = this.#queue.shift();
     this.#busy = next !== undefined;
     if (!next) return;
-    const { unit, cgroup, handlers, spawned } = next;
+    const { unit, cgroup, handlers, opened, spawned } = next;
     const at = { started_ms: Date.now(), boot: this.#boot, ...(cgroup === undefined ? {} : { cgroup }) };
-    const shim = this.#run(unit, at, handlers);
+    const shim = this.#run(unit, at, handlers, opened);
     if (shim) spawned(shim);
     this.#primeIn(this.#primeAfterMs);
     setImmediate(() => this.#next());
   }
 
-  #run(unit: Unit, at: StartedAt, handlers: ShimHandlers): SpawnedShim | undefined {
+  #run(unit: Unit, at: StartedAt, handlers: ShimHandlers, opened: Opened): SpawnedShim | undefined {
     const primed = this.#primed;
     const told = primed?.ready ? primed.become(unit, at, handlers) : 'unusable';
     if (told !== 'unusable') {
@@ -91,7 +108,7 @@ export class Starter {
     }
     // A unit that cannot be told leaves it waiting for the next one.
     if (primed?.ready && !primed.there) this.#drop();
-    const shim = spawnShim(this.#folder, unit, at, handlers, this.#shell);
+    const shim = spawnShim(this.#folder, unit, at, handlers, this.#shell, opened);
     this.#refused = shim === undefined;
     return shim;
   }
