@@ -1,5 +1,6 @@
-// How the agent becomes one file. It runs on machines with little memory, so what it cannot use stays out: every 100 kB of
-// script is several hundred in memory.
+// How the agent becomes a few files. It runs on machines with little memory, so what it cannot use stays out, and what it
+// seldom uses (joining, looking for a supervisor, opening secrets) lies in files of its own beside it, which are read when
+// they are needed: every 100 kB of script is several hundred in memory.
 
 /** zod's front door brings its messages in 50 languages, and MQTT.js a timer for browsers. */
 const leaveOut = {
@@ -15,6 +16,8 @@ export const agentBundle = {
   entryPoints: { agent: 'node-agent/main.ts' },
   target: 'node20.11',
   minify: true,
+  splitting: true,
+  chunkNames: 'agent-parts/[name]-[hash]',
   legalComments: 'linked',
   // Bundled CommonJS packages ask for require() at run time.
   banner: {

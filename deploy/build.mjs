@@ -1,4 +1,4 @@
-// Builds dist/: the command (supervisor and command line, packages outside) and the agent as one self-contained file.
+// Builds dist/: the command (supervisor and command line, packages outside) and the agent, self-contained: agent.js and agent-parts/.
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -42,6 +42,16 @@ export function sourceHash() {
   return hash.digest('hex');
 }
 
+/**
+ * When this was built, to the day, so that one source gives one bundle all day long: no clock that shows less is believed.
+ * SOURCE_DATE_EPOCH (reproducible-builds.org) says it instead where it is given.
+ */
+function builtMs() {
+  const said = Number(process.env.SOURCE_DATE_EPOCH);
+  const day = 86_400_000;
+  return Math.floor((said > 0 ? said * 1000 : Date.now()) / day) * day;
+}
+
 /** Builds beside and swaps: a program that starts meanwhile finds the old one or the new one, whole. */
 export async function build() {
   const { build: bundle } = await import('esbuild');
@@ -58,7 +68,7 @@ export async function build() {
     format: 'esm',
     logLevel: 'warning',
     loader: { '.sh': 'text' },
-    define: { HEARTH_VERSION: JSON.stringify(version) },
+    define: { HEARTH_VERSION: JSON.stringify(version), HEARTH_BUILT_MS: String(builtMs()) },
   };
   try {
     await Promise.all([

@@ -35,6 +35,8 @@ pack('it holds what runs and what explains it, and no sources or tests', async (
   for (const file of ['dist/hearth.js', 'dist/agent.js', 'dist/dashboard/index.html', 'README.md', 'LICENSE']) {
     assert.ok(files.includes(`package/${file}`), file);
   }
+  // What agents read only when it is needed.
+  assert.ok(files.some(file => /^package\/dist\/agent-parts\/[\w-]+\.js$/.test(file)));
   const links = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)];
   assert.ok(links.length > 5);
   for (const [, path] of links) assert.ok(files.includes(`package/${path}`), `README's ${path}`);
