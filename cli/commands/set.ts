@@ -4,6 +4,7 @@ import type { IPublishPacket, MqttClient } from 'mqtt';
 import { printable } from '../../shared/names.ts';
 import { type ResultMessage, resultPayload } from '../../shared/schemas/fabric.ts';
 import { type Is, type ItemStatus, isPayload } from '../../shared/schemas/observed.ts';
+import { looksSealed } from '../../shared/sealed-value.ts';
 import { topicsOf } from '../../shared/topics.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { type ClientFlags, connect, disconnect } from '../connection.ts';
@@ -37,6 +38,10 @@ export async function set(node: string, key: string, words: readonly string[], f
     throw error;
   }
 }
+
+/** Sets one key to a value that is read already. */
+export const sendSet = async (node: string, levels: readonly string[], value: Value, flags: SetFlags) =>
+  await send(node, levels, value, flags, 1000 * readSeconds(flags.timeout));
 
 function readSeconds(text: string | undefined): number {
   if (text === undefined) return defaultWaitS;
@@ -104,6 +109,7 @@ async function send(node: string, levels: readonly string[], value: Value, flags
 
 const describe = (node: string, levels: readonly string[], value: Value): string => {
   const key = levels.length === 0 ? 'its document' : levels.join('.');
+  if (looksSealed(value.bytes.toString())) return `${node}: ${key} = (sealed)`;
   return value.bytes.length === 0
     ? `${node}: ${key} cleared`
     : `${node}: ${key} = ${printable(value.bytes.toString().trimEnd())}`;
