@@ -7,6 +7,8 @@ import * as fs from 'node:fs';
 export interface LogFile {
   /** Appends text that ends in a newline. */
   write(text: string): void;
+  /** Writes what waits, for who reads the file next. */
+  flush(): void;
   /** Writes what waits, now, and lets go of the file. */
   close(): void;
 }
@@ -69,6 +71,14 @@ export function openLogFile(file: string, options: LogFileOptions = {}): LogFile
       }
       waiting += text;
       later();
+    },
+    flush() {
+      // Where a write is under way, the rest follows it.
+      if (writing || waiting === '' || handle === undefined) return;
+      try {
+        size += fs.writeSync(handle, take());
+        rotate();
+      } catch {}
     },
     close() {
       if (handle === undefined) return;

@@ -18,6 +18,16 @@ const clientOptions = (command: Command): Command =>
     .addOption(option(settings.broker, 'the broker to talk to', 'mqtt://127.0.0.1:1883'))
     .addOption(option(settings.base));
 
+/** For commands that ask the supervisor over HTTP, by {@link adminCall}. */
+const adminOptions = (command: Command): Command =>
+  command
+    .addOption(option(settings.data, 'data folder of the supervisor on this machine'))
+    .option(
+      '--url <URL>',
+      'https://HOST:PORT of a supervisor elsewhere (HEARTH_URL); an API token goes in HEARTH_TOKEN',
+    )
+    .option('--ca <FILE>', "certificate of that cluster's CA (HEARTH_CA)");
+
 /** Where the built program lies; run from the sources, it is beside them. */
 const dist = existsSync(join(import.meta.dirname, 'agent.js'))
   ? import.meta.dirname

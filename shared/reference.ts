@@ -63,6 +63,7 @@ const fabricRows: Readonly<Record<FabricPart, TopicRow>> = {
   event: row('event', supervisor, 1, false, 'event', 'what is worth knowing'),
   hello: row('hello', supervisor, 1, false, 'hello', 'call for births'),
   result: row('result', supervisor, 1, false, 'result', 'answer to what had no valid address'),
+  audit: row('audit', supervisor, 0, false, 'audit', 'who changed what; administrators alone read it'),
 };
 
 export const fabricTopics: readonly TopicRow[] = Object.values(fabricRows);

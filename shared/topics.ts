@@ -15,7 +15,7 @@ const commonParts = ['set', 'do', 'in', 'own', 'want', 'is', 'result', 'status']
 const nodeParts = ['lwt', 'info', 'load', 'heartbeat', 'cores', 'log', 'cmd', 'work', 'done'] as const;
 export type Part = (typeof commonParts)[number] | (typeof nodeParts)[number] | 'out';
 
-export const fabricParts = ['status', 'info', 'event', 'hello', 'result'] as const;
+export const fabricParts = ['status', 'info', 'event', 'hello', 'result', 'audit'] as const;
 export type FabricPart = (typeof fabricParts)[number];
 
 /** What a group address names: every node, or the nodes of a role. */

@@ -1,6 +1,6 @@
 /** Answers, orders, and what is said about the cluster as a whole. */
 
-import { eventPayload, fabricInfo, resultPayload } from '../schemas/fabric.ts';
+import { auditPayload, eventPayload, fabricInfo, resultPayload } from '../schemas/fabric.ts';
 import { cmdPayload, donePayload } from '../schemas/node-document.ts';
 import { helloPayload, statusPayload } from '../schemas/presence.ts';
 import type { Payload } from './payload.ts';
@@ -102,6 +102,31 @@ export const fabricPayloads: readonly Payload[] = [
       text: 'a sentence',
     },
     { at_ms: 1_800_000_000_000, level: 'warn', kind: 'crash-loop', node: 'n1', text: 'hello ended 5 times in 10 s' },
+  ),
+  payload(
+    'audit',
+    'Line of the audit',
+    auditPayload,
+    'Who changed what, or tried to; only administrators read it. The same lines are in `logs/audit.log` of the data folder.',
+    {
+      at_ms: at,
+      who: 'name of the user, API token or node; `owner` is who runs the supervisor, `supervisor` the supervisor itself',
+      how: 'what it was known by: `owner password token certificate`; `rule`, or `none` where it was not',
+      from: 'IP address, or `local`',
+      what: 'what was done, such as `login`, `user.add`, `set`',
+      target: 'to what',
+      ok: 'done, or refused',
+      detail: 'what else is worth knowing; never a secret',
+    },
+    {
+      at_ms: 1_800_000_000_000,
+      who: 'anna',
+      how: 'password',
+      from: '192.168.1.20',
+      what: 'user.add',
+      target: 'ben',
+      ok: true,
+    },
   ),
   payload(
     'fabric-info',

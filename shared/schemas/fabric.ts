@@ -38,6 +38,18 @@ export const eventPayload = z.object({
 });
 export type FabricEvent = z.output<typeof eventPayload>;
 
+/** `<base>/audit` and a line of `logs/audit.log`: who changed what. Never a secret. */
+export const auditPayload = z.object({
+  at_ms: z.number(),
+  who: z.string().max(64),
+  how: z.enum(['owner', 'password', 'token', 'certificate', 'none', 'rule']),
+  from: z.string().max(64),
+  what: z.string().max(64),
+  target: z.string().max(200),
+  ok: z.boolean(),
+  detail: z.string().max(300).optional(),
+});
+
 /** `<base>/info`, every 10 s, flat. */
 export const fabricInfo = z.object({
   ver: z.string(),
