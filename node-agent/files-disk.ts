@@ -1,15 +1,5 @@
 /** The {@link AgentDisk} in a folder: `identity.json` (0600, synced), `want.json`, and a lock that names its holder. */
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod/mini';
 import { limits } from '../shared/limits.ts';
@@ -17,6 +7,7 @@ import { makeFolder } from '../shared/make-folder.ts';
 import { isId } from '../shared/names.ts';
 import { UserError } from '../shared/user-error.ts';
 import type { AgentDisk, AgentMemory } from './disk.ts';
+import { readBounded, replaceFile } from './replace-file.ts';
 
 const identitySchema = z.object({
   format: z.literal(1),
@@ -30,40 +21,6 @@ const identitySchema = z.object({
 });
 
 const why = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-
-/** Reads a file of at most `most` bytes; undefined where there is none. */
-function readBounded(path: string, most: number): string | undefined {
-  try {
-    if (statSync(path).size > most) throw new Error(`it is larger than ${most} bytes`);
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Beside, then renamed over: a reader sees the old file or the new one, never half of one. */
-function replace(folder: string, name: string, text: string, synced: boolean): void {
-  const path = join(folder, name);
-  const beside = `${path}.new`;
-  const file = openSync(beside, 'w', 0o600);
-  try {
-    const bytes = Buffer.from(text);
-    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-    if (synced) fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(beside, path);
-  if (!synced) return;
-  // The rename is in the folder, and the folder is a file too.
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
 
 /** Makes the folder, 0700. Throws a {@link UserError} where that cannot be. */
 export function openAgentFolder(folder: string): void {
@@ -99,7 +56,7 @@ export function createFilesDisk(folder: string): AgentDisk {
     },
     save(memory) {
       try {
-        replace(folder, 'identity.json', `${JSON.stringify({ format: 1, ...memory })}\n`, true);
+        replaceFile(folder, 'identity.json', `${JSON.stringify({ format: 1, ...memory })}\n`, true);
       } catch (error) {
         throw new UserError(
           `cannot write this node's identity in ${identity} (${why(error)}): is the disk full or read-only?`,
@@ -118,7 +75,7 @@ export function createFilesDisk(folder: string): AgentDisk {
       const path = join(folder, 'want.json');
       try {
         if (text === '') rmSync(path, { force: true });
-        else replace(folder, 'want.json', text, false);
+        else replaceFile(folder, 'want.json', text, false);
       } catch (error) {
         throw new UserError(`cannot keep the document in ${path} (${why(error)}): is the disk full or read-only?`);
       }

@@ -7,6 +7,7 @@ import { systemClock, systemRandom } from '../shared/system-clock.ts';
 import { UserError } from '../shared/user-error.ts';
 import { Agent, type AgentState } from './agent.ts';
 import { createMqttLink } from './connection/mqtt-link.ts';
+import { wayTo } from './connection/way.ts';
 import { createFilesDisk, openAgentFolder } from './files-disk.ts';
 import { lockFolder } from './folder-lock.ts';
 import { type AgentOptions, agentUsage, readOptions } from './options.ts';
@@ -64,7 +65,7 @@ function run(options: AgentOptions): void {
   agent = new Agent({
     ...{ base, ver, clock, random, periodMs, log, onState },
     hostname: hostname(),
-    link: createMqttLink(broker),
+    link: createMqttLink(wayTo(broker)),
     verifier: ed25519Verifier(),
     disk: createFilesDisk(data),
     reconciler: createReconciler({ host: createRealHost({ folder: data, log, starting: { secrets } }), clock, random }),

@@ -6,7 +6,7 @@ import { printable } from '../shared/names.ts';
 import { type Setting, settings } from '../shared/schemas/config.ts';
 import { flagOrEnvironment } from '../shared/settings.ts';
 import { UserError } from '../shared/user-error.ts';
-import { type BrokerAddress, parseBroker } from './connection/mqtt-link.ts';
+import { type BrokerAddress, parseBroker } from './connection/broker-address.ts';
 
 export interface AgentOptions {
   readonly broker: BrokerAddress;

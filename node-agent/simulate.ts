@@ -8,7 +8,9 @@ import type { Log } from '../shared/log.ts';
 import { checkId } from '../shared/names.ts';
 import { UserError } from '../shared/user-error.ts';
 import { Agent } from './agent.ts';
-import { createMqttLink, parseBroker } from './connection/mqtt-link.ts';
+import { parseBroker } from './connection/broker-address.ts';
+import { createMqttLink } from './connection/mqtt-link.ts';
+import { wayTo } from './connection/way.ts';
 import { createMemoryDisk } from './memory-disk.ts';
 import { createReconciler } from './reconcile/index.ts';
 import { createSimulatedHost, SimulatedMachine } from './reconcile/services/simulated-host.ts';
@@ -68,7 +70,7 @@ export function simulate(options: SimulateOptions): Simulation {
     const machine = new SimulatedMachine({ clock, random });
     const agent: Agent = new Agent({
       ...{ base, node, ver, clock, random, verifier, periodMs, log },
-      link: createMqttLink(broker),
+      link: createMqttLink(wayTo(broker)),
       disk: createMemoryDisk(),
       reconciler: createReconciler({ host: createSimulatedHost({ clock, random, machine }), clock, random }),
       telemetry: createSyntheticTelemetry({ clock, random }),

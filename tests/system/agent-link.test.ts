@@ -2,7 +2,9 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createMqttLink, parseBroker } from '../../node-agent/connection/mqtt-link.ts';
+import { parseBroker } from '../../node-agent/connection/broker-address.ts';
+import { createMqttLink } from '../../node-agent/connection/mqtt-link.ts';
+import { wayTo } from '../../node-agent/connection/way.ts';
 import type { Link } from '../../shared/link.ts';
 import { startMosquitto } from '../fixture/mosquitto.ts';
 import { connectClient } from '../fixture/mqtt-client.ts';
@@ -36,7 +38,7 @@ function connect(link: Link, id: string, will = 'gone'): Events {
   return events;
 }
 
-const linkTo = (url: string) => createMqttLink(parseBroker(url));
+const linkTo = (url: string) => createMqttLink(wayTo(parseBroker(url)));
 
 testWith(links, ['mosquitto'], 'up means subscribed: the first message after it is heard', async () => {
   const mosquitto = await startMosquitto();
