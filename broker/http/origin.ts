@@ -1,8 +1,8 @@
 /**
  * Who may speak to the HTTP port. Loopback is no boundary for a browser: any page on the web can make it connect to
  * 127.0.0.1, directly (seen in `Origin` and `Sec-Fetch-Site`) or under its own name pointed at 127.0.0.1 ("DNS
- * rebinding", seen in `Host`). So a request must be addressed to a loopback name and our port, and where the browser
- * says which page asks, that page must be our own. Pure: header values in, a sentence or nothing out.
+ * rebinding", seen in `Host`). So a request must be addressed to a name of this machine and our port, and where the
+ * browser says which page asks, that page must be our own. Pure: header values in, a sentence or nothing out.
  */
 
 /** The headers looked at, as Node's http module gives them. */
@@ -13,39 +13,61 @@ export interface AskerHeaders {
   readonly 'sec-fetch-mode'?: string | string[] | undefined;
 }
 
-interface Address {
+/** How a request came, and by which names this machine goes there. */
+export interface Reached {
+  readonly secure: boolean;
+  /**
+   * `loopback`: only names that can be nobody else's. `network`: also this machine's names in the network, and every address:
+   * no page can have an address for its name but from the server at that address. `public`: what is asked for is
+   * everybody's, under whatever name a router gave this machine.
+   */
+  readonly names: 'loopback' | 'network' | 'public';
+  /** This machine's names in the network, lower case. */
+  readonly own?: readonly string[];
+}
+
+export interface Address {
   readonly name: string;
   readonly port: number;
 }
 
-const ipv4 = /^127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
+const ipv4 = /^(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
+const literal = (name: string): boolean => name.startsWith('[') || ipv4.test(name);
 
 /** Only what can never be a name in somebody's DNS zone: `localhost` (RFC 6761, section 6.3) and address literals. */
-const isLoopback = (name: string): boolean => name === 'localhost' || name === '[::1]' || ipv4.test(name);
+const isLoopback = (name: string): boolean =>
+  name === 'localhost' || name === '[::1]' || (name.startsWith('127.') && ipv4.test(name));
 
-/** `host[:port]` (RFC 9110, section 7.2), strictly; no port is port 80. */
-function parseAddress(text: string): Address | undefined {
+/** `host[:port]` (RFC 9110, section 7.2), strictly; no port is the scheme's own. */
+export function parseAddress(text: string, secure = false): Address | undefined {
   const match = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(\d{1,5}))?$/.exec(text.toLowerCase());
   if (!match?.[1]) return undefined;
-  return { name: match[1], port: match[2] === undefined ? 80 : Number(match[2]) };
+  return { name: match[1], port: match[2] === undefined ? (secure ? 443 : 80) : Number(match[2]) };
 }
 
 /** A header's text shortened and made printable for an answer or a log line. */
 const shown = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
+const plainLoopback: Reached = { secure: false, names: 'loopback' };
+
 /**
  * @param port the port this server listens on.
  * @returns undefined when the request may go on, else one sentence for a 403.
  */
-export function refusal(headers: AskerHeaders, port: number): string | undefined {
+export function refusal(headers: AskerHeaders, port: number, reached: Reached = plainLoopback): string | undefined {
   const { host, origin } = headers;
-  if (host === undefined) return 'This request names no Host; Hearth answers only on loopback names.';
-  const own = parseAddress(host);
-  if (!own || !isLoopback(own.name) || own.port !== port) {
-    return `Host ${shown(host)} is not this server: open http://localhost:${port} or http://127.0.0.1:${port} instead.`;
+  const { secure } = reached;
+  const scheme = secure ? 'https' : 'http';
+  if (host === undefined) return 'This request names no Host; Hearth answers only on its own names.';
+  const own = parseAddress(host, secure);
+  if (!own || !isOurs(own, port, reached)) {
+    const [first, second] = reached.names === 'loopback' ? ['localhost', '127.0.0.1'] : (reached.own ?? []);
+    const instead = [first ?? 'localhost', ...(second === undefined ? [] : [second])];
+    return `Host ${shown(host)} is not this server: open ${instead.map(name => `${scheme}://${name}:${port}`).join(' or ')} instead.`;
   }
   if (origin !== undefined) {
-    const page = origin.startsWith('http://') ? parseAddress(origin.slice('http://'.length)) : undefined;
+    const start = `${scheme}://`;
+    const page = origin.startsWith(start) ? parseAddress(origin.slice(start.length), secure) : undefined;
     if (!page || page.name !== own.name || page.port !== own.port) {
       return `A page of origin ${shown(origin)} may not use Hearth; only Hearth's own pages may.`;
     }
@@ -57,4 +79,10 @@ export function refusal(headers: AskerHeaders, port: number): string | undefined
     return `A page of another site (${shown(String(site))}) may not load anything from Hearth; only Hearth's own pages may.`;
   }
   return undefined;
+}
+
+function isOurs({ name, port: asked }: Address, port: number, { names, own }: Reached): boolean {
+  if (names === 'public') return true;
+  if (asked !== port) return false;
+  return isLoopback(name) || (names === 'network' && (literal(name) || own?.includes(name) === true));
 }

@@ -1,31 +1,61 @@
 /**
- * The HTTP port: the dashboard's files, the fleet as JSON and as a stream, and MQTT over WebSocket. Every request,
- * upgrades included, passes the Host and Origin check first.
+ * The HTTP port: the dashboard's files, the fleet as JSON and as a stream, MQTT over WebSocket, joining, what is handed out
+ * by its hash, and what people do to the cluster's trust. Every request, upgrades included, passes the limits of its
+ * address, then the Host and Origin check, then the question who asks.
  */
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Log } from '../../shared/log.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
+import type { Peer } from '../trust/types.ts';
+import { isLoopbackAddress } from './address.ts';
+import { type AddressLimits, addressLimits } from './address-limits.ts';
+import { Doorkeeper } from './doorkeeper.ts';
 import { guardHeaders, loadDashboard } from './files.ts';
-import { refusal } from './origin.ts';
+import { type Arrival, Front } from './front.ts';
+import { guardRoutes, hasBody, isBare } from './gate.ts';
+import { Gathered } from './gathered.ts';
+import { Lines } from './lines.ts';
+import { type Reached, refusal } from './origin.ts';
+import { adminRoutes } from './routes/admin.ts';
+import { artifactRoutes, artifactStatus } from './routes/artifacts.ts';
+import { fleetRoutes } from './routes/fleet.ts';
+import { joiningRoutes } from './routes/joining.ts';
+import { pageRoutes } from './routes/pages.ts';
+import { sessionRoutes } from './routes/session.ts';
+import type { WebArtifacts, WebTrust } from './seams.ts';
 import { FleetStream, type StreamLimits, streamLimits } from './stream.ts';
-import { createMqttUpgrade, refuseUpgrade } from './websocket.ts';
+import { openUpgrades } from './upgrades.ts';
 
 export interface HttpOptions {
+  /** With {@link trust} any, `::` for every address; without it loopback alone. */
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
   readonly fleet: FleetReader;
   /** Takes an accepted WebSocket's bytes. Absent where the broker is not in this process. */
-  readonly attach?: ((stream: Duplex) => void) | undefined;
+  readonly attach?: ((stream: Duplex, peer: Peer) => void) | undefined;
   readonly log: Log;
   /** Holds index.html and the files beside it. */
   readonly dashboardFolder: string;
   /** Where MQTT is served, for the lines to paste that the page shows. Default 1883. */
   readonly mqttPort?: number;
-  readonly limits?: Partial<StreamLimits>;
+  /** Who may do what, and TLS. Without it everybody who reaches loopback is the owner. */
+  readonly trust?: WebTrust | undefined;
+  readonly artifacts?: WebArtifacts | undefined;
+  readonly limits?: Partial<StreamLimits & AddressLimits & PatienceLimits>;
 }
+
+export interface PatienceLimits {
+  /** Milliseconds for a connection's first byte, TLS's handshake, and a request's headers. */
+  readonly patienceMs: number;
+  /** Milliseconds for a request's body, where it is not an artifact's. */
+  readonly bodyMs: number;
+  /** Milliseconds without a byte either way. */
+  readonly idleMs: number;
+}
+const patienceLimits: PatienceLimits = { patienceMs: 10_000, bodyMs: 15_000, idleMs: 60_000 };
 
 export interface RunningHttp {
   readonly port: number;
@@ -33,131 +63,135 @@ export interface RunningHttp {
   close(): Promise<void>;
 }
 
-const mqttPath = '/mqtt';
-/** Open sockets of any kind. */
-const mostConnections = 2048;
-const outsideBroker =
-  'MQTT over WebSocket is not served here: this supervisor uses an outside broker, so connect to that one.';
-
 /** @throws one sentence when the port cannot be had or the dashboard's files are missing. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
-  const { fleet, log } = options;
+  const { fleet, log, trust } = options;
+  if (!trust && !isLoopbackAddress(options.host)) throw new Error('without logins HTTP is for loopback alone');
   const files = await loadDashboard(options.dashboardFolder);
-  const hints = { mqtt_port: options.mqttPort ?? 1883 };
-  const stream = new FleetStream({ fleet, log, hints, limits: { ...streamLimits, ...options.limits } });
-  const upgrade = options.attach && createMqttUpgrade(options.attach, log);
+  const limits = { ...streamLimits, ...addressLimits, ...patienceLimits, ...options.limits };
   let port = options.port;
+  const stream = new FleetStream({ fleet, log, limits, hints });
+  const doorkeeper = new Doorkeeper(trust, () => port);
+  const lines = new Lines(trust);
+  const unwatch = trust?.desk.onChange(() => stream.soon());
 
-  // A page that hammers the port may not fill the log: one line in ten seconds, with how many it stands for.
-  let refusals = 0;
-  let saidAt = Number.NEGATIVE_INFINITY;
-  const refused = (request: IncomingMessage): string | undefined => {
-    const sentence = refusal(request.headers, port);
-    if (sentence === undefined) return undefined;
-    refusals += 1;
-    if (performance.now() - saidAt >= 10_000) {
-      log.warn({ url: request.url?.slice(0, 200), refusals }, sentence);
-      saidAt = performance.now();
-      refusals = 0;
+  const http = createServer({
+    requestTimeout: 0,
+    headersTimeout: limits.patienceMs,
+    keepAliveTimeout: 20_000,
+    connectionsCheckingInterval: Math.min(5000, limits.patienceMs),
+  });
+  http.timeout = limits.idleMs;
+  const front = new Front({ http, authority: trust?.authority, limits, patienceMs: limits.patienceMs, log });
+  const arrivalOf = (request: IncomingMessage): Arrival => {
+    const arrival = front.arrival(request.socket);
+    if (!arrival) throw new Error('a request came by no connection of ours');
+    return arrival;
+  };
+  const refusals = new Gathered((fields, count) =>
+    log.warn({ ...fields, count }, 'requests to the HTTP port were refused'),
+  );
+  /** Before anything of a request is looked at but its headers. */
+  const refused = (request: IncomingMessage): { status: 403 | 429; sentence: string } | undefined => {
+    const arrival = arrivalOf(request);
+    if (!front.book.request(arrival.address, performance.now())) {
+      refusals.add({ address: arrival.address, why: 'too many' });
+      return { status: 429, sentence: 'Too many requests from this address: wait a few seconds.' };
     }
-    return sentence;
+    const sentence = refusal(request.headers, port, reached(request, arrival, trust));
+    if (sentence === undefined) return undefined;
+    refusals.add({ url: request.url?.slice(0, 200), why: sentence });
+    return { status: 403, sentence };
   };
 
-  let server: Server | undefined;
   const app = fastify({
     bodyLimit: 1024,
     serverFactory: handler => {
-      server = createServer(
-        { requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 20_000 },
-        (ask, answer) => {
-          const sentence = refused(ask);
-          if (sentence === undefined) return handler(ask, answer);
-          answer.writeHead(403, { ...guardHeaders, 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
-          answer.end(`${sentence}\n`);
-        },
-      );
-      return server;
+      http.on('request', (ask: IncomingMessage, answer) => {
+        const no = refused(ask);
+        if (no === undefined) {
+          if (hasBody(ask)) limitBody(ask, limits.bodyMs);
+          return handler(ask, answer);
+        }
+        answer.writeHead(no.status, {
+          ...guardHeaders,
+          'content-type': 'text/plain; charset=utf-8',
+          connection: 'close',
+          ...(no.status === 429 && { 'retry-after': '5' }),
+        });
+        answer.end(`${no.sentence}\n`);
+      });
+      return http;
     },
   });
-  app.addHook('onRequest', async (_request, reply) => void reply.headers(guardHeaders));
-  routes(app);
+  app.removeContentTypeParser('text/plain');
+  guardRoutes(app, doorkeeper, arrivalOf, () => port);
+  pageRoutes(app, files);
+  app.get('/healthz', { config: { needs: 'public', plain: true } }, (_request, reply) =>
+    reply.header('cache-control', 'no-store').send({ ok: true }),
+  );
+  fleetRoutes(app, fleet, stream, lines);
+  sessionRoutes(app, trust, doorkeeper, () => port);
+  if (trust) {
+    joiningRoutes(app, trust);
+    adminRoutes(app, trust, log);
+  }
+  if (options.artifacts) artifactRoutes(app, options.artifacts, doorkeeper);
+  const upgrades = openUpgrades({ app, http, attach: options.attach, refused, arrivalOf, doorkeeper, lines, log });
+  answerFaults(app, log);
   await app.ready();
-  if (!server) throw new Error('fastify made no server');
-  const listening: Server = server;
-  listening.maxConnections = mostConnections;
-  listening.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const sentence = refused(request);
-    if (sentence) refuseUpgrade(socket, 403, sentence);
-    else if (pathOf(request) !== mqttPath) refuseUpgrade(socket, 404, `WebSockets are served at ${mqttPath} only.`);
-    else if (!upgrade) refuseUpgrade(socket, 404, outsideBroker);
-    else upgrade.accept(request, socket, head);
-  });
-  port = await listen(listening, options.host, options.port);
-  listening.on('error', error => log.error({ error: error.message }, 'the HTTP port failed'));
+  port = await front.listen(options.host, options.port);
 
   return {
     port,
     async close() {
+      unwatch?.();
       stream.close();
-      upgrade?.close();
-      const closed = new Promise<void>(resolve => listening.close(() => resolve()));
-      listening.closeAllConnections();
-      await closed;
+      lines.close();
+      upgrades.close();
+      await front.close();
       await app.close();
     },
   };
 
-  function routes(to: FastifyInstance): void {
-    for (const [path, file] of files) {
-      to.get(path, (request, reply) => {
-        // Always asked again, so that a new version shows at the next load; 304 keeps that cheap.
-        reply.headers({ etag: file.etag, 'cache-control': 'no-cache' });
-        if (request.headers['if-none-match'] === file.etag) return reply.code(304).send();
-        return reply.type(file.type).send(file.body);
-      });
-    }
-    to.get('/healthz', (_request, reply) => reply.header('cache-control', 'no-store').send({ ok: true }));
-    to.get('/api/fleet', (_request, reply) => reply.header('cache-control', 'no-store').send(fleet.snapshot()));
-    to.get('/api/fleet/stream', { exposeHeadRoute: false }, (_request, reply) => {
-      if (stream.open(reply.raw, guardHeaders)) reply.hijack();
-      else reply.code(503).header('retry-after', '5').send({ error: 'too many dashboards are open; close one' });
-    });
-    to.get(mqttPath, (_request, reply) => {
-      if (!options.attach) return reply.code(404).send({ error: outsideBroker });
-      reply.headers({ upgrade: 'websocket', connection: 'upgrade' }).code(426);
-      return reply.send({ error: 'This is MQTT over WebSocket: connect with an MQTT client.' });
-    });
-    to.setNotFoundHandler((request, reply) =>
-      reply.code(404).send({ error: `nothing is served at ${JSON.stringify(request.url.slice(0, 200))}` }),
-    );
-    to.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
-      const status = error.statusCode ?? 500;
-      if (status >= 500) log.error({ url: request.url.slice(0, 200), error: error.stack }, 'a request failed');
-      reply.code(status).send({ error: status >= 500 ? 'internal error; the log says more' : error.message });
-    });
+  function hints(): Record<string, string | number> {
+    const pending = trust?.desk.pending().length;
+    return { mqtt_port: options.mqttPort ?? 1883, ...(pending !== undefined && { pending }) };
   }
 }
 
-const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/';
+/** By which names a request may have come. */
+function reached(request: IncomingMessage, arrival: Arrival, trust: WebTrust | undefined): Reached {
+  const { secure, loopback } = arrival;
+  const own = trust?.names() ?? [];
+  if (loopback) return { secure, own, names: secure ? 'network' : 'loopback' };
+  return { secure, own, names: isBare(arrival) || isEverybodys(pathOf(request)) ? 'public' : 'network' };
+}
 
-const listenFaults: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is taken by another program',
-  EACCES: 'may not be used by this user',
-  EADDRNOTAVAIL: 'cannot be had: this machine has no such address',
-};
+/** What machines ask for that join: under whatever name their token has. No browser's doing. */
+const isEverybodys = (path: string): boolean =>
+  /^\/(?:install\.sh|ca\.pem|healthz|renew|join|(?:join|trust|artifacts)\/.*)$/.test(path);
 
-/** @returns the port listened on. */
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException) => {
-      const what = listenFaults[error.code ?? ''] ?? `failed: ${error.message}`;
-      reject(new Error(`HTTP port ${port} on ${host} ${what}; choose another with --http-port (0 picks a free one)`));
-    };
-    server.once('error', failed);
-    server.listen({ host, port }, () => {
-      server.off('error', failed);
-      const address = server.address();
-      resolve(typeof address === 'object' && address ? address.port : port);
-    });
+export const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/';
+
+/** A body that trickles is cut off; only an artifact may take its time, from who may bring one. */
+function limitBody(request: IncomingMessage, ms: number): void {
+  if (request.method === 'PUT' && pathOf(request).startsWith('/artifacts/')) return;
+  const late = setTimeout(() => request.destroy(), ms);
+  const over = () => clearTimeout(late);
+  request.once('end', over).once('close', over);
+}
+
+function answerFaults(app: FastifyInstance, log: Log): void {
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ error: `nothing is served at ${JSON.stringify(request.url.slice(0, 200))}` }),
+  );
+  app.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
+    const status = artifactStatus(error) ?? error.statusCode ?? 500;
+    if (status >= 500 && artifactStatus(error) === undefined) {
+      log.error({ url: request.url.slice(0, 200), error: error.stack }, 'a request failed');
+      return reply.code(status).send({ error: 'internal error; the log says more' });
+    }
+    return reply.code(status).header('cache-control', 'no-store').send({ error: error.message });
   });
 }

@@ -18,11 +18,14 @@ export interface StreamLimits {
 }
 export const streamLimits: StreamLimits = { clients: 64, backlog: 1024 * 1024, beatMs: 10_000 };
 
+/** How long changed hints are gathered. */
+const soonMs = 200;
+
 export interface FleetStreamParts {
   readonly fleet: FleetReader;
   readonly log: Log;
   /** What every beat tells the page besides the time. */
-  readonly hints: Readonly<Record<string, string | number>>;
+  hints(): Readonly<Record<string, string | number>>;
   readonly limits: StreamLimits;
 }
 
@@ -43,6 +46,7 @@ export class FleetStream {
   /** The last change as sent: every listener is given the same parts, so one encoding does for nearly all. */
   #encoded: { readonly change: FleetChange; readonly message: Buffer } | undefined;
   #beat: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(parts: FleetStreamParts) {
@@ -79,9 +83,19 @@ export class FleetStream {
     return true;
   }
 
+  /** A beat out of turn, a moment later: the hints have changed. However often this is called, it is one. */
+  soon(): void {
+    if (this.#closed || this.#soon || this.#clients.size === 0) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.#beatAll();
+    }, soonMs);
+  }
+
   /** Ends every stream at once. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#soon);
     for (const client of this.#clients) {
       this.#drop(client);
       client.response.end();
@@ -103,7 +117,7 @@ export class FleetStream {
   }
 
   #beatMessage(): Buffer {
-    return encode('beat', { at_ms: Date.now(), ...this.#parts.hints });
+    return encode('beat', { at_ms: Date.now(), ...this.#parts.hints() });
   }
 
   #write(client: Client, message: Buffer): void {

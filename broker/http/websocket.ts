@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import { limits } from '../../shared/limits.ts';
 import type { Log } from '../../shared/log.ts';
+import type { Peer } from '../trust/types.ts';
 
 /** One frame may hold several packets (section 6.0), so more than the largest one that the broker looks at. */
 const mostFrame = limits.work + 2 * limits.message;
@@ -11,12 +12,15 @@ const mostFrame = limits.work + 2 * limits.message;
 const highWaterMark = 4 * 1024 * 1024;
 
 export interface MqttUpgrade {
-  /** Answers an upgrade request on the MQTT path; the asker's Host and Origin were checked. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /**
+   * Answers an upgrade request on the MQTT path; the asker's Host and Origin were checked.
+   * @param opened is given the stream, if there comes to be one.
+   */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer, opened?: (stream: Duplex) => void): void;
   close(): void;
 }
 
-export function createMqttUpgrade(attach: (stream: Duplex) => void, log: Log): MqttUpgrade {
+export function createMqttUpgrade(attach: (stream: Duplex, peer: Peer) => void, log: Log): MqttUpgrade {
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -26,7 +30,7 @@ export function createMqttUpgrade(attach: (stream: Duplex) => void, log: Log): M
     handleProtocols: offered => (offered.has('mqtt') ? 'mqtt' : offered.has('mqttv3.1') ? 'mqttv3.1' : false),
   });
   return {
-    accept(request, socket, head) {
+    accept(request, socket, head, peer, opened) {
       const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/);
       if (!offered.includes('mqtt') && !offered.includes('mqttv3.1')) {
         refuseUpgrade(socket, 400, 'Offer the WebSocket subprotocol "mqtt" here.');
@@ -42,7 +46,8 @@ export function createMqttUpgrade(attach: (stream: Duplex) => void, log: Log): M
         // not at once, so that a DISCONNECT that came with the last bytes is still read.
         stream.once('end', () => stream.destroy());
         stream.on('error', error => log.debug({ error: error.message }, 'a WebSocket connection failed'));
-        attach(stream);
+        attach(stream, peer);
+        opened?.(stream);
       });
     },
     close() {
@@ -55,10 +60,17 @@ export function createMqttUpgrade(attach: (stream: Duplex) => void, log: Log): M
   };
 }
 
-const reasons: Readonly<Record<number, string>> = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' };
+const reasons = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+} as const;
 
 /** Answers an upgrade request with a status and one sentence, and closes. */
-export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 404, sentence: string): void {
+export function refuseUpgrade(socket: Duplex, status: keyof typeof reasons, sentence: string): void {
   const body = `${sentence}\n`;
   socket.once('error', () => {});
   socket.end(

@@ -1,0 +1,71 @@
+/** What the HTTP port needs of the parts of trust, and no more. main.ts hands in the real ones. */
+import type { JoinAnswer, TrustBundle } from '../../shared/schemas/trust.ts';
+import type { ArtifactStore } from '../artifacts/artifact-store.ts';
+import type { Distribution } from '../artifacts/distribution.ts';
+import type { AdminVerb, Audit, Authenticator, CertificateAuthority, Principal } from '../trust/types.ts';
+
+/** Both ends of a TCP connection, as this side sees them. */
+export interface SocketEnds {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+/** Who logged in with a browser. */
+export interface WebSessions {
+  open(principal: Principal, from: string): Promise<{ readonly id: string; readonly expiresMs: number }>;
+  /** @param id as the cookie has it, whatever it is. Finding a session is using it. */
+  find(id: string | undefined): WebSession | undefined;
+  close(id: string): Promise<void>;
+  /** With the `key` of every session that ends. */
+  onEnded(listener: (key: string) => void): void;
+}
+
+export interface WebSession {
+  /** Names the session, and is no secret. */
+  readonly key: string;
+  readonly principal: Principal;
+  readonly csrf: string;
+}
+
+/** Where machines ask to become nodes. */
+export interface JoinCounter {
+  bundle(): TrustBundle;
+  /** Undefined where the nonce is none. */
+  time(nonce: string): TrustBundle | undefined;
+  /** Never throws for what the other side sent. */
+  ask(body: unknown, address: string): Promise<JoinReply>;
+  /** Undefined: no such ticket. */
+  again(ticket: string): JoinReply | undefined;
+  renew(body: unknown, address: string): Promise<JoinReply>;
+  /** Machines that wait for a person. */
+  pending(): readonly object[];
+  /** @returns the way to stop listening. */
+  onChange(listener: () => void): () => void;
+}
+
+export type JoinReply =
+  | JoinAnswer
+  | { readonly state: 'refused'; readonly sentence: string; readonly retryMs?: number };
+
+export interface WebTrust {
+  readonly authenticator: Authenticator;
+  readonly sessions: WebSessions;
+  readonly audit: Audit;
+  /** Whether a loopback connection belongs to this process's own user or to root, or counts as if it did. */
+  owns(ends: SocketEnds): boolean | Promise<boolean>;
+  readonly verbs: readonly AdminVerb[];
+  readonly desk: JoinCounter;
+  readonly authority: Pick<
+    CertificateAuthority,
+    'certificates' | 'serverCredentials' | 'onServerCertificate' | 'verifyClient'
+  >;
+  /** This machine's names in the network, lower case, the best first. */
+  names(): readonly string[];
+}
+
+export interface WebArtifacts {
+  readonly store: ArtifactStore;
+  readonly distribution: Pick<Distribution, 'installScript'>;
+}
