@@ -1,11 +1,11 @@
-/** The install script, and what is handed out by its hash: with Range, so that what was cut off goes on. */
+/** The install script, and what is handed out by its hash. */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Artifact, ArtifactError } from '../../artifacts/artifact-store.ts';
+import type { FastifyInstance } from 'fastify';
+import { answerArtifact } from '../../artifacts/answer.ts';
+import { ArtifactError } from '../../artifacts/artifact-store.ts';
 import { type Doorkeeper, isKnown } from '../doorkeeper.ts';
-import { isBare, tooLittle, turnAway } from '../gate.ts';
+import { isBare, turnAway } from '../gate.ts';
 import { isAllowed } from '../permission.ts';
-import { parseRange } from '../range.ts';
 import type { WebArtifacts } from '../seams.ts';
 
 type Named = { Params: { sha256: string } };
@@ -27,15 +27,21 @@ export function artifactRoutes(app: FastifyInstance, artifacts: WebArtifacts, do
     method: ['GET', 'HEAD'],
     url: '/artifacts/:sha256',
     async handler(request, reply) {
-      const artifact = store.find(request.params.sha256);
-      if (!artifact?.open) {
-        // Whoever may not read the others is not told which there are.
-        if (isBare(request.arrival)) return nothing(reply);
-        const asker = await doorkeeper.identify(request.raw, request.arrival);
-        if (!isKnown(asker)) return turnAway(request.raw, reply, asker);
-        if (!isAllowed('artifacts', asker.principal.role)) return reply.code(403).send({ error: tooLittle(asker) });
-      }
-      return artifact ? give(request, reply, artifact) : nothing(reply);
+      const { headers, method, arrival } = request;
+      // Without TLS nobody says who they are.
+      const asker = isBare(arrival) ? undefined : await doorkeeper.identify(request.raw, arrival);
+      if (asker && !isKnown(asker)) return turnAway(request.raw, reply, asker);
+      const answer = await answerArtifact(store, {
+        method: method === 'HEAD' ? 'HEAD' : 'GET',
+        sha256: request.params.sha256,
+        range: headers.range,
+        ifRange: one(headers['if-range']),
+        ifNoneMatch: one(headers['if-none-match']),
+        openOnly: !isAllowed('artifacts', asker?.principal.role),
+      });
+      reply.code(answer.status).headers(answer.headers);
+      if (answer.sentence === undefined) return reply.send(answer.body);
+      return reply.header('cache-control', 'no-store').send({ error: answer.sentence });
     },
   });
 
@@ -56,38 +62,9 @@ export function artifactRoutes(app: FastifyInstance, artifacts: WebArtifacts, do
       }
     });
   });
-
-  async function give(request: FastifyRequest, reply: FastifyReply, artifact: Artifact): Promise<FastifyReply> {
-    const { sha256, size, open: everybodys } = artifact;
-    const etag = `"${sha256}"`;
-    reply.headers({
-      etag,
-      'accept-ranges': 'bytes',
-      'content-type': 'application/octet-stream',
-      'content-disposition': 'attachment',
-      'cache-control': `${everybodys ? 'public' : 'private'}, max-age=31536000, immutable`,
-    });
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send();
-    const since = request.headers['if-range'];
-    const range = since === undefined || since === etag ? parseRange(request.headers.range, size) : undefined;
-    if (range === 'none') {
-      reply.removeHeader('content-disposition');
-      reply.headers({
-        'content-range': `bytes */${size}`,
-        'cache-control': 'no-store',
-        'content-type': 'application/json; charset=utf-8',
-      });
-      return reply.code(416).send({ error: `There are ${size} bytes.` });
-    }
-    if (range) reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${size}`);
-    reply.header('content-length', range ? range.last - range.first + 1 : size);
-    if (request.method === 'HEAD') return reply.send();
-    return reply.send(await store.read(artifact, range));
-  }
 }
 
-const nothing = (reply: FastifyReply): FastifyReply =>
-  reply.code(404).header('cache-control', 'no-store').send({ error: 'There is nothing of this hash here.' });
+const one = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header[0] : header);
 
 /** The status that an error of the store carries. */
 export const artifactStatus = (error: unknown): number | undefined =>
