@@ -62,6 +62,7 @@ export async function openAccounts(parts: AccountsParts): Promise<Accounts> {
   const tokens = await ApiTokens.load(store, now);
   const sessions = await Sessions.load({ store, now, standing: name => users.standing(name) });
   const passwords = new PasswordCheck(users, clock);
+  const attempts = new Attempts();
   const ends = async (name: string): Promise<void> => {
     passwords.forget(name);
     const closed = sessions.closeAll(name);
@@ -74,7 +75,7 @@ export async function openAccounts(parts: AccountsParts): Promise<Accounts> {
     users,
     tokens,
     passwords,
-    attempts: new Attempts(),
+    attempts,
     isRevoked: client => nodes.isRevoked(client),
     audit,
     clock,
@@ -87,8 +88,8 @@ export async function openAccounts(parts: AccountsParts): Promise<Accounts> {
     authenticator: { ...core, onRevoked: listener => void listeners.push(listener) },
     sessions,
     verbs: [
-      ...userVerbs({ users, tokens, sessions, passwords, ends }),
-      ...apiVerbs({ users, tokens, ends }),
+      ...userVerbs({ users, tokens, sessions, passwords, attempts, clock, ends }),
+      ...apiVerbs({ users, tokens, now, ends }),
       auditVerb(audit),
     ],
     certificateIssued: (user, serial, notAfterMs) => users.addCertificate(user, serial, notAfterMs),

@@ -2,7 +2,8 @@
  * Small records below one prefix of the store, all of them in memory too. A change counts when it is on disk; a removal
  * counts at once, since what is taken away may not be used while the disk is busy.
  */
-import { parseJson } from '../../../shared/codec.ts';
+import type { z } from 'zod';
+import { check, parseJson } from '../../../shared/codec.ts';
 import type { Store, StoreOp } from '../../../shared/store.ts';
 import { UserError } from '../../../shared/user-error.ts';
 
@@ -14,16 +15,16 @@ export class Records<T extends object> {
   readonly #removed = new Map<string, number>();
   #serial = 0;
 
-  static load<T extends object>(store: Store, prefix: string): Promise<Records<T>> {
+  /** What does not fit the schema is left out: it counts for nothing. */
+  static load<T extends object>(store: Store, prefix: string, schema: z.ZodType<T>): Promise<Records<T>> {
     return new Promise((resolve, reject) =>
       store.read(prefix, (error, entries) => {
         if (error) return reject(error);
         const known = new Map<string, T>();
         for (const [key, text] of entries) {
           const json = parseJson(text);
-          if (json.ok && typeof json.value === 'object' && json.value !== null) {
-            known.set(key.slice(prefix.length), json.value as T);
-          }
+          const record = json.ok ? check(schema, json.value) : json;
+          if (record.ok) known.set(key.slice(prefix.length), record.value);
         }
         resolve(new Records(store, prefix, known));
       }),

@@ -3,6 +3,7 @@
  * hash alone. A session ends when it was not used for a while, at its age, or when its user may not stay.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
 import type { Store } from '../../../shared/store.ts';
 import { UserError } from '../../../shared/user-error.ts';
 import type { Principal } from '../types.ts';
@@ -29,14 +30,15 @@ export const sessionLimits: SessionLimits = {
 };
 
 /** What lies in the store below `trust/session/<hash of the id>`. */
-interface SessionRecord {
-  readonly user: string;
+const sessionRecord = z.object({
+  user: z.string().max(64),
   /** The user's, when it was opened: a change of password or role leaves it behind. */
-  readonly stamp: string;
-  readonly created_ms: number;
-  readonly seen_ms: number;
-  readonly from: string;
-}
+  stamp: z.string().max(64),
+  created_ms: z.number(),
+  seen_ms: z.number(),
+  from: z.string().max(64),
+});
+type SessionRecord = Readonly<z.output<typeof sessionRecord>>;
 
 export interface OpenedSession {
   /** The secret for the cookie: 43 characters of base64url. */
@@ -80,7 +82,7 @@ export class Sessions {
   readonly #listeners: ((key: string) => void)[] = [];
 
   static async load(parts: SessionsParts): Promise<Sessions> {
-    return new Sessions(parts, await Records.load<SessionRecord>(parts.store, prefix));
+    return new Sessions(parts, await Records.load(parts.store, prefix, sessionRecord));
   }
 
   private constructor(parts: SessionsParts, records: Records<SessionRecord>) {
