@@ -1,0 +1,52 @@
+/** Opens the joining desk on the store: what main.ts calls. */
+import type { Clock, Timer } from '../../../shared/clock.ts';
+import type { Store } from '../../../shared/store.ts';
+import type { JoinDesk, JoinedNode, PendingMachine } from './desk.ts';
+import { Ledger } from './ledger.ts';
+import { joinedNode, pendingMachine } from './listing.ts';
+import { machineVerbs } from './verbs/machines.ts';
+import { ruleVerbs } from './verbs/rules.ts';
+import { type TokenVerbParts, tokenVerbs } from './verbs/tokens.ts';
+
+export interface JoinDeskParts extends JoiningParts, Pick<TokenVerbParts, 'entrance' | 'installScript'> {
+  readonly store: Store;
+  readonly clock: Pick<Clock, 'after'>;
+}
+
+const sweepMs = 30_000;
+
+/** @throws UserError where what is kept cannot be read. */
+export async function openJoinDesk(parts: JoinDeskParts): Promise<JoinDesk> {
+  const ledger = await Ledger.load(parts.store);
+  const joining = new Joining(ledger, parts);
+  const { admissions } = joining;
+  const pending = (): PendingMachine[] => [...joining.pending.all()].map(waiting => pendingMachine(joining, waiting));
+  const nodes = (): JoinedNode[] =>
+    [...ledger.nodes.values()].map(joinedNode).sort((a, b) => (a.node < b.node ? -1 : 1));
+  let timer: Timer;
+  const sweep = () => {
+    joining.sweep();
+    timer = parts.clock.after(sweepMs, sweep);
+  };
+  timer = parts.clock.after(sweepMs, sweep);
+  return {
+    bundle: () => admissions.bundle(),
+    time: nonce => joining.time(nonce),
+    ask: (body, address) => joining.ask(body, address),
+    again: ticket => joining.again(ticket),
+    renew: body => joining.renew(body),
+    isRevoked: client => joining.isRevoked(client),
+    onRevoked: listener => admissions.onRevoked(listener),
+    nodes,
+    sealKey: node => ledger.nodes.get(node)?.seal_key,
+    pending,
+    onChange: listener => joining.onChange(listener),
+    forget: node => admissions.forget(node),
+    verbs: [
+      ...tokenVerbs({ ...parts, ledger, cluster: parts.signer.cluster }),
+      ...machineVerbs({ ledger, joining, pending, nodes }),
+      ...ruleVerbs({ ledger, joining, now: parts.now }),
+    ],
+    close: () => timer.cancel(),
+  };
+}
