@@ -2,6 +2,7 @@
 import type { Clock, Timer } from '../../../shared/clock.ts';
 import type { Store } from '../../../shared/store.ts';
 import type { JoinDesk, JoinedNode, PendingMachine } from './desk.ts';
+import { Joining, type JoiningParts } from './joining.ts';
 import { Ledger } from './ledger.ts';
 import { joinedNode, pendingMachine } from './listing.ts';
 import { machineVerbs } from './verbs/machines.ts';
