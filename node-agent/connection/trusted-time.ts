@@ -6,30 +6,27 @@ import type { Clock } from '../../shared/clock.ts';
 
 export class TrustedTime {
   readonly #clock: Clock;
-  #floor: number;
+  readonly #builtMs: number;
+  #rememberedMs = 0;
   /** The supervisor's time, and this clock's monotonic one at that moment. */
   #said: { readonly at: number; readonly since: number } | undefined;
 
-  /** @param floorMs it is later than this: the date of the build, or what the supervisor said before the last restart. */
-  constructor(clock: Clock, floorMs: number) {
+  /** @param builtMs when this program was built: nobody's clock is believed that shows less. */
+  constructor(clock: Clock, builtMs: number) {
     this.#clock = clock;
-    this.#floor = floorMs;
+    this.#builtMs = builtMs;
   }
 
   now(): number {
     const { wall, now } = this.#clock;
-    const time = this.#said ? this.#said.at + now() - this.#said.since : wall();
-    return Math.max(this.#floor, time);
+    // A supervisor whose clock was wrong once and is put right is believed again: what was remembered of it does not count then.
+    const time = this.#said ? this.#said.at + now() - this.#said.since : Math.max(this.#rememberedMs, wall());
+    return Math.max(this.#builtMs, time);
   }
 
-  /** The supervisor has said the time, or this machine's clock shows one that is possible. */
-  get plausible(): boolean {
-    return this.#said !== undefined || this.#clock.wall() >= this.#floor;
-  }
-
-  /** It is later than this. */
-  notBelow(ms: number): void {
-    if (Number.isFinite(ms)) this.#floor = Math.max(this.#floor, ms);
+  /** What the supervisor said before the last restart: until it says it again, it is later than that. */
+  remember(ms: number): void {
+    this.#rememberedMs = ms;
   }
 
   /**
