@@ -98,17 +98,17 @@ hostile('what a request asks for beside its key is not given', async () => {
 async function forge(
   signer: { readonly name: string; readonly key: webcrypto.CryptoKey },
   extensions: x509.Extension[],
-  publicKey?: webcrypto.CryptoKey,
+  at = startOfTest,
 ): Promise<string> {
   const keys = (await webcrypto.subtle.generateKey(p256, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: '01',
     subject: 'CN=n1',
     issuer: signer.name,
-    notBefore: new Date(startOfTest - day),
-    notAfter: new Date(startOfTest + day),
+    notBefore: new Date(at - day),
+    notAfter: new Date(at + day),
     signingAlgorithm: p256,
-    publicKey: publicKey ?? keys.publicKey,
+    publicKey: keys.publicKey,
     signingKey: signer.key,
     extensions,
   });
@@ -140,6 +140,11 @@ hostile('a CA of the same name with another key signs for nobody', async () => {
   const forged = parsed((await issueClient(fake, of, now)).pem);
   assert.is(authority.verifyClient(forged), undefined);
   assert.is(authority.verifyExpired(forged), undefined);
+  // Without a key identifier only the signature tells the two apart.
+  const bare = parsed(await forge({ name: fake.certificate.subject, key: fake.key }, [client, named(n1)]));
+  assert.ok(bare.checkIssued(parsed(authority.certificates()[0] ?? '')));
+  assert.is(authority.verifyClient(bare), undefined);
+  assert.is(authority.verifyExpired(bare), undefined);
 });
 
 hostile('a node is no CA, and a certificate that signs itself names nobody', async () => {
@@ -176,6 +181,11 @@ hostile('even from the CA itself only the one profile of clients counts', async 
   ]) {
     assert.is(await verified(client, named(uri)), undefined, uri);
   }
+  assert.is(await verified(client, named(clientUri(testCluster, 'user', 'a'.repeat(65)))), undefined);
+  const end = Date.parse(parsed(rig.authority.certificates()[0] ?? '').validTo) + day;
+  rig.setTime(end);
+  assert.is(rig.authority.verifyClient(parsed(await forge(signer, [client, named(n1)], end))), undefined, 'dead CA');
+  rig.setTime(startOfTest);
   const dns = new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: `URI:${n1}` }]);
   assert.is(await verified(client, dns), undefined);
   const split = new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: `x, URI:${n1}` }]);
