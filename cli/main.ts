@@ -2,43 +2,18 @@
 /** The `hearth` command. Commands load when they run, so that `--version` does not wait for a broker library. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { printable } from '../shared/names.ts';
-import { environmentName, type Setting, settings } from '../shared/schemas/config.ts';
+import { settings } from '../shared/schemas/config.ts';
 import { UserError } from '../shared/user-error.ts';
+import { accountCommands } from './account-commands.ts';
+import { clientOptions, exits, option } from './options.ts';
 import { version } from './version.ts';
-
-const option = (setting: Setting, text = setting.text, fallback = setting.fallback): Option => {
-  const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
-  return new Option(`--${setting.name}${value}`, `${text} (${environmentName(setting.name)}; default: ${fallback})`);
-};
-
-const clientOptions = (command: Command): Command =>
-  command
-    .addOption(option(settings.broker, 'the broker to talk to', 'mqtt://127.0.0.1:1883'))
-    .addOption(option(settings.base));
-
-/** For commands that ask the supervisor over HTTP, by {@link adminCall}. */
-const adminOptions = (command: Command): Command =>
-  command
-    .addOption(option(settings.data, 'data folder of the supervisor on this machine'))
-    .option(
-      '--url <URL>',
-      'https://HOST:PORT of a supervisor elsewhere (HEARTH_URL); an API token goes in HEARTH_TOKEN',
-    )
-    .option('--ca <FILE>', "certificate of that cluster's CA (HEARTH_CA)");
 
 /** Where the built program lies; run from the sources, it is beside them. */
 const dist = existsSync(join(import.meta.dirname, 'agent.js'))
   ? import.meta.dirname
   : join(import.meta.dirname, '../dist');
-
-/** Runs a command's action and takes its exit code. */
-const exits =
-  <A extends unknown[]>(run: (...args: A) => Promise<number>) =>
-  async (...args: A): Promise<void> => {
-    process.exitCode = await run(...args);
-  };
 
 function program(): Command {
   const hearth = new Command('hearth')
@@ -100,6 +75,8 @@ function program(): Command {
     .option('--per-second <N>', 'how many connect per second (default: 200)')
     .option('--cluster <FINGERPRINT>', 'needed where the broker is on another machine')
     .action(exits(async flags => (await import('./commands/simulate.ts')).simulate(flags)));
+
+  accountCommands(hearth);
 
   return hearth;
 }

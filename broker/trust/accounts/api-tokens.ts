@@ -36,7 +36,7 @@ export class ApiTokens {
   #queue: Promise<unknown> = Promise.resolve();
 
   static async load(store: Store, now: () => number): Promise<ApiTokens> {
-    return new ApiTokens(await Records.load(store, 'trust/token/', tokenRecord), now);
+    return new ApiTokens(await Records.load(store, 'trust/api/', tokenRecord), now);
   }
 
   private constructor(records: Records<ApiTokenRecord>, now: () => number) {

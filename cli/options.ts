@@ -1,0 +1,31 @@
+/** Options that several commands share, and how a command's action becomes an exit code. */
+import { type Command, Option } from 'commander';
+import { environmentName, type Setting, settings } from '../shared/schemas/config.ts';
+
+export const option = (setting: Setting, text = setting.text, fallback = setting.fallback): Option => {
+  const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
+  return new Option(`--${setting.name}${value}`, `${text} (${environmentName(setting.name)}; default: ${fallback})`);
+};
+
+/** For commands that are MQTT clients. */
+export const clientOptions = (command: Command): Command =>
+  command
+    .addOption(option(settings.broker, 'the broker to talk to', 'mqtt://127.0.0.1:1883'))
+    .addOption(option(settings.base));
+
+/** For commands that ask the supervisor over HTTP, by {@link adminCall}. */
+export const adminOptions = (command: Command): Command =>
+  command
+    .addOption(option(settings.data, 'data folder of the supervisor on this machine'))
+    .option(
+      '--url <URL>',
+      'https://HOST:PORT of a supervisor elsewhere (HEARTH_URL); an API token goes in HEARTH_TOKEN',
+    )
+    .option('--ca <FILE>', "certificate of that cluster's CA (HEARTH_CA)");
+
+/** Runs a command's action and takes its exit code. */
+export const exits =
+  <A extends unknown[]>(run: (...args: A) => Promise<number>) =>
+  async (...args: A): Promise<void> => {
+    process.exitCode = await run(...args);
+  };
