@@ -1,8 +1,10 @@
 // The page: fleet state in the middle, the line to the supervisor on one side, grid, totals and events on the other.
+import { showAccount, toLogin, whoAmI } from './account.js';
 import { el, say } from './card.js';
 import { span, totals } from './describe.js';
 import { applyChange, emptyFleet, fromSnapshot } from './fleet-state.js';
 import { createGrid } from './grid.js';
+import { createPending } from './pending.js';
 import { follow } from './stream.js';
 
 const byId = id => document.getElementById(id);
@@ -19,6 +21,21 @@ const grid = createGrid(byId('grid'), () => fleet, now);
 grid.onFit = fitting => {
   byId('none').hidden = fitting > 0 || fleet.nodes.size === 0;
 };
+
+// --- who looks at this -------------------------------------------------------------------------------------------
+let pending;
+
+async function lookWhoAmI() {
+  const me = await whoAmI().catch(() => null);
+  // Not to be had now; asked again when the line is lost again.
+  if (me === null) return;
+  if (me === undefined) return toLogin();
+  if (pending) return;
+  pending = createPending(byId('pending'), me.role === 'admin', now);
+  showAccount(byId('account'), me);
+  pending.hint(hints.pending);
+}
+lookWhoAmI();
 
 // --- totals -----------------------------------------------------------------------------------------------------
 function showTotals() {
@@ -166,9 +183,12 @@ follow('/api/fleet/stream', {
     clockOffset = data.at_ms - Date.now();
     if (hints.mqtt_port !== data.mqtt_port) planOverview();
     hints = data;
+    pending?.hint(data.pending);
   },
   link(state) {
     if (state === 'lost' && link !== 'lost') lostAt = now();
+    // Perhaps because the session is over.
+    if (state === 'lost') lookWhoAmI();
     link = state;
     showLink();
   },

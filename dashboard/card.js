@@ -1,5 +1,5 @@
 // One node as a card. Everything a node says goes through textContent; only what differs from the last time is touched.
-import { coreBars, rate, servicesOf, serviceTone, size, span, stateOf, wantOf } from './describe.js';
+import { clockOf, coreBars, rate, servicesOf, serviceTone, size, span, stateOf, wantOf } from './describe.js';
 
 const svgSpace = 'http://www.w3.org/2000/svg';
 /** Services shown before "… more" is pressed. */
@@ -66,9 +66,10 @@ function createBody() {
   const more = el('button', 'more');
   more.type = 'button';
   const want = el('p', 'want');
+  const clock = el('p', 'clock');
   const facts = el('p', 'facts');
   const figures = el('div', 'meters', ...Object.values(meters).map(meter => meter.root));
-  return { svg, paths, cores, meters, figures, flow, services, more, want, facts };
+  return { svg, paths, cores, meters, figures, flow, services, more, want, clock, facts };
 }
 
 export function createCard(id) {
@@ -152,7 +153,7 @@ export function createCard(id) {
       all = !all;
       showServices(shown);
     });
-    root.append(body.cores, body.figures, body.flow, body.services, body.more, body.want, body.facts);
+    root.append(body.cores, body.figures, body.flow, body.services, body.more, body.want, body.clock, body.facts);
   };
 
   return {
@@ -179,6 +180,8 @@ export function createCard(id) {
       const want = wantOf(node);
       say(body.want, want.text);
       tone(body.want, want.tone);
+      say(body.clock, clockOf(node));
+      body.clock.hidden = body.clock.lastSaid === '';
       shown = node;
     },
     age(node, nowMs) {

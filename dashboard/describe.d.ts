@@ -26,3 +26,4 @@ export function coreBars(cores: readonly number[]): {
   height: number;
   paths: Record<'track' | 'cool' | 'warm' | 'hot', string>;
 };
+export function clockOf(node: NodeView): string;

@@ -94,6 +94,16 @@ export function rate(kbps) {
   return kbps < 1_000_000 ? `${(kbps / 1000).toFixed(1)} Mb/s` : `${(kbps / 1_000_000).toFixed(1)} Gb/s`;
 }
 
+/** From here on a clock is worth a word: what a node stamps is off by as much. */
+const clockOffMs = 5000;
+
+/** Sentence on a node's clock where it is wrong, else `''`. */
+export function clockOf(node) {
+  const off = node.online ? Number(node.info?.clock_off_ms ?? 0) : 0;
+  if (!(Math.abs(off) >= clockOffMs)) return '';
+  return `clock ${span(Math.abs(off) / 1000)} ${off > 0 ? 'ahead' : 'behind'}: set it, or install an NTP client`;
+}
+
 /** Megabytes as GB where that is shorter. */
 export const size = mb => (mb < 1000 ? `${Math.round(mb)} MB` : `${(mb / 1024).toFixed(mb < 10_240 ? 1 : 0)} GB`);
 

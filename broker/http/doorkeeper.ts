@@ -64,8 +64,7 @@ export class Doorkeeper {
     const trust = this.#trust;
     if (!trust) return openDoor;
     const { authorization } = request.headers;
-    if (authorization !== undefined)
-      return this.#byToken(trust, authorization, await this.peer(request, arrival, 'http'));
+    if (authorization !== undefined) return this.#byToken(trust, authorization, arrival);
     const id = readSessionCookie(request.headers.cookie, arrival.secure, this.#port());
     const session = trust.sessions.find(id);
     if (session) {
@@ -89,7 +88,7 @@ export class Doorkeeper {
     return readSessionCookie(request.headers.cookie, arrival.secure, this.#port());
   }
 
-  async #byToken(trust: WebTrust, authorization: string, peer: Peer): Promise<Asker> {
+  async #byToken(trust: WebTrust, authorization: string, { address, secure }: Arrival): Promise<Asker> {
     const token = /^Bearer +([A-Za-z0-9._~+/-]{1,512}=*) *$/i.exec(authorization)?.[1];
     if (token === undefined) {
       return {
@@ -97,6 +96,8 @@ export class Doorkeeper {
         sentence: 'The Authorization header is not "Bearer TOKEN" with a token of "hearth api create".',
       };
     }
+    // Who sends a token means that one, whatever else the connection shows.
+    const peer: Peer = { transport: secure ? 'tls' : 'tcp', address, owner: false };
     const ask = async () => trust.authenticator.authenticate(peer, { clientId: '', password: token });
     return known(await ask(), ask, true);
   }

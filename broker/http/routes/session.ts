@@ -53,7 +53,6 @@ export function sessionRoutes(
     const before = doorkeeper.sessionId(raw, arrival);
     if (before !== undefined) await sessions.close(before);
     const opened = await sessions.open(principal, arrival.loopback ? 'local' : address);
-    audit.record({ ...auditedAs(principal, arrival), what: 'login', target: principal.name, ok: true });
     const lasts = (opened.expiresMs - Date.now()) / 1000;
     reply.header('set-cookie', sessionCookie(opened.id, arrival.secure, port(), lasts));
     return reply.send({ name: principal.name, role: principal.role });
