@@ -14,9 +14,11 @@ export interface CaVerbsOptions {
   readonly ssh: SshAuthority;
   /** Whether there is a user of this name: a certificate for nobody would come to life with the next one of that name. */
   readonly isUser: (name: string) => boolean | Promise<boolean>;
+  /** Told before the certificate is handed out: accounts let only those in whose serial they know. */
+  readonly issued: (user: string, serial: string, notAfterMs: number) => Promise<void>;
 }
 
-export function caVerbs({ authority, ssh, isUser }: CaVerbsOptions): AdminVerb[] {
+export function caVerbs({ authority, ssh, isUser, issued }: CaVerbsOptions): AdminVerb[] {
   const cluster = () => authority.standing().cluster;
   return [
     adminVerb({ name: 'ca.show', role: 'viewer', args: none, run: () => authority.standing() }),
@@ -65,6 +67,7 @@ export function caVerbs({ authority, ssh, isUser }: CaVerbsOptions): AdminVerb[]
           throw new UserError(`There is no user "${printable(user)}": add it first, with "hearth user add".`);
         }
         const { pem, serial, notAfterMs } = await authority.issueUser(csr, user, days);
+        await issued(user, serial, notAfterMs);
         return { cert: pem, ca: authority.certificates(), serial, not_after_ms: notAfterMs };
       },
     }),
