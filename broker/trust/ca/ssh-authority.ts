@@ -23,6 +23,7 @@ export interface SshCertificate {
 }
 
 const keyFile = 'ssh-ca';
+const workPrefix = 'ssh-work-';
 const lifeMs = 7 * 86_400_000;
 /** Clocks of the machines that check may be behind by this much. */
 const backdateMs = 3_600_000;
@@ -60,7 +61,7 @@ export class SshAuthority {
     return this.#inPrivateFolder(async folder => {
       const file = join(folder, 'key.pub');
       fs.writeFileSync(file, `${key}\n`, { mode: 0o600 });
-      await this.#run([
+      await this.#run('The key could not be signed, perhaps because its line is not whole', [
         ...['-q', '-s', join(this.#folder, keyFile), '-I', request.keyId, '-z', serial],
         ...['-n', request.principals.join(','), '-V', `${stamp(now - backdateMs)}:${stamp(now + lifeMs)}`],
         ...(request.kind === 'host' ? ['-h'] : userRights),
@@ -73,23 +74,30 @@ export class SshAuthority {
 
   async #open(): Promise<string> {
     const path = join(this.#folder, keyFile);
+    // What a process that was killed left: perhaps a key that never counted.
+    for (const name of fs.readdirSync(this.#folder)) if (name.startsWith(workPrefix)) this.#remove(name);
     if (!fs.existsSync(path)) {
       await this.#inPrivateFolder(async folder => {
         const made = join(folder, 'key');
-        await this.#run(['-q', '-t', 'ed25519', '-N', '', '-C', 'hearth ssh ca', '-f', made]);
+        const key = ['-q', '-t', 'ed25519', '-N', '', '-C', 'hearth ssh ca', '-f', made];
+        await this.#run('A key to sign with could not be made', key);
         sync(made);
         fs.renameSync(made, path);
         sync(this.#folder);
       });
     }
     if ((fs.statSync(path).mode & 0o077) !== 0) fs.chmodSync(path, 0o600);
-    const [kind, key] = (await this.#run(['-y', '-P', '', '-f', path])).trim().split(' ');
+    const [kind, key] = (
+      await this.#run(`${path} cannot be read: restore it from a backup`, ['-y', '-P', '', '-f', path])
+    )
+      .trim()
+      .split(' ');
     return `${kind} ${key} hearth-ssh-ca`;
   }
 
   /** Beside the key, where nobody else can write: no name in it can be guessed or laid in wait. */
   async #inPrivateFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-    const folder = fs.mkdtempSync(join(this.#folder, 'ssh-work-'));
+    const folder = fs.mkdtempSync(join(this.#folder, workPrefix));
     try {
       return await work(folder);
     } finally {
@@ -97,7 +105,12 @@ export class SshAuthority {
     }
   }
 
-  #run(args: readonly string[]): Promise<string> {
+  #remove(name: string): void {
+    fs.rmSync(join(this.#folder, name), { recursive: true, force: true });
+  }
+
+  /** @param what did not come about, for the sentence. */
+  #run(what: string, args: readonly string[]): Promise<string> {
     // Times are given to ssh-keygen in its local zone: UTC.
     const env = { PATH: process.env.PATH ?? '/usr/bin:/bin', TZ: 'UTC', LC_ALL: 'C' };
     return new Promise((resolve, reject) => {
@@ -113,7 +126,7 @@ export class SshAuthority {
         }
         const why =
           stderr.trim().split('\n')[0] || (error.killed ? `it took longer than ${limitMs} ms` : error.message);
-        reject(new UserError(`ssh-keygen did not sign: ${printable(why, 200)}`));
+        reject(new UserError(`${what} (ssh-keygen: ${printable(why, 200)}).`));
       });
       child.stdin?.end();
     });
