@@ -8,6 +8,10 @@ export interface BusConnection {
   /** Unique for the life of the process. */
   readonly serial: number;
   readonly clientId: string;
+  /** Embedded: name of the principal (a user, a token, a node, or `owner`), how that is known, and the IP address. */
+  readonly user?: string;
+  readonly how?: 'owner' | 'password' | 'token' | 'certificate';
+  readonly address?: string;
 }
 
 export interface BusMessage {

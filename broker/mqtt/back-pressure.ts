@@ -4,6 +4,7 @@
  */
 import type { Connection } from './connection.ts';
 import { isFrozen } from './delivery.ts';
+import { holds } from './reading.ts';
 
 const lookMs = 50;
 
@@ -27,7 +28,7 @@ export class BackPressure {
   wait(publisher: Connection, receiver: Connection): void {
     if (this.waiting.has(publisher) || publisher === receiver) return;
     this.waiting.set(publisher, receiver);
-    publisher.pause();
+    publisher.reading.pause(holds.receiver);
     this.timer ??= setInterval(() => this.look(), lookMs);
     this.watch(receiver);
   }
@@ -69,6 +70,6 @@ export class BackPressure {
 
   private release(publisher: Connection): void {
     this.waiting.delete(publisher);
-    publisher.resume();
+    publisher.reading.resume(holds.receiver);
   }
 }

@@ -2,6 +2,9 @@
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../shared/log.ts';
 import { printable } from '../../shared/names.ts';
+import type { Place } from '../access/connect-limits.ts';
+import type { Authenticator, Peer } from '../trust/types.ts';
+import { Admission, unknownPeer } from './admission.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
 import type { BrokerGauges } from './gauges.ts';
 import { type AedesBroker, type AedesClient, openAedes, type WillPacket } from './guards/aedes.ts';
@@ -14,17 +17,17 @@ import { keep, subscribe } from './subscribe.ts';
 export interface ClientsParts extends ConnectionParts {
   readonly log: Log;
   readonly bus: Told;
+  readonly authenticator: Authenticator | 'open';
 }
 
 /** "Administrative action" (MQTT 5, section 3.14.2.1). */
 const administrative = 0x98;
 /** Longest wait for the others at the end because of one that does not read. */
 const sentMs = 500;
-/** Between two lines about connections turned away. */
-const sayMs = 60_000;
 
 export class Clients {
   readonly registry: Registry;
+  readonly admission: Admission;
   private readonly parts: ClientsParts;
   private readonly connections = new Set<Connection>();
   private readonly byClient = new WeakMap<AedesClient, Connection>();
@@ -32,15 +35,15 @@ export class Clients {
   private aedes: AedesBroker | undefined;
   private serial = 0;
   private closing = false;
-  private turnedAway = 0;
-  private saidAt = Number.NEGATIVE_INFINITY;
+  /** Of connections that are gone. */
+  private throttled = 0;
 
   static async open(parts: ClientsParts): Promise<Clients> {
     const clients = new Clients(parts);
     clients.aedes = await openAedes(
       {
         connect: (client, packet) => clients.connecting(client, packet),
-        admit: client => clients.admit(client),
+        admit: (client, username, password, admitted) => clients.asks(client, username, password, admitted),
         hasSession: clientId => parts.kept.find(clientId) !== undefined,
         discardSession: clientId => parts.kept.forget(clientId),
         ready: client => clients.ready(client),
@@ -58,19 +61,21 @@ export class Clients {
   private constructor(parts: ClientsParts) {
     this.parts = parts;
     this.registry = new Registry(parts.bus);
+    this.admission = new Admission(parts, this);
     this.watch = new KeepaliveWatch(this.connections, parts.limits.drainMs, parts.now);
   }
 
-  accept(stream: Duplex): void {
-    const { limits, log, now } = this.parts;
+  /**
+   * @param peer what is known of the other end; later, where its owner is still being looked up
+   * @param place taken for it already, where it came through a handshake
+   */
+  accept(stream: Duplex, peer: Peer | Promise<Peer> = unknownPeer, place?: Place): void {
+    const { limits } = this.parts;
     if (this.closing || !this.aedes || this.connections.size >= limits.connections) {
-      this.turnedAway++;
       stream.on('error', () => {});
       stream.destroy();
-      if (now() - this.saidAt > sayMs) {
-        this.saidAt = now();
-        log.warn({ connections: this.connections.size }, 'no more connections are taken');
-      }
+      place?.left();
+      this.admission.turnAway('no more connections are taken', { connections: this.connections.size });
       return;
     }
     let connection: Connection | undefined;
@@ -80,22 +85,36 @@ export class Clients {
       return false;
     };
     const client = this.aedes.accept(stream, parsed);
-    connection = new Connection(++this.serial, client, stream, this.parts);
+    connection = new Connection(++this.serial, client, stream, peer, this.parts);
+    connection.place = place;
     this.connections.add(connection);
     this.byClient.set(client, connection);
     // Aedes reports the end of those that were registered; this is for the others, after it had its turn.
     stream.once('close', () => setImmediate(() => this.gone(client)));
+    this.admission.arrived(connection, peer);
+  }
+
+  /** Every connection, let in or not. */
+  all(): Iterable<Connection> {
+    return this.connections;
   }
 
   kick(connection: Connection): void {
     connection.kick(administrative);
   }
 
-  gauges(): Pick<BrokerGauges, 'connections' | 'subscriptions' | 'frozen' | 'timedOut' | 'stalls' | 'turnedAway'> {
+  gauges(): Pick<
+    BrokerGauges,
+    'connections' | 'subscriptions' | 'frozen' | 'timedOut' | 'stalls' | 'turnedAway' | 'refusedLogins' | 'throttled'
+  > {
     let subscriptions = 0;
-    for (const connection of this.connections) subscriptions += connection.subscriptions.size;
-    const { turnedAway } = this;
-    return { connections: this.connections.size, subscriptions, turnedAway, ...this.watch.counts };
+    let { throttled } = this;
+    for (const connection of this.connections) {
+      subscriptions += connection.subscriptions.size;
+      throttled += connection.reading.throttled;
+    }
+    const { counts } = this.admission;
+    return { connections: this.connections.size, subscriptions, throttled, ...counts, ...this.watch.counts };
   }
 
   async close(): Promise<void> {
@@ -136,26 +155,41 @@ export class Clients {
     if (packet.properties?.sessionExpiryInterval !== undefined) packet.properties.sessionExpiryInterval = 0;
   }
 
-  private admit(client: AedesClient): boolean {
+  private asks(
+    client: AedesClient,
+    username: string | undefined,
+    password: string | undefined,
+    admitted: () => void,
+  ): void {
     const connection = this.byClient.get(client);
-    const id = client.id ?? '';
     // Aedes asks a turn after CONNECT: who is gone by then must not take the place of one who lives.
-    if (!connection || client.closed || !this.connections.has(connection)) return false;
-    if (this.closing || id.length > this.parts.limits.clientIdCharacters) return false;
-    connection.identity.clientId = id;
+    if (!connection || client.closed || !this.connections.has(connection)) return;
+    connection.maximumPacket = client.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    const credentials = {
+      clientId: client.id ?? '',
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+    };
+    this.admission.ask(connection, credentials, refusal => {
+      if (this.closing || client.closed) return;
+      if (refusal) connection.refuse(refusal);
+      else this.admit(connection, admitted);
+    });
+  }
+
+  private admit(connection: Connection, admitted: () => void): void {
     this.registry.admit(connection);
     // Asked anew: what the rules do not allow any more is not given back. Before CONNACK, so that who has read "session
     // present" misses nothing.
     if (connection.resumes) {
-      for (const kept of this.parts.kept.find(id) ?? []) subscribe(connection, kept, this.parts);
+      for (const kept of this.parts.kept.find(connection.id) ?? []) subscribe(connection, kept, this.parts);
     }
-    return true;
+    admitted();
   }
 
   private ready(client: AedesClient): void {
     const connection = this.byClient.get(client);
     if (!connection || client.closed || connection.closed) return;
-    connection.maximumPacket = client.maximumPacketSize ?? Number.POSITIVE_INFINITY;
     connection.unacknowledged.window = Math.min(client.receiveMaximum ?? 65_535, this.parts.limits.inflight);
     this.registry.ready(connection);
     connection.open();
@@ -183,6 +217,7 @@ export class Clients {
       this.parts.kept.left(connection.id, connection.keepMs);
     }
     connection.keepDue = false;
+    this.throttled += connection.reading.throttled;
     connection.close();
     if (!this.closing) this.registry.gone(connection);
   }

@@ -3,6 +3,10 @@
  * is read and answered here, most of it straight from the bytes.
  */
 import type { Duplex } from 'node:stream';
+import type { Place } from '../access/connect-limits.ts';
+import type { Refusal } from '../access/login.ts';
+import { type Access, accessOf, noAccess } from '../access/principals.ts';
+import type { Peer, Principal } from '../trust/types.ts';
 import type { BackPressure } from './back-pressure.ts';
 import { Framer } from './framing.ts';
 import type { AedesClient } from './guards/aedes.ts';
@@ -12,6 +16,8 @@ import { whyMalformed } from './message.ts';
 import { type Flusher, Outgoing } from './outgoing.ts';
 import { reason, type Version } from './packets.ts';
 import type { ParsedPacket } from './parsed.ts';
+import { holds, Reading } from './reading.ts';
+import { encodeRefusal } from './refusal.ts';
 import type { Replay } from './replay.ts';
 import type { Router, Subscription } from './router.ts';
 import { handleSubscribe, handleUnsubscribe, type SubscribeParts } from './subscribe.ts';
@@ -25,8 +31,21 @@ export interface ConnectionParts extends SubscribeParts {
   readonly now: () => number;
 }
 
+/** What is gone by then is not waited for when a refused client does not take its answer. Milliseconds. */
+const refusedMs = 1000;
+
 export class Connection {
-  readonly identity: { serial: number; clientId: string };
+  readonly identity: { serial: number; clientId: string; user?: string; how?: Principal['how']; address?: string };
+  /** What is known of the other end; later, where its owner is still being looked up. */
+  peer: Peer | Promise<Peer>;
+  /** What the table is asked with. */
+  access: Access = noAccess;
+  /** The principal as one word; empty before it is known. */
+  key = '';
+  /** Its place among those of its address, and what to call when its principal has one less. */
+  place: Place | undefined;
+  leave: (() => void) | undefined;
+  readonly reading: Reading;
   readonly outgoing: Outgoing;
   readonly unacknowledged: Unacknowledged;
   readonly subscriptions = new Map<string, Subscription>();
@@ -54,7 +73,6 @@ export class Connection {
   /** Whether a newer connection has its client id. Set by the registry. */
   replaced = false;
   private readonly inbound: Inbound;
-  private paused = false;
   private failing = false;
   /** It said DISCONNECT or broke the protocol: nothing more is heard. */
   private over = false;
@@ -63,13 +81,17 @@ export class Connection {
   private readonly parts: ConnectionParts;
   private readonly framer: Framer;
 
-  constructor(serial: number, client: AedesClient, stream: Duplex, parts: ConnectionParts) {
+  constructor(serial: number, client: AedesClient, stream: Duplex, peer: Peer | Promise<Peer>, parts: ConnectionParts) {
     this.identity = { serial, clientId: '' };
+    this.peer = peer;
     this.client = client;
     this.stream = stream;
     this.parts = parts;
     this.inbound = new Inbound(this, parts);
     this.lastHeard = parts.now();
+    this.reading = new Reading(stream, () => {
+      this.lastHeard = parts.now();
+    });
     this.outgoing = new Outgoing(stream, parts.flusher, parts.now);
     this.unacknowledged = new Unacknowledged(this.outgoing, parts.limits.inflight);
     this.framer = new Framer(parts.limits.connectBytes, {
@@ -81,6 +103,33 @@ export class Connection {
 
   get id(): string {
     return this.identity.clientId;
+  }
+
+  /** Whether it has said its last word, or was refused. */
+  get ended(): boolean {
+    return this.over;
+  }
+
+  /** It is let in, as `principal`. */
+  become(clientId: string, principal: Principal, key: string): void {
+    const { identity, peer } = this;
+    identity.clientId = clientId;
+    identity.user = principal.name;
+    identity.how = principal.how;
+    if (!(peer instanceof Promise)) identity.address = peer.address;
+    this.access = accessOf(principal);
+    this.key = key;
+    if (principal.how !== 'owner') this.reading.limit(this.parts.limits, this.parts.now());
+  }
+
+  /** It is not let in, and told why. */
+  refuse(refusal: Refusal): void {
+    this.over = true;
+    const { stream } = this;
+    stream.end(encodeRefusal(refusal, this.version, this.maximumPacket));
+    // What it has sent already is read, and lost: a close over unread bytes would overtake the answer.
+    stream.resume();
+    setTimeout(() => stream.destroy(), refusedMs).unref();
   }
 
   /** Ends it by the supervisor's wish. @param code MQTT 5 reason code of the DISCONNECT. */
@@ -122,25 +171,9 @@ export class Connection {
     this.outgoing.open();
     this.framer.limit = this.parts.limits.packetBytes;
     // Read on first: a publish in what waits may have to wait for its receiver.
-    if (this.paused) this.resume();
+    this.reading.resume(holds.connect);
     this.framer.again();
     this.inbound.answer();
-  }
-
-  pause(): void {
-    this.paused = true;
-    this.stream.pause();
-  }
-
-  resume(): void {
-    this.paused = false;
-    this.lastHeard = this.parts.now();
-    this.stream.resume();
-  }
-
-  /** Whether it is the broker that does not read, so that silence means nothing. */
-  get held(): boolean {
-    return this.paused;
   }
 
   /** Not read until `receiver` has caught up. */
@@ -154,13 +187,15 @@ export class Connection {
     this.framer.feed(chunk);
     this.inbound.answer();
     // Between CONNECT and CONNACK a client may talk on; it is heard when it is known.
-    if (this.framer.hold && this.framer.waiting > 0 && !this.closed) this.pause();
+    if (this.framer.hold && this.framer.waiting > 0 && !this.closed) this.reading.pause(holds.connect);
+    this.reading.spent(chunk.length, this.lastHeard);
   }
 
   /** @returns whether to go on with the next packet. */
   private frame(chunk: Buffer, start: number, body: number, end: number): boolean {
     if (this.closed || this.replaced || this.over) return false;
     const first = chunk[start] as number;
+    this.reading.packets++;
     if (!this.ready) {
       if (first !== 0x10) {
         this.fail('the first packet is CONNECT');
@@ -236,6 +271,9 @@ export class Connection {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.reading.close();
+    this.place?.left();
+    this.leave?.();
     this.unacknowledged.close();
     this.outgoing.close();
     this.parts.backPressure.forget(this);

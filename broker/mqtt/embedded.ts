@@ -1,5 +1,5 @@
 /**
- * The embedded MQTT broker: 3.1.1 and 5 on one port, TCP and WebSocket streams, behind the Bus seam.
+ * The embedded MQTT broker: 3.1.1 and 5 on one port, TCP, TLS and WebSocket streams, behind the Bus seam.
  *
  * Aedes does CONNECT, DISCONNECT and wills (guards/aedes.ts). Routing, retained messages, acknowledgements, queues and
  * keepalive are the files beside this one.
@@ -8,6 +8,9 @@ import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Bus } from '../../shared/bus.ts';
 import type { Log } from '../../shared/log.ts';
+import { createSocketOwners, type SocketOwners } from '../access/socket-owner.ts';
+import type { Authenticator, Peer } from '../trust/types.ts';
+import { ownerOfKept } from './admission.ts';
 import { BackPressure } from './back-pressure.ts';
 import { BrokerCache } from './cache.ts';
 import { Clients } from './clients.ts';
@@ -21,6 +24,8 @@ import { Flusher } from './outgoing.ts';
 import { RetainedMessages } from './retained.ts';
 import { decodeRetained, encodeRetained } from './retained-codec.ts';
 import { Router } from './router.ts';
+import { peerOfTcp } from './tcp-peer.ts';
+import { listenTls, type TlsOptions } from './tls-listener.ts';
 
 export type { BrokerGauges } from './gauges.ts';
 export type { BrokerLimits } from './limits.ts';
@@ -32,14 +37,20 @@ export interface EmbeddedOptions {
   readonly cacheFolder?: string;
   readonly log: Log;
   readonly limits?: Partial<BrokerLimits>;
+  /** Who comes in. `open`: everybody, as this machine's owner; for tests and benches of the broker by itself. */
+  readonly authenticator: Authenticator | 'open';
+  /** Whose the other end of a loopback connection is; the kernel's list where absent. */
+  readonly owners?: SocketOwners;
 }
 
 export interface EmbeddedBroker {
   readonly bus: Bus;
   /** Resolves with the port. May be called again for a further address. @throws one sentence where the port is taken. */
   listen(options: ListenOptions): Promise<number>;
-  /** Serves an accepted byte stream, such as a WebSocket's. */
-  attach(stream: Duplex): void;
+  /** The same with TLS; client certificates are asked for, and judged by the authority. */
+  listenTls(options: TlsOptions): Promise<number>;
+  /** Serves an accepted byte stream, such as a WebSocket's. Without a peer nothing is known of it: it has to log in. */
+  attach(stream: Duplex, peer?: Peer | Promise<Peer>): void;
   gauges(): BrokerGauges;
   /** Ends every connection without its will, and writes down what is retained. */
   close(): Promise<void>;
@@ -63,8 +74,10 @@ export async function createEmbeddedBroker(options: EmbeddedOptions): Promise<Em
   );
   const kept = new KeptSessions({
     sessions: limits.keptSessions,
+    sessionsEach: limits.keptSessionsEach,
     subscriptions: limits.keptSubscriptions,
     wall,
+    owner: (clientId, who) => ownerOfKept(base, clientId, who),
     changed: (clientId, session) => cache?.write(`s/${clientId}`, session),
   });
   await cache?.read('r/', (topic, bytes) => {
@@ -102,10 +115,13 @@ export async function createEmbeddedBroker(options: EmbeddedOptions): Promise<Em
     wall,
     log,
     bus,
+    authenticator: options.authenticator,
   });
+  const owners = options.owners ?? (options.authenticator === 'open' ? undefined : createSocketOwners());
   bus.connect(router, clients, retained, wall);
 
   const servers: Server[] = [];
+  const endings: (() => void)[] = [];
   const sweep = setInterval(() => kept.sweep(), sweepMs);
   sweep.unref();
   let closing: Promise<void> | undefined;
@@ -113,11 +129,26 @@ export async function createEmbeddedBroker(options: EmbeddedOptions): Promise<Em
   return {
     bus,
     async listen(where) {
-      const { server, port } = await listenTcp(where, socket => clients.accept(socket));
+      const { server, port } = await listenTcp(where, socket => {
+        const peer = owners && peerOfTcp(socket, owners);
+        // Who is on this machine is counted when it is known whose it is.
+        if (!peer || peer instanceof Promise || peer.owner) clients.accept(socket, peer);
+        else {
+          const place = clients.admission.place(peer.address);
+          if (place) clients.accept(socket, peer, place);
+          else socket.on('error', () => {}).destroy();
+        }
+      });
       servers.push(server);
       return port;
     },
-    attach: stream => clients.accept(stream),
+    async listenTls(where) {
+      const { server, port, close } = await listenTls(where, clients, { handshakeMs: limits.connectMs, log });
+      servers.push(server);
+      endings.push(close);
+      return port;
+    },
+    attach: (stream, peer) => clients.accept(stream, peer),
     gauges: () => ({
       ...clients.gauges(),
       published: router.counts.published,
@@ -137,6 +168,7 @@ export async function createEmbeddedBroker(options: EmbeddedOptions): Promise<Em
     close() {
       closing ??= (async () => {
         clearInterval(sweep);
+        for (const end of endings) end();
         const ended = servers.map(server => new Promise(resolve => server.close(resolve)));
         await clients.close();
         backPressure.close();

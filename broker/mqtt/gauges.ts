@@ -17,6 +17,10 @@ export interface BrokerGauges {
   readonly stalls: number;
   /** Connections turned away because there were too many. */
   readonly turnedAway: number;
+  /** Logins refused. */
+  readonly refusedLogins: number;
+  /** Times a client was not read for a while because it sent too much. */
+  readonly throttled: number;
   /** Unsent bytes of all connections, and publishers that wait for a receiver. */
   readonly pendingBytes: number;
   readonly waitingPublishers: number;

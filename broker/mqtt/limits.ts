@@ -3,6 +3,24 @@ import { limits } from '../../shared/limits.ts';
 /** Bounds of the embedded broker: what one client, or all together, may cost. Bytes and milliseconds unless the name says otherwise. */
 export interface BrokerLimits {
   readonly connections: number;
+  /** Of one IP address of the network, or of all other users of this machine together. Owners are not counted. */
+  readonly connectionsPerAddress: number;
+  /** The same before they have logged in; and of all addresses. */
+  readonly waitingPerAddress: number;
+  readonly waiting: number;
+  /** New connections of one address: a second, and at once. */
+  readonly connectsPerSecond: number;
+  readonly connectsAtOnce: number;
+  /** Of one user, token or node. */
+  readonly connectionsPerPrincipal: number;
+  /** Passwords being checked, and for how long one may be. */
+  readonly loginsAtOnce: number;
+  readonly loginMs: number;
+  /** What one client may send in a second, and after a rest at once; then it is read no faster. Owners are not held. */
+  readonly packetsPerSecond: number;
+  readonly packetsAtOnce: number;
+  readonly bytesPerSecond: number;
+  readonly bytesAtOnce: number;
   /** A connection that has not sent its whole CONNECT by then is closed. */
   readonly connectMs: number;
   /** The CONNECT packet, will included: read before anybody is known. */
@@ -19,6 +37,8 @@ export interface BrokerLimits {
   /** Clients whose subscriptions are kept while they are away. */
   readonly keptSessions: number;
   readonly keptSubscriptions: number;
+  /** Sessions kept for one principal other than the owner. */
+  readonly keptSessionsEach: number;
   /** A kept session that nobody came back for is forgotten. */
   readonly keptMs: number;
   /** Unsent bytes of a connection that still reads, above which whoever publishes to it waits. */
@@ -43,6 +63,18 @@ const around = 64 * 1024;
 
 export const defaultLimits: BrokerLimits = {
   connections: 12_000,
+  connectionsPerAddress: 1000,
+  waitingPerAddress: 256,
+  waiting: 4000,
+  connectsPerSecond: 100,
+  connectsAtOnce: 1000,
+  connectionsPerPrincipal: 200,
+  loginsAtOnce: 256,
+  loginMs: 10_000,
+  packetsPerSecond: 5000,
+  packetsAtOnce: 20_000,
+  bytesPerSecond: 8 * mb,
+  bytesAtOnce: 32 * mb,
   connectMs: 10_000,
   connectBytes: around,
   packetBytes: limits.work + around,
@@ -54,6 +86,7 @@ export const defaultLimits: BrokerLimits = {
   retainedBytes: 128 * mb,
   keptSessions: 1000,
   keptSubscriptions: 100,
+  keptSessionsEach: 100,
   keptMs: 7 * 24 * 3_600_000,
   softBufferBytes: mb / 2,
   // Two seconds at 8 MB/s: a busy machine that reads nothing for half a second has lost nothing yet.

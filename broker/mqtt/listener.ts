@@ -10,10 +10,11 @@ export interface ListenOptions {
 /** TCP's own probe of silent peers, for clients that asked for no keepalive. Milliseconds. */
 const probeMs = 60_000;
 
-/** @throws one sentence that names the port and the way out. */
+/** @param flag the setting to choose another port with. @throws one sentence that names the port and the way out. */
 export function listenTcp(
   options: ListenOptions,
   accept: (socket: Socket) => void,
+  flag = '--mqtt-port',
 ): Promise<{ server: Server; port: number }> {
   const { host, port } = options;
   return new Promise((resolve, reject) => {
@@ -26,7 +27,7 @@ export function listenTcp(
       highWaterMark: 1024 * 1024,
     });
     server.on('connection', accept);
-    server.once('error', error => reject(new Error(whyNot(error as NodeJS.ErrnoException, host, port))));
+    server.once('error', error => reject(new Error(whyNot(error as NodeJS.ErrnoException, host, port, flag))));
     server.listen({ host, port, backlog: 4096 }, () => {
       server.removeAllListeners('error');
       server.on('error', () => {});
@@ -36,12 +37,12 @@ export function listenTcp(
   });
 }
 
-function whyNot(error: NodeJS.ErrnoException, host: string, port: number): string {
+function whyNot(error: NodeJS.ErrnoException, host: string, port: number, flag: string): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `port ${port} on ${host} is taken: stop what uses it, or choose another with --mqtt-port (0 picks a free one)`;
+      return `port ${port} on ${host} is taken: stop what uses it, or choose another with ${flag} (0 picks a free one)`;
     case 'EACCES':
-      return `port ${port} on ${host} needs root: choose one above 1023 with --mqtt-port`;
+      return `port ${port} on ${host} needs root: choose one above 1023 with ${flag}`;
     default:
       return `the broker cannot listen on ${host}, port ${port}: ${error.message}`;
   }

@@ -131,7 +131,7 @@ export class LocalBus implements Bus, Told {
     const to = properties?.responseTopic;
     const correlation = properties?.correlationData;
     const respond =
-      to !== undefined && from && this.router?.mayWrite(to, from.id)
+      to !== undefined && from && this.router?.mayWrite(to, from.access)
         ? { respond: { topic: to, ...(correlation && { correlation }) } }
         : undefined;
     return { topic, payload, qos, retain, ...(from && { from: from.identity }), ...respond };

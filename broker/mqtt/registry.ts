@@ -51,6 +51,11 @@ export class Registry {
     return this.told.values();
   }
 
+  /** Who has the client id now, from CONNECT on. */
+  holder(clientId: string): Connection | undefined {
+    return this.newest.get(clientId);
+  }
+
   find(serial: number, clientId: string): Connection | undefined {
     const found = this.told.get(clientId);
     return found?.identity.serial === serial ? found : undefined;

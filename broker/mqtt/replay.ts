@@ -1,5 +1,5 @@
 /** The retained messages that a new subscription gets (section 3.3.1.3), in small steps, and no faster than they are taken. */
-import { isNodeClient, mayRead, ruleOf } from './access.ts';
+import { mayRead, ruleOf } from '../access/table.ts';
 import type { Connection } from './connection.ts';
 import { encodePublish } from './packets.ts';
 import type { Retained } from './retained.ts';
@@ -47,7 +47,7 @@ export function replay(connection: Connection, subscriptions: readonly Subscript
 
 function replayOne(connection: Connection, subscription: Subscription, message: Retained, parts: SubscribeParts): void {
   const { topic, properties, expiresAt } = message;
-  if (!mayRead(ruleOf(topic, parts.base), connection.id, isNodeClient(parts.base, connection.id))) return;
+  if (!mayRead(ruleOf(topic, parts.base), connection.access)) return;
   const left = expiresAt === undefined ? undefined : Math.max(1, Math.ceil((expiresAt - parts.wall()) / 1000));
   const qos = message.qos === 1 && subscription.qos === 1 ? 1 : 0;
   const packet = encodePublish(

@@ -2,7 +2,8 @@
  * From a publish to everybody who gets it, in one synchronous step: rule, retained copy, connections, supervisor. What a
  * topic needs (its rule and who is subscribed) is found once and kept until a subscription changes.
  */
-import { isNodeClient, mayRead, ruleOf, type TopicRule, whyNotWrite } from './access.ts';
+import type { Access } from '../access/principals.ts';
+import { mayRead, mayWrite, ruleOf, type TopicRule, whyNotWrite } from '../access/table.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
 import { FilterTree, whyNoTopic } from './filters.ts';
@@ -99,8 +100,8 @@ export class Router {
   }
 
   /** Whether a client may publish to `topic`: asked for response topics. */
-  mayWrite(topic: string, clientId: string): boolean {
-    return whyNoTopic(topic, this.parts.limits) === undefined && !whyNotWrite(ruleOf(topic, this.parts.base), clientId);
+  mayWrite(topic: string, access: Access): boolean {
+    return whyNoTopic(topic, this.parts.limits) === undefined && mayWrite(ruleOf(topic, this.parts.base), access);
   }
 
   /** @returns the reason where the message was refused; then it went nowhere and the supervisor has been told. */
@@ -117,7 +118,7 @@ export class Router {
       }
     } else if (route.wrong !== undefined) return route.wrong;
     const strip = message.retain && route.rule.stripRetain;
-    if (message.retain && !strip) this.keep(message);
+    if (message.retain && !strip) this.keep(message, route.rule);
     const { targets } = route;
     // The router says nothing about the order between subscribers, and keeps the order of messages for each. Nobody who
     // asked for the flag as published, such as a bridge, is to keep an order; only the supervisor is told.
@@ -128,10 +129,7 @@ export class Router {
 
   private whyRefused(route: Route, message: Routed, from: Connection): string | undefined {
     if (route.wrong !== undefined) return route.wrong;
-    if (route.rule.writers !== 'everybody') {
-      const reason = whyNotWrite(route.rule, from.id);
-      if (reason !== undefined) return reason;
-    }
+    if (!mayWrite(route.rule, from.access)) return whyNotWrite(route.rule, from.access);
     const wrong = message.properties && whyNoProperties(message.properties);
     if (wrong !== undefined) return wrong;
     const most = route.rule.payloadBytes;
@@ -140,7 +138,7 @@ export class Router {
       : undefined;
   }
 
-  private keep(message: Routed): void {
+  private keep(message: Routed, rule: TopicRule): void {
     const { retained, wall } = this.parts;
     const { topic, payload, qos, properties } = message;
     if (payload.length === 0) {
@@ -155,7 +153,8 @@ export class Router {
       ...(properties && { properties }),
       ...(expiry !== undefined && { expiresAt: wall() + expiry * 1000 }),
     };
-    const kept = retained.set(copy, message.from === undefined);
+    // What nodes say of themselves is bounded by their number, too: nobody can crowd it out.
+    const kept = retained.set(copy, message.from === undefined || rule.ownerWrites);
     if (!kept && retained.refused === 1) this.parts.retainedFull(topic);
   }
 
@@ -198,7 +197,7 @@ export class Router {
       const { connection } = subscription;
       const other = byConnection.get(connection);
       if (other) byConnection.set(connection, merged(other, subscription));
-      else if (mayRead(rule, connection.id, isNodeClient(this.parts.base, connection.id))) {
+      else if (mayRead(rule, connection.access)) {
         byConnection.set(connection, subscription);
       }
     });

@@ -1,5 +1,5 @@
 /** SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11). */
-import { whyNotSubscribe } from './access.ts';
+import { whyNotSubscribe } from '../access/table.ts';
 import type { Connection } from './connection.ts';
 import { whyNoFilter } from './filters.ts';
 import type { KeptSessions, KeptSubscription } from './kept-sessions.ts';
@@ -76,7 +76,7 @@ export function subscribe(
   const { base, limits, router } = parts;
   if (filter.startsWith('$share/')) return reason.noSharing;
   if (whyNoFilter(filter, limits)) return reason.badFilter;
-  if (whyNotSubscribe(filter, base, connection.id)) return reason.notAuthorized;
+  if (whyNotSubscribe(filter, base, connection.access)) return reason.notAuthorized;
   const old = connection.subscriptions.get(filter);
   if (!old && connection.subscriptions.size >= limits.subscriptionsPerClient) return reason.quota;
   if (old) router.unsubscribe(old);
@@ -121,5 +121,5 @@ export function keep(connection: Connection, parts: SubscribeParts): void {
       return { filter, qos, noLocal, retainAsPublished, ...(identifier !== undefined && { identifier }) };
     },
   );
-  parts.kept.keep(connection.id, list, connection.keepMs);
+  parts.kept.keep(connection.id, connection.key, list, connection.keepMs);
 }

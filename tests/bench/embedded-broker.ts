@@ -11,7 +11,7 @@ const say = (level: string) => (fields: object, text: string) => console.error(l
 const log: Log = { debug() {}, info() {}, warn: say('warn'), error: say('error') };
 const base = 'hearth';
 
-const broker = await createEmbeddedBroker({ base, log, ...(cacheFolder && { cacheFolder }) });
+const broker = await createEmbeddedBroker({ base, log, authenticator: 'open', ...(cacheFolder && { cacheFolder }) });
 const filters = ['set/#', 'do/#', 'lwt', 'is', 'info', 'heartbeat'].map(part => `${base}/node/+/${part}`);
 broker.bus.start(filters, { message() {}, up() {}, down() {} });
 const port = await broker.listen({ host: '127.0.0.1', port: 0 });

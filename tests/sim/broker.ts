@@ -3,7 +3,8 @@
  * for both kinds: embedded (it lives in the supervisor's process, tells it of connections, strips retain, refuses what
  * breaks the direction rules, drops the will of a replaced connection) and outside (none of these; wills may come late).
  */
-import { ruleOf, type TopicRule, whyNotWrite } from '../../broker/mqtt/access.ts';
+import { type Access, accessOf, underClientId } from '../../broker/access/principals.ts';
+import { ruleOf, type TopicRule, whyNotWrite } from '../../broker/access/table.ts';
 import { matches } from '../../shared/topics.ts';
 import type { Process } from './clock.ts';
 import type { Wire } from './network.ts';
@@ -102,6 +103,21 @@ export function ruleFor(topic: string, base: string): TopicRule {
   return rule;
 }
 
+const accesses = new Map<string, Access>();
+
+/** Everybody here is on the supervisor's machine: an admin, or a node by its client id. */
+export function accessFor(clientId: string, base: string): Access {
+  let access = accesses.get(clientId);
+  if (access === undefined) {
+    const principal = underClientId({ role: 'admin', name: 'owner', how: 'owner' }, base, clientId);
+    if (typeof principal === 'string') throw new Error(principal);
+    if (accesses.size > 10_000) accesses.clear();
+    access = accessOf(principal);
+    accesses.set(clientId, access);
+  }
+  return access;
+}
+
 export class Broker {
   readonly process: Process;
   readonly retained: Map<string, Message>;
@@ -178,7 +194,7 @@ export class Broker {
     const who = typeof from === 'string' ? from : from?.clientId;
     world.note(who ?? 'supervisor', `${message.retain ? 'retained ' : ''}${message.topic} ${message.text}`);
     if (who !== undefined && this.#kind === 'embedded') {
-      const reason = whyNotWrite(ruleFor(message.topic, world.base), who);
+      const reason = whyNotWrite(ruleFor(message.topic, world.base), accessFor(who, world.base));
       if (reason !== undefined) {
         world.observe.refused(message, who);
         this.inside?.refused(message, from ?? '', reason);

@@ -45,7 +45,7 @@ testWith(gathering, ['mosquitto'], 'Mosquitto: every node, and the end after the
 });
 
 gathering('the embedded broker: every node, and the end after them', async () => {
-  const broker = await createEmbeddedBroker({ base: 'hearth', log: silentLog });
+  const broker = await createEmbeddedBroker({ base: 'hearth', log: silentLog, authenticator: 'open' });
   const port = await broker.listen({ host: '127.0.0.1', port: 0 });
   broker.bus.publish('hearth/status', 'online', { qos: 1, retain: true });
   for (const id of ids) broker.bus.publish(`hearth/node/${id}/status`, 'online', { qos: 1, retain: true });

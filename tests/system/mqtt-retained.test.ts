@@ -113,10 +113,12 @@ withBroker(
   test,
   'bounded by count and bytes; what is refused leaves no stale copy; telemetry and orders are never kept',
   async rig => {
-    const wire = await Wire.connect(rig.port, { clientId: 'hearth-n1' });
-    for (const part of ['load', 'lwt', 'heartbeat', 'cores', 'log/x', 'done', 'set/a', 'do/b']) {
-      await wire.publish(`hearth/node/n1/${part}`, 'x', true);
+    const node = await Wire.connect(rig.port, { clientId: 'hearth-n1' });
+    const wire = await Wire.connect(rig.port);
+    for (const part of ['load', 'lwt', 'heartbeat', 'cores', 'log/x', 'done']) {
+      await node.publish(`hearth/node/n1/${part}`, 'x', true);
     }
+    for (const part of ['set/a', 'do/b']) await wire.publish(`hearth/node/n1/${part}`, 'x', true);
     assert.equal(rig.broker.gauges().retainedCount, 0);
     for (let i = 0; i < 8; i++) await wire.publish(`a/${i}`, 'x', true);
     assert.equal(rig.broker.gauges().retainedCount, 5);
@@ -124,6 +126,11 @@ withBroker(
     await wire.publish('a/0', 'x'.repeat(20_000), true);
     assert.equal(rig.broker.gauges().retainedCount, 4);
     assert.ok(rig.broker.gauges().retainedBytes < 10_000);
+    await wire.publish('a/0', 'x', true);
+    // Nobody crowds out what nodes say of themselves.
+    await node.publish('hearth/node/n1/info', '{}', true);
+    assert.equal(rig.broker.gauges().retainedCount, 6);
+    await wire.publish('a/0', 'x'.repeat(20_000), true);
     const other = await Wire.connect(rig.port);
     assert.deepEqual(await all(other, 'a/0'), []);
   },

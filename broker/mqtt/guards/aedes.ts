@@ -44,8 +44,11 @@ export interface WillPacket {
 export interface AedesHooks {
   /** Before CONNECT is looked at; the packet may be changed. */
   connect(client: AedesClient, packet: ConnectPacket): void;
-  /** The client id is known. @returns false to refuse it. */
-  admit(client: AedesClient): boolean;
+  /**
+   * The client id is known. `admitted` is called when it is let in, within the call where that is possible, and in the
+   * turn in which that is decided; who is not let in is answered by the hook, for Aedes knows few of the reasons.
+   */
+  admit(client: AedesClient, username: string | undefined, password: string | undefined, admitted: () => void): void;
   /** Whether there are subscriptions to give back: what CONNACK says about the session. */
   hasSession(clientId: string): boolean;
   discardSession(clientId: string): void;
@@ -139,9 +142,9 @@ export async function openAedes(
       hooks.connect(client as AedesClient, packet as ConnectPacket);
       done(null, true);
     },
-    authenticate: (client: unknown, _name: unknown, _password: unknown, done: Answer) => {
-      if (hooks.admit(client as AedesClient)) return done(null, true);
-      done(Object.assign(new Error('client id refused'), { returnCode: 2 }), false);
+    authenticate: (client: unknown, name: unknown, password: unknown, done: Answer) => {
+      const text = (value: unknown) => (value === undefined || value === null ? undefined : String(value));
+      hooks.admit(client as AedesClient, text(name), text(password), () => done(null, true));
     },
     authorizePublish: (_client: unknown, _packet: unknown, done: Answer) => done(null),
     authorizeSubscribe: (_client: unknown, _subscription: unknown, done: Answer) => done(null, null),

@@ -74,7 +74,7 @@ export class KeepaliveWatch {
     }
   }
 
-  private isSilent({ silenceMs, lastHeard, held, ready }: Connection, now: number): boolean {
-    return ready && silenceMs > 0 && !held && now - lastHeard > silenceMs;
+  private isSilent({ silenceMs, lastHeard, reading, ready }: Connection, now: number): boolean {
+    return ready && silenceMs > 0 && !reading.held && now - lastHeard > silenceMs;
   }
 }

@@ -3,9 +3,9 @@
  * back and obeys nobody but the supervisor of its cluster, and only the supervisor writes what is its own.
  */
 
-import { whyNotWrite } from '../../../broker/mqtt/access.ts';
+import { whyNotWrite } from '../../../broker/access/table.ts';
 import type { Document } from '../../../node-agent/reconcile/reconciler.ts';
-import { type Message, ruleFor } from '../broker.ts';
+import { accessFor, type Message, ruleFor } from '../broker.ts';
 import type { Machine } from '../machine.ts';
 import type { Property, Sight } from './eyes.ts';
 
@@ -31,7 +31,7 @@ export class Authority implements Property {
     const { world, headquarters } = this.#sight;
     const byAuthority = this.#sight.byAuthority(who);
     if (!byAuthority && who?.startsWith(`${world.base}-`)) {
-      const reason = whyNotWrite(ruleFor(message.topic, world.base), who);
+      const reason = whyNotWrite(ruleFor(message.topic, world.base), accessFor(who, world.base));
       if (reason !== undefined) world.violate('direction', `${who} wrote ${message.topic}: ${reason}`);
     }
     if (!byAuthority || !message.topic.endsWith('/want') || message.text === '') return;

@@ -1,6 +1,11 @@
 /** The embedded broker in this process, what its bus was told, and a way to run a test on a fresh one. */
 import type { Test } from 'uvu';
-import { type BrokerLimits, createEmbeddedBroker, type EmbeddedBroker } from '../../../broker/mqtt/embedded.ts';
+import {
+  type BrokerLimits,
+  createEmbeddedBroker,
+  type EmbeddedBroker,
+  type EmbeddedOptions,
+} from '../../../broker/mqtt/embedded.ts';
 import type { BusConnection, BusMessage } from '../../../shared/bus.ts';
 import { type Log, silentLog } from '../../../shared/log.ts';
 import { endAll } from './wire.ts';
@@ -21,13 +26,16 @@ export interface RigOptions {
   readonly cacheFolder?: string;
   readonly filters?: readonly string[];
   readonly log?: Log;
+  /** Everybody owns the machine where absent. */
+  readonly authenticator?: EmbeddedOptions['authenticator'];
 }
 
 export async function openRig(options: RigOptions = {}): Promise<Rig> {
-  const { limits, cacheFolder, filters = [`${base}/#`], log = silentLog } = options;
+  const { limits, cacheFolder, filters = [`${base}/#`], log = silentLog, authenticator = 'open' } = options;
   const broker = await createEmbeddedBroker({
     base,
     log,
+    authenticator,
     ...(limits && { limits }),
     ...(cacheFolder && { cacheFolder }),
   });

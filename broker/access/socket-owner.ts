@@ -1,0 +1,158 @@
+/**
+ * Whether the other end of an accepted loopback connection belongs to the supervisor's own user or to root. The kernel's
+ * list names every connection of the machine and is read as a whole, so those who ask at the same time share one
+ * reading, and a reading that took long is followed by a pause.
+ */
+import { readFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { isLoopback, procKeys, type SocketEnds, scanProcTcp } from './proc-tcp.ts';
+
+export interface SocketOwners {
+  /** False at once where the connection is not on loopback. Never rejects. */
+  isOwner(ends: SocketEnds): boolean | Promise<boolean>;
+}
+
+export interface OwnerParts {
+  /** Of this process; undefined where there are no user ids. */
+  readonly uid: number | undefined;
+  readonly now: () => number;
+  /** One of the kernel's two lists. Rejects where it may not be read; that of IPv6 may be missing. */
+  read(name: 'tcp' | 'tcp6'): Promise<string>;
+  /** Whether the list names a connection that this process makes to itself, with the right owner. */
+  probe(look: (ends: SocketEnds) => Promise<number | undefined>): Promise<boolean>;
+}
+
+/** What others wait while a list of thousands is read again and again: the reading takes a quarter of the time at most. */
+const pauseFactor = 3;
+/** Of those who ask at once; more are not owners. */
+const mostWaiting = 20_000;
+
+const probeAgainMs = 60_000;
+const root = 0;
+
+interface Asked {
+  readonly keys: readonly string[];
+  answer(uid: number | undefined): void;
+}
+
+export class ProcSocketOwners implements SocketOwners {
+  private readonly parts: OwnerParts;
+  private waiting: Asked[] = [];
+  private reading = false;
+  private nextAt = 0;
+  private known: Promise<boolean> | undefined;
+  private failedAt: number | undefined;
+  /** Readings so far. */
+  readings = 0;
+
+  constructor(parts: OwnerParts) {
+    this.parts = parts;
+  }
+
+  isOwner(ends: SocketEnds): boolean | Promise<boolean> {
+    return isLoopback(ends.address) && isLoopback(ends.localAddress) ? this.ask(ends) : false;
+  }
+
+  private async ask(ends: SocketEnds): Promise<boolean> {
+    const { uid } = this.parts;
+    // Where owners cannot be known, everybody on loopback is one, but nobody where that would give away root's powers.
+    if (!(await this.canKnow())) return uid !== root;
+    const owner = await this.uidOf(ends);
+    return owner !== undefined && (owner === uid || owner === root);
+  }
+
+  /** Some systems hide the list or what is in it: tried on oneself, and where that failed, once more after a while. */
+  private canKnow(): Promise<boolean> {
+    const { uid, now, probe } = this.parts;
+    if (uid === undefined) return Promise.resolve(false);
+    if (this.failedAt !== undefined && now() - this.failedAt > probeAgainMs) this.known = this.failedAt = undefined;
+    this.known ??= probe(ends => this.uidOf(ends))
+      .catch(() => false)
+      .then(able => {
+        if (!able) this.failedAt = now();
+        return able;
+      });
+    return this.known;
+  }
+
+  private uidOf(ends: SocketEnds): Promise<number | undefined> {
+    const keys = procKeys(ends);
+    if (keys.length === 0 || this.waiting.length >= mostWaiting) return Promise.resolve(undefined);
+    return new Promise(answer => {
+      this.waiting.push({ keys, answer });
+      if (!this.reading) void this.readAll();
+    });
+  }
+
+  private async readAll(): Promise<void> {
+    this.reading = true;
+    while (this.waiting.length > 0) {
+      // The turn in which one connection was accepted has others, too.
+      await new Promise<void>(resolve => setImmediate(resolve));
+      const pause = this.nextAt - this.parts.now();
+      if (pause > 0) await new Promise<void>(resolve => setTimeout(resolve, pause));
+      const asked = this.waiting;
+      this.waiting = [];
+      const started = this.parts.now();
+      const uids = await this.look(asked).catch(() => new Map<string, number>());
+      const ended = this.parts.now();
+      this.nextAt = ended + (ended - started) * pauseFactor;
+      for (const { keys, answer } of asked) answer(keys.map(key => uids.get(key)).find(uid => uid !== undefined));
+    }
+    this.reading = false;
+  }
+
+  private async look(asked: readonly Asked[]): Promise<Map<string, number>> {
+    this.readings++;
+    const wanted = new Set(asked.flatMap(({ keys }) => keys));
+    const uids = new Map<string, number>();
+    const found = (key: string, uid: number) => void uids.set(key, uid);
+    scanProcTcp(await this.parts.read('tcp'), wanted, found);
+    if (uids.size < asked.length) scanProcTcp(await this.parts.read('tcp6').catch(() => ''), wanted, found);
+    return uids;
+  }
+}
+
+/** One for the whole process: HTTP and MQTT share its readings. */
+export const createSocketOwners = (): SocketOwners =>
+  new ProcSocketOwners({
+    uid: process.geteuid?.(),
+    now: () => performance.now(),
+    read: name => readFile(`/proc/self/net/${name}`, 'latin1'),
+    probe: probeOneself,
+  });
+
+/** The ends of an accepted socket; the other one's is what is asked about. */
+export const endsOf = (socket: Socket): SocketEnds => ({
+  address: socket.remoteAddress ?? '',
+  port: socket.remotePort ?? 0,
+  localAddress: socket.localAddress ?? '',
+  localPort: socket.localPort ?? 0,
+});
+
+const probeMs = 5000;
+
+/** A connection of this process to itself has to be in the list as its own. */
+async function probeOneself(look: (ends: SocketEnds) => Promise<number | undefined>): Promise<boolean> {
+  const server = createServer();
+  let mine: Socket | undefined;
+  let accepted: Socket | undefined;
+  try {
+    return await new Promise<boolean>((resolve, reject) => {
+      setTimeout(reject, probeMs, new Error('no connection to oneself')).unref();
+      server.once('error', reject);
+      server.once('connection', socket => {
+        accepted = socket.on('error', () => {});
+        look(endsOf(socket)).then(uid => resolve(uid !== undefined && uid === process.geteuid?.()), reject);
+      });
+      server.listen(0, '127.0.0.1', () => {
+        const at = server.address();
+        mine = connect(typeof at === 'object' && at ? at.port : 0, '127.0.0.1').on('error', reject);
+      });
+    });
+  } finally {
+    mine?.destroy();
+    accepted?.destroy();
+    server.close();
+  }
+}
