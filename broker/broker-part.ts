@@ -30,7 +30,12 @@ export async function openBroker(
     undo.push(() => within(partStopMs, done => bus.stop(done)));
     return { bus, listen: () => Promise.resolve(Number(url.port) || (url.protocol === 'mqtts:' ? 8883 : 1883)) };
   }
-  const broker = await createEmbeddedBroker({ base: config.base, cacheFolder: folder.cache, log, authenticator: 'open' });
+  const broker = await createEmbeddedBroker({
+    base: config.base,
+    cacheFolder: folder.cache,
+    log,
+    authenticator: 'open',
+  });
   undo.push(() => broker.close());
   return {
     bus: broker.bus,
