@@ -67,6 +67,8 @@ export class Admissions implements Known {
     return copies;
   };
 
+  isKeyOf = (record: NodeRecord, key: string): boolean => isKeyOf(record, key, this.#parts.now());
+
   onRevoked(listener: (node: string) => void): void {
     this.#revoked.push(listener);
   }
@@ -199,6 +201,6 @@ const certOf = (issued: IssuedCertificate, key: string): NodeRecord['certs'][num
   expires_ms: Math.floor(issued.notAfterMs),
 });
 
-/** Whether somebody with this key may go on as the node: with the newest one also late, with an older one while it is valid. */
-export const isKeyOf = (record: NodeRecord, key: string, now: number): boolean =>
+/** The newest key renews also late, an older one only while its certificate is valid. */
+const isKeyOf = (record: NodeRecord, key: string, now: number): boolean =>
   record.certs.some((cert, index) => cert.key === key && (index === 0 || cert.expires_ms > now));

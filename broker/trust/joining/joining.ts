@@ -13,7 +13,7 @@ import { sealTime } from '../../../shared/trust-statements.ts';
 import { UserError } from '../../../shared/user-error.ts';
 import { keyOfCsr } from '../ca/csr.ts';
 import type { CertifiedClient } from '../types.ts';
-import { type AdmissionParts, Admissions, isKeyOf, refused, revokedSentence } from './admissions.ts';
+import { type AdmissionParts, Admissions, refused, revokedSentence } from './admissions.ts';
 import type { JoinReply } from './desk.ts';
 import { type Admission, type Asking, judge, type Verdict } from './judge.ts';
 import type { Ledger } from './ledger.ts';
@@ -101,7 +101,7 @@ export class Joining {
       return this.#inLane(`node ${name}`, async () => {
         const record = this.#ledger.nodes.get(name);
         if (record?.state === 'revoked') return refused(revokedSentence(name));
-        if (!record || !isKeyOf(record, held.key, this.#parts.now())) {
+        if (!record || !this.admissions.isKeyOf(record, held.key)) {
           return refused(
             `Node "${name}" goes on without this certificate (it was forgotten, or set up anew): join anew with a token.`,
           );
@@ -242,7 +242,7 @@ export class Joining {
       };
     const who = this.#parts.ca.verifyExpired(held.certificate);
     const record = who?.kind === 'node' ? this.#ledger.nodes.get(who.name) : undefined;
-    if (!record || !isKeyOf(record, held.key, now)) return asking;
+    if (!record || !this.admissions.isKeyOf(record, held.key)) return asking;
     return record.state === 'revoked' ? { sentence: revokedSentence(record.node) } : { ...asking, copyOf: record };
   }
 

@@ -15,7 +15,7 @@ import type { JoinRequest } from '../../../shared/schemas/trust.ts';
 import { chooseId, freeId } from './node-id.ts';
 import { joiningLimits, type NodeRecord, type Place, type TokenRecord } from './records.ts';
 import type { Roster } from './roster.ts';
-import { sameMachine } from './roster.ts';
+import { sharesCard } from './roster.ts';
 import type { Ruled } from './rules.ts';
 
 export interface Known {
@@ -24,6 +24,8 @@ export interface Known {
   /** Somebody has, or is about to get, this id. */
   taken(id: string): boolean;
   online(id: string): boolean;
+  /** Whether a certificate of this key is the node's newest, or still valid. */
+  isKeyOf(record: NodeRecord, key: string): boolean;
   /** Copies of this node's folder that joined within a day. */
   copies(node: string): number;
 }
@@ -57,7 +59,7 @@ const refuse = (sentence: string): Verdict => ({ verdict: 'refuse', sentence });
 export function judge(known: Known, asking: Asking): Verdict {
   const { request, key, ruled, token, copyOf } = asking;
   const own = known.roster.byKey(key);
-  if (own) return again(own, asking);
+  if (own) return again(known, own, asking);
   const node = suggestedId(known, asking);
   const banned = known.roster.revoked(request.facts);
   const { room, zone, roles } = ruled;
@@ -71,7 +73,8 @@ export function judge(known: Known, asking: Asking): Verdict {
   if (banned) return wait;
   if (copyOf) {
     const by = `copy of ${copyOf.node}`;
-    if (sameMachine(copyOf.facts, request.facts) && !known.online(copyOf.node)) {
+    // Its folder and one of its network cards: the machine itself, with a machine-id made anew.
+    if (sharesCard(copyOf.facts, request.facts) && !known.online(copyOf.node)) {
       return { verdict: 'join', by, ...placeOf(copyOf), node: copyOf.node, replaces: true };
     }
     if (known.copies(copyOf.node) >= joiningLimits.copiesPerDay) return wait;
@@ -87,11 +90,14 @@ export function judge(known: Known, asking: Asking): Verdict {
 
 const placeOf = ({ room, zone, roles }: Place): Place => ({ room, zone, roles });
 
-function again(own: NodeRecord, { request }: Asking): Verdict {
+function again(known: Known, own: NodeRecord, { request, key }: Asking): Verdict {
   if (own.state === 'revoked') {
     return refuse(
       `This machine was node "${own.node}", and its certificate was revoked: let it in again with a token made for it (hearth token --node ${own.node}) and new keys.`,
     );
+  }
+  if (!known.isKeyOf(own, key)) {
+    return refuse(`The key of this request is an old one of node "${own.node}": join with new keys and a token.`);
   }
   // Whoever has seen a CSR could send it again, but not have secrets sealed to a key of his own by it.
   if (own.seal_key !== request.seal_key) {

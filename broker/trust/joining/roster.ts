@@ -87,8 +87,10 @@ export class Roster {
 }
 
 /** One machine-id alone may have been copied with a disk image. */
-export function sameMachine(a: JoinFacts, b: JoinFacts): boolean {
-  if (a.machine === undefined || a.machine !== b.machine) return false;
+const sameMachine = (a: JoinFacts, b: JoinFacts): boolean =>
+  a.machine !== undefined && a.machine === b.machine && sharesCard(a, b);
+
+export function sharesCard(a: JoinFacts, b: JoinFacts): boolean {
   const macs = macsOf(a);
   return macsOf(b).some(mac => macs.includes(mac));
 }

@@ -1,6 +1,6 @@
 /** `token.create`, `token.list`, `token.revoke`: the lines that let machines in. */
 import { z } from 'zod';
-import type { Random } from '../../../../shared/clock.ts';
+import type { Clock, Random } from '../../../../shared/clock.ts';
 import { formatJoinToken } from '../../../../shared/join-token.ts';
 import { isId } from '../../../../shared/names.ts';
 import { UserError } from '../../../../shared/user-error.ts';
@@ -16,8 +16,13 @@ export interface TokenVerbParts {
   readonly random: Random;
   /** Where machines reach the supervisor's HTTP port, IPv6 in brackets; undefined while it listens on loopback only. */
   readonly entrance: () => { readonly host: string; readonly port: number } | undefined;
+  /** The first one waits until runtimes are fetched. */
   readonly installScript: () => Promise<{ readonly sha256: string }>;
+  readonly clock: Pick<Clock, 'after'>;
 }
+
+/** How long a person waits for the script's hash; the token is good without. */
+const scriptMs = 15_000;
 
 /** An expired token is shown for a day, so that who looks why nobody comes in sees it. */
 const shownMs = 86_400_000;
@@ -53,7 +58,7 @@ export function tokenVerbs(parts: TokenVerbParts): AdminVerb[] {
         );
       }
       // Before the token: it may have to wait for runtimes, and a token's time runs.
-      const script = await parts.installScript();
+      const script_sha256 = await scriptHash(parts);
       const at = Math.floor(now());
       const gone: Change[] = [...ledger.tokens.values()]
         .filter(token => at > token.expires_ms + shownMs)
@@ -74,7 +79,15 @@ export function tokenVerbs(parts: TokenVerbParts): AdminVerb[] {
       await ledger.write(...gone, { kind: 'token', id, record });
       const target = { host: host ?? entrance.host, port: entrance.port };
       const token = formatJoinToken({ cluster: parts.cluster, id, secret, ...target });
-      return { id, token, ...target, script_sha256: script.sha256, expires_ms: record.expires_ms, uses, node };
+      return {
+        id,
+        token,
+        ...target,
+        ...(script_sha256 === undefined ? {} : { script_sha256 }),
+        expires_ms: record.expires_ms,
+        uses,
+        node,
+      };
     },
   });
   const list = adminVerb({
@@ -103,4 +116,18 @@ export function tokenVerbs(parts: TokenVerbParts): AdminVerb[] {
     },
   });
   return [create, list, revoke];
+}
+
+function scriptHash({ installScript, clock }: TokenVerbParts): Promise<string | undefined> {
+  return new Promise(resolve => {
+    const late = clock.after(scriptMs, () => resolve(undefined));
+    const told = (sha256: string | undefined) => {
+      late.cancel();
+      resolve(sha256);
+    };
+    installScript().then(
+      ({ sha256 }) => told(sha256),
+      () => told(undefined),
+    );
+  });
 }
