@@ -8,6 +8,7 @@ import { settings } from '../shared/schemas/config.ts';
 import { UserError } from '../shared/user-error.ts';
 import { accountCommands } from './account-commands.ts';
 import { clientOptions, exits, option } from './options.ts';
+import { secretCommands } from './secret-commands.ts';
 import { version } from './version.ts';
 
 /** Where the built program lies; run from the sources, it is beside them. */
@@ -54,20 +55,6 @@ function program(): Command {
     .option('--timeout <SECONDS>', 'how long --wait waits (default: 60)')
     .action(exits(async (node, key, value, flags) => (await import('./commands/set.ts')).set(node, key, value, flags)));
 
-  const secret = hearth.command('secret').description('values that only one node can read');
-  clientOptions(secret.command('set').description("seal a value to a node, and set it in a service's environment"))
-    .argument('<node>', 'id of the node')
-    .argument('<key>', 'SERVICE.env.NAME; the value is asked for, or read from standard input')
-    .argument('[value...]', 'never here, where other users see it')
-    .option('--print', 'print the sealed value instead of setting it')
-    .option('--wait', 'until the node has done it')
-    .option('--timeout <SECONDS>', 'how long --wait waits (default: 60)')
-    .action(
-      exits(async (node, key, value, flags) =>
-        (await import('./commands/secret.ts')).setSecret(node, key, value, flags),
-      ),
-    );
-
   clientOptions(hearth.command('simulate').description('simulated nodes with real connections, until Ctrl-C'))
     .requiredOption('--nodes <N>', 'how many')
     .option('--period <MS>', 'milliseconds between load messages (default: 5000)')
@@ -77,6 +64,7 @@ function program(): Command {
     .action(exits(async flags => (await import('./commands/simulate.ts')).simulate(flags)));
 
   accountCommands(hearth);
+  secretCommands(hearth);
 
   return hearth;
 }

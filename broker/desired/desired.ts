@@ -39,9 +39,19 @@ export function readSet(node: string, entry: NodeEntry, path: readonly string[],
     if (!isThere(documentOf(entry), path)) return { services: ok(undefined) };
     return { services: finish(node, entry, replaceAt(documentOf(entry), path, undefined)) };
   }
+  const missing = missingService(entry, path);
+  if (missing) return { services: { ok: false, error: missing } };
   const value = readValue(kind.value, payload);
   if (!value.ok) return { services: fail(value.error.code, value.error.message, at) };
   return { services: finish(node, entry, replaceAt(documentOf(entry), path, value.value as Json)) };
+}
+
+/** A part of a service that is not there would make one without a command. */
+function missingService(entry: NodeEntry, [noun, service, ...part]: readonly string[]): ContractError | undefined {
+  if (noun !== 'services' || service === undefined || part.length === 0 || part[0] === 'run') return undefined;
+  if (Object.hasOwn(entry.services, service)) return undefined;
+  const name = printable(service);
+  return { code: 'schema', message: `there is no service "${name}" yet: set services.${name} to a command first` };
 }
 
 function readPatch(node: string, entry: NodeEntry, payload: Uint8Array): SetOutcome {

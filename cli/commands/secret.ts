@@ -2,12 +2,13 @@
 import { nearest, printable } from '../../shared/names.ts';
 import { looksSealed, type SecretPlace } from '../../shared/sealed-value.ts';
 import { UserError } from '../../shared/user-error.ts';
+import { type AdminFlags, adminCall } from '../admin.ts';
 import { connect, disconnect } from '../connection.ts';
 import { gather } from '../fleet.ts';
 import { readHidden } from '../hidden-input.ts';
 import { type SetFlags, sendSet } from './set.ts';
 
-export interface SecretFlags extends Omit<SetFlags, 'clear'> {
+export interface SecretFlags extends Omit<SetFlags, 'clear'>, AdminFlags {
   /** Print the sealed value instead of setting it, for a document that is set whole. */
   readonly print?: boolean;
 }
@@ -64,11 +65,34 @@ async function sealKeyOf(node: string, flags: SecretFlags): Promise<string> {
       const hint = near === undefined ? '"hearth nodes" lists them' : `did you mean "${near}"?`;
       throw new UserError(`There is no node "${printable(node)}": ${hint}`);
     }
-    if (known.info?.seal_key !== undefined) return known.info.seal_key;
+    const key = known.info?.seal_key;
+    if (key !== undefined) {
+      await compare(node, key, flags);
+      return key;
+    }
     throw new UserError(
       `${node} has not said to which key secrets for it are sealed: it has to be online once, with an agent that knows secrets.`,
     );
   } finally {
     await disconnect(client);
   }
+}
+
+/**
+ * What a node says on the bus, somebody else may have said where the broker is not the supervisor's own; what it said
+ * when it joined is kept there. @throws UserError where the two differ
+ */
+async function compare(node: string, key: string, flags: SecretFlags): Promise<void> {
+  let recorded: string | undefined;
+  try {
+    ({ seal_key: recorded } = await adminCall<{ seal_key?: string }>(flags, 'secret.key', { node }));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    console.error(`hearth: the key of ${node} is taken from the bus and not compared: ${error.message}`);
+    return;
+  }
+  if (recorded === undefined || recorded === key) return;
+  throw new UserError(
+    `${node} says another key for secrets than when it joined, so nothing was sealed: somebody may speak in its name. Look at it with "hearth audit" and "hearth nodes", and let it join anew.`,
+  );
 }
