@@ -1,52 +1,18 @@
-/**
- * One node: wires the session, the orders and the reports to a link, a disk, a reconciler and a clock. Every decision is
- * in the pure parts; here events go in and effects come out, one at a time and in order. No promises: the simulator runs
- * thousands of these in virtual time and replays a run from its seed.
- */
-import type { Verifier } from '../shared/authority.ts';
-import type { Clock, Random, Timer } from '../shared/clock.ts';
+import type { Timer } from '../shared/clock.ts';
 import { decode } from '../shared/codec.ts';
-import type { Link } from '../shared/link.ts';
-import type { Log } from '../shared/log.ts';
 import type { Is } from '../shared/schemas/observed.ts';
 import { helloPayload } from '../shared/schemas/presence.ts';
 import { clientIdOf, topicsOf } from '../shared/topics.ts';
-import type { AgentDisk } from './disk.ts';
+import type { AgentParts } from './agent-parts.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Reporter, type Speaker } from './reporter.ts';
 import { Self } from './self.ts';
 import { type Obedient, obey } from './session/obey.ts';
 import { judgeCmd } from './session/orders.ts';
 import { Session, type SessionEffect, type SessionEvent } from './session/session.ts';
-import type { Telemetry } from './telemetry/telemetry.ts';
 import { WantKeeper } from './want-keeper.ts';
 
-/**
- * `connecting` and `waiting` take turns while there is no broker; `left` after `do/forget`: the process may end;
- * `refused`: it never started, and the error says why.
- */
-export type AgentState = 'connecting' | 'online' | 'waiting' | 'stopped' | 'left' | 'refused';
-
-export interface AgentParts {
-  readonly base: string;
-  /** `--node`; absent: the id on disk, or one made from the host name. */
-  readonly node?: string;
-  readonly hostname?: string;
-  readonly ver: string;
-  readonly link: Link;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly verifier: Verifier;
-  readonly disk: AgentDisk;
-  readonly reconciler: ReconcilerApi;
-  readonly telemetry: Telemetry;
-  readonly periodMs: number;
-  readonly log: Log;
-  readonly trustFirst: boolean;
-  /** `--cluster`. */
-  readonly cluster?: string;
-  readonly onState?: (state: AgentState, error?: string) => void;
-}
+export type { AgentParts, AgentState } from './agent-parts.ts';
 
 const keepaliveS = 3;
 
@@ -79,7 +45,7 @@ export class Agent implements Speaker, Obedient {
       pin: pin => this.#self.join(pin),
       changed: () => this.#touch(),
     });
-    const reports = { base, ver, link, clock, random, reconciler, telemetry, periodMs };
+    const reports = { base, ver, link, clock, random, reconciler, telemetry, periodMs, log };
     this.#reporter = new Reporter({ ...reports, speaker: this });
   }
 
@@ -222,8 +188,19 @@ export class Agent implements Speaker, Obedient {
   #hello(payload: Uint8Array): void {
     const hello = decode(helloPayload, payload, { maxBytes: 4096 });
     if (!hello.ok) return;
-    this.#reporter.clockOff(this.#parts.clock.wall() - hello.value.at_ms);
+    this.clockOff(this.#parts.clock.wall() - hello.value.at_ms);
+    this.#parts.onHello?.(hello.value);
     this.step({ type: 'hello' });
+  }
+
+  /** @param ms this machine's wall clock less the supervisor's. */
+  clockOff(ms: number): void {
+    this.#reporter.clockOff(ms);
+  }
+
+  /** The supervisor refuses this node: it does not connect again before that. */
+  stayAway(ms: number): void {
+    this.step({ type: 'backoff', ms });
   }
 
   #order(payload: Uint8Array): void {

@@ -1,11 +1,13 @@
 /** What a node tells: birth, `info`, `is`, `load`, `cores`, `heartbeat`, `log`, `done`; when, and how often at most. */
 import type { Clock, Random } from '../shared/clock.ts';
 import type { Link } from '../shared/link.ts';
+import type { Log } from '../shared/log.ts';
 import type { Is } from '../shared/schemas/observed.ts';
 import type { Info } from '../shared/schemas/telemetry.ts';
 import { topicsOf } from '../shared/topics.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Beat, beatMs } from './session/beat.ts';
+import { ClockWatch } from './session/clock-watch.ts';
 import { LogGate } from './session/log-gate.ts';
 import { Observed } from './session/observed.ts';
 import { coresText, doneText, heartbeatText, infoText, isText, loadText, lwtText } from './session/reports.ts';
@@ -31,6 +33,7 @@ export interface ReporterParts {
   readonly reconciler: ReconcilerApi;
   readonly telemetry: Telemetry;
   readonly periodMs: number;
+  readonly log: Log;
   readonly speaker: Speaker;
 }
 
@@ -45,7 +48,7 @@ export class Reporter {
   readonly #observed = new Observed();
   readonly #logs = new LogGate();
   #facts: Omit<Info, 'node' | 'ver'> | undefined;
-  #clockOff: number | undefined;
+  readonly #clock = new ClockWatch();
   #seq = 0;
 
   constructor(parts: ReporterParts) {
@@ -98,7 +101,10 @@ export class Reporter {
 
   /** @param ms this node's wall clock less the supervisor's; the way of the message is in it. */
   clockOff(ms: number): void {
-    this.#clockOff = Math.round(ms);
+    const { log, speaker } = this.#parts;
+    const { news, warning } = this.#clock.take(ms);
+    if (warning !== undefined) log.warn({ off_ms: Math.round(ms) }, warning);
+    if (news && speaker.up) this.#info(false);
   }
 
   done(id: string, error?: string): void {
@@ -143,7 +149,7 @@ export class Reporter {
   /** No `info` before the facts are there: it is retained, and a short one would be a step back. */
   #info(always: boolean): void {
     if (!this.#facts) return;
-    const off = this.#clockOff === undefined ? {} : { clock_off_ms: this.#clockOff };
+    const off = this.#clock.off === undefined ? {} : { clock_off_ms: this.#clock.off };
     const text = infoText(this.#parts.speaker.node, this.#parts.ver, { ...this.#facts, ...off });
     if (this.#observed.takeInfo(text, always)) this.#publish('info', text);
   }

@@ -1,7 +1,7 @@
 /** Which machine this is: what it tells when it joins, and what a folder remembers it by. */
 import { createHash } from 'node:crypto';
+import type { Info } from '../../shared/schemas/telemetry.ts';
 import type { JoinFacts } from '../../shared/schemas/trust.ts';
-import type { Facts } from '../telemetry/facts.ts';
 import { MachineFiles } from '../telemetry/machine-files.ts';
 import { realInterfaces } from '../telemetry/network.ts';
 
@@ -50,15 +50,12 @@ export function isAnother(before: Machine, now: Machine): boolean {
   return !before.macs.some(mac => now.macs.includes(mac));
 }
 
-export function joinFactsOf(hostname: string, machine: Machine, facts: Facts, ver: string): JoinFacts {
+export function joinFactsOf(hostname: string, machine: Machine, facts: Partial<Info>, ver: string): JoinFacts {
+  const { macs = '', os = '', arch = '', cores, mem_mb } = facts;
   return {
-    hostname: hostname.slice(0, 256),
+    ...{ hostname: hostname.slice(0, 256), macs, os, arch, ver: ver.slice(0, 32) },
     ...(machine.id === undefined ? {} : { machine: machine.id }),
-    macs: String(facts.macs ?? ''),
-    os: String(facts.os ?? ''),
-    arch: String(facts.arch ?? ''),
-    ...(facts.cores === undefined ? {} : { cores: facts.cores }),
-    ...(facts.mem_mb === undefined ? {} : { mem_mb: facts.mem_mb }),
-    ver: ver.slice(0, 32),
+    ...(cores === undefined ? {} : { cores }),
+    ...(mem_mb === undefined ? {} : { mem_mb }),
   };
 }

@@ -51,6 +51,8 @@ export class Upkeep {
   #failures = 0;
   #denials = 0;
   #refusals = 0;
+  /** A refusal is no reason to renew before this. */
+  #askWhyAt = Number.NEGATIVE_INFINITY;
 
   constructor(life: Life, random: Random, now: number) {
     this.#random = random;
@@ -108,16 +110,19 @@ export class Upkeep {
   }
 
   /** The broker said no, or ended `refusedAfter` connections without a word: asking for a new certificate tells why. */
-  refused(certain: boolean): void {
+  refused(certain: boolean, now: number): void {
     this.#refusals = certain ? refusedAfter : this.#refusals + 1;
-    if (this.#refusals < refusedAfter) return;
+    if (this.#refusals < refusedAfter || now < this.#askWhyAt) return;
     this.#refusals = 0;
     this.#wanted = work.renew;
+    // A broker that refuses whatever the certificate is not asked for one after the other.
+    this.#askWhyAt = now + upkeepTimes.deniedMs;
   }
 
   up(): void {
     this.#refusals = 0;
     this.#denials = 0;
+    this.#askWhyAt = Number.NEGATIVE_INFINITY;
   }
 
   renewed(life: Life, now: number): void {

@@ -1,0 +1,37 @@
+/** What an agent is made of. */
+import type { Verifier } from '../shared/authority.ts';
+import type { Clock, Random } from '../shared/clock.ts';
+import type { Link } from '../shared/link.ts';
+import type { Log } from '../shared/log.ts';
+import type { Hello } from '../shared/schemas/presence.ts';
+import type { AgentDisk } from './disk.ts';
+import type { ReconcilerApi } from './reconcile/reconciler.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
+
+/**
+ * `connecting` and `waiting` take turns while there is no broker; `left` after `do/forget`: the process may end;
+ * `refused`: it never started, and the error says why.
+ */
+export type AgentState = 'connecting' | 'online' | 'waiting' | 'stopped' | 'left' | 'refused';
+
+export interface AgentParts {
+  readonly base: string;
+  /** `--node`; absent: the id on disk, or one made from the host name. */
+  readonly node?: string;
+  readonly hostname?: string;
+  readonly ver: string;
+  readonly link: Link;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly verifier: Verifier;
+  readonly disk: AgentDisk;
+  readonly reconciler: ReconcilerApi;
+  readonly telemetry: Telemetry;
+  readonly periodMs: number;
+  readonly log: Log;
+  readonly trustFirst: boolean;
+  /** `--cluster`. */
+  readonly cluster?: string;
+  readonly onState?: (state: AgentState, error?: string) => void;
+  readonly onHello?: (hello: Hello) => void;
+}
