@@ -28,8 +28,12 @@ export async function add(
 }
 
 export async function password(name: string, flags: AdminFlags): Promise<number> {
-  await adminCall(flags, 'user.password', { name, password: await askPassword(name) });
+  const ask = { name, password: await askPassword(name) };
+  const { certificates } = await adminCall<{ certificates: number }>(flags, 'user.password', ask);
   console.log(`${name} has a new password; what was logged in with the old one has to log in again.`);
+  if (certificates > 0) {
+    console.log(`Certificates that still count: ${certificates}. "hearth user revoke ${name}" ends them.`);
+  }
   return 0;
 }
 

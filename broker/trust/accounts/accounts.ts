@@ -9,6 +9,7 @@ import { ApiTokens } from './api-tokens.ts';
 import { apiVerbs, auditVerb } from './api-verbs.ts';
 import { Attempts } from './attempts.ts';
 import { createAuthenticator } from './authenticator.ts';
+import type { Cost } from './password.ts';
 import { PasswordCheck } from './password-check.ts';
 import { Sessions } from './sessions.ts';
 import { userVerbs } from './user-verbs.ts';
@@ -26,6 +27,8 @@ export interface AccountsParts {
     isRevoked(client: CertifiedClient): boolean;
     onRevoked(listener: (node: string) => void): void;
   };
+  /** What a password's hash costs; {@link presentCost} where absent. */
+  readonly passwordCost?: Cost;
   /** Writes down refused logins and what changes; {@link openAudit}. */
   readonly audit: {
     record(entry: Omit<AuditEntry, 'at_ms'>): void;
@@ -61,7 +64,7 @@ export async function openAccounts(parts: AccountsParts): Promise<Accounts> {
   const users = await Users.load(store, now);
   const tokens = await ApiTokens.load(store, now);
   const sessions = await Sessions.load({ store, now, standing: name => users.standing(name) });
-  const passwords = new PasswordCheck(users, clock);
+  const passwords = new PasswordCheck(users, clock, parts.passwordCost);
   const attempts = new Attempts();
   const ends = async (name: string): Promise<void> => {
     passwords.forget(name);

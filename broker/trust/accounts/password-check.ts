@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../../../shared/clock.ts';
-import { hashPassword, isOutdated, presentCost, verifyPassword } from './password.ts';
+import { type Cost, hashPassword, isOutdated, presentCost, verifyPassword } from './password.ts';
 import type { Users } from './users.ts';
 
 /** scrypt at once: each takes 32 MB and a core for some tenths of a second. */
@@ -24,6 +24,7 @@ interface Recent {
 export class PasswordCheck {
   readonly #users: Users;
   readonly #clock: Clock;
+  readonly #cost: Cost;
   /** Passwords are in memory as this only; it is gone with the process. */
   readonly #key = randomBytes(32);
   readonly #recent = new Map<string, Recent>();
@@ -31,11 +32,13 @@ export class PasswordCheck {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   /** For names that nobody has: takes as long. */
-  #nobody: string | undefined;
+  readonly #nobody: string;
 
-  constructor(users: Users, clock: Clock) {
+  constructor(users: Users, clock: Clock, cost: Cost = presentCost) {
     this.#users = users;
     this.#clock = clock;
+    this.#cost = cost;
+    this.#nobody = `$scrypt$ln=${cost.ln},r=${cost.r},p=${cost.p}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
   }
 
   /** Whether this password was right a short while ago, and still is. */
@@ -68,21 +71,20 @@ export class PasswordCheck {
 
   /** A new password's hash, in turn with the checks. */
   hash(password: string): Promise<string> {
-    return this.#inTurn(() => hashPassword(password));
+    return this.#inTurn(() => hashPassword(password, this.#cost));
   }
 
   async #work(name: string, password: string, mark: string): Promise<boolean> {
     const user = this.#users.get(name);
     if (user?.hash === undefined) {
-      this.#nobody ??= `$scrypt$ln=${presentCost.ln},r=${presentCost.r},p=${presentCost.p}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
       await verifyPassword(password, this.#nobody);
       return false;
     }
     const right = await verifyPassword(password, user.hash);
     // It was changed in the meantime: what is right now was not asked.
     if (!right || this.#users.get(name)?.stamp !== user.stamp) return false;
-    if (isOutdated(user.hash)) {
-      await this.#users.rehash(name, user.stamp, await hashPassword(password)).catch(() => {});
+    if (isOutdated(user.hash, this.#cost)) {
+      await this.#users.rehash(name, user.stamp, await hashPassword(password, this.#cost)).catch(() => {});
     }
     if (this.#recent.size >= mostRecent) {
       const oldest = this.#recent.keys().next().value;

@@ -57,7 +57,7 @@ export function userVerbs(parts: UserVerbParts): readonly AdminVerb[] {
         refuseGuessable(args.name, args.password);
         await users.setPassword(args.name, await passwords.hash(args.password));
         await ends(args.name);
-        return { name: args.name };
+        return { name: args.name, certificates: users.get(args.name)?.certs.length ?? 0 };
       },
     }),
     adminVerb({

@@ -23,6 +23,8 @@ export type UserRecord = Readonly<z.output<typeof userRecord>>;
 const mostUsers = 1000;
 const mostCertificates = 20;
 
+/** As programs write the same number: in capitals, or with zeros before it. */
+const plainSerial = (serial: string): string => serial.toLowerCase().replace(/^0+(?=.)/, '');
 const newStamp = (): string => randomBytes(12).toString('hex');
 
 export class Users {
@@ -90,12 +92,12 @@ export class Users {
           `${name} has ${live.length} certificates already: end them with "hearth user revoke ${name}".`,
         );
       }
-      return { ...user, certs: [...live, { serial, expires_ms: expiresMs }] };
+      return { ...user, certs: [...live, { serial: plainSerial(serial), expires_ms: expiresMs }] };
     });
   }
 
   hasCertificate(name: string, serial: string): boolean {
-    return this.#records.get(name)?.certs.some(cert => cert.serial === serial) ?? false;
+    return this.#records.get(name)?.certs.some(cert => cert.serial === plainSerial(serial)) ?? false;
   }
 
   remove(name: string): Promise<void> {
