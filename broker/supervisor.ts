@@ -4,7 +4,7 @@
  */
 import type { Signer } from '../shared/authority.ts';
 import type { Bus, BusConnection } from '../shared/bus.ts';
-import type { Clock, Random, Timer } from '../shared/clock.ts';
+import type { Clock, Random } from '../shared/clock.ts';
 import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import type { Store } from '../shared/store.ts';
@@ -20,10 +20,11 @@ import { createPresence, presenceTimes, speaksFor } from './fleet/presence-state
 import { Reports } from './fleet/reports.ts';
 import { FleetView } from './fleet/view.ts';
 import { Inbox, subscriptions } from './inbox.ts';
-import { Answers } from './orders/answers.ts';
+import { Answers, type Told } from './orders/answers.ts';
 import { Orders } from './orders/orders.ts';
 import { RetainedCommands } from './orders/retained-commands.ts';
 import { Projection } from './projection.ts';
+import { Rounds } from './rounds.ts';
 
 export interface SupervisorParts {
   /** Topic base, such as `hearth`. */
@@ -39,6 +40,10 @@ export interface SupervisorParts {
   readonly onFatal?: (sentence: string) => void;
   /** Serial of the trust bundle, told in `hello`. */
   readonly bundle?: () => number;
+  /** Every answered `set` and `do`, for the audit. */
+  readonly told?: (told: Told) => void;
+  /** A node's document is gone by `do/forget`: its certificate is to go, too. */
+  readonly forgotten?: (node: string) => void;
 }
 
 const infoEveryMs = 10_000;
@@ -60,7 +65,7 @@ export class Supervisor {
   readonly #retained: RetainedCommands;
   readonly #inbox: Inbox;
   readonly #standing: Standing;
-  readonly #timers = new Map<string, Timer>();
+  readonly #rounds: Rounds;
   #ready: ((error?: string) => void) | undefined;
   #stopped = false;
 
@@ -69,6 +74,7 @@ export class Supervisor {
     const boot = random.hex(8);
     const authority = new Authority(signer, ver, boot, parts.bundle);
     this.#parts = parts;
+    this.#rounds = new Rounds(clock);
     this.#topics = topicsOf(base);
     this.#view = new FleetView(base, ver, clock);
     const view = this.#view;
@@ -85,7 +91,7 @@ export class Supervisor {
     });
     const journal = this.#journal;
     this.#projection = new Projection(base, bus, log, authority, journal);
-    this.#answers = new Answers(base, bus, clock);
+    this.#answers = new Answers(base, bus, clock, parts.told);
     const answers = this.#answers;
     const state = createPresence(bus.kind, limits.nodes, clock.now());
     this.#attendance = new Attendance({
@@ -159,6 +165,15 @@ export class Supervisor {
     return this.#view;
   }
 
+  get events(): Pick<Events, 'emit'> {
+    return this.#events;
+  }
+
+  /** Calls the fleet: births come, and who knows an older trust bundle fetches the new one. */
+  call(): void {
+    if (this.#standing.leads) this.#standing.call();
+  }
+
   /**
    * Loads the journal and takes up work. `ready` runs once: without an error when everything retained is right and
    * agents may come (outside: when the broker is reached and no other supervisor is there), or with one sentence.
@@ -176,8 +191,8 @@ export class Supervisor {
         notice({ type: 'known', node });
         this.#view.put(node, { want_rev: entry.rev });
       }
-      this.#every('presence', presenceTimes.sweepMs, () => notice({ type: 'tick' }));
-      this.#every('tell', tellEveryMs, () => {
+      this.#rounds.every('presence', presenceTimes.sweepMs, () => notice({ type: 'tick' }));
+      this.#rounds.every('tell', tellEveryMs, () => {
         this.#orders.tick();
         this.#answers.tellDropped();
         this.#events.tellDropped();
@@ -208,7 +223,7 @@ export class Supervisor {
       return;
     }
     this.#stopped = true;
-    this.#stopTimers();
+    this.#rounds.stop();
     this.#view.stop();
     const { bus, clock } = this.#parts;
     let left = false;
@@ -243,7 +258,7 @@ export class Supervisor {
       if (!this.#standing.speaks) return;
       this.#say('online', () => this.#isReady());
       this.#standing.call();
-      if (!this.#timers.has('info')) this.#every('info', infoEveryMs, () => this.#inform());
+      if (!this.#rounds.has('info')) this.#rounds.every('info', infoEveryMs, () => this.#inform());
     });
   }
 
@@ -259,23 +274,9 @@ export class Supervisor {
   }
 
   #gaveWay(text: string): void {
-    this.#stopTimers();
+    this.#rounds.stop();
     if (this.#ready) this.#isReady(text);
     else this.#parts.onFatal?.(text);
-  }
-
-  #every(name: string, ms: number, run: () => void): void {
-    const again = () => {
-      // Armed first: what `run` does may end it.
-      this.#timers.set(name, this.#parts.clock.after(ms, again));
-      run();
-    };
-    this.#timers.set(name, this.#parts.clock.after(ms, again));
-  }
-
-  #stopTimers(): void {
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
   }
 
   #disconnected(connection: BusConnection): void {
@@ -293,6 +294,7 @@ export class Supervisor {
         this.#view.remove(node);
         this.#reports.forget(node);
         this.#projection.clear(node);
+        this.#parts.forgotten?.(node);
       }
     }
   };

@@ -1,7 +1,6 @@
 /** A person's `set`, from the message to its answer: who may be meant, what it says, journal, result. */
 import type { Clock } from '../../shared/clock.ts';
-import { printable } from '../../shared/names.ts';
-import { type Answers, type Asked, remembered } from '../orders/answers.ts';
+import { type Answers, type Asked, nameOf, remembered } from '../orders/answers.ts';
 import { unknownNode } from '../orders/orders.ts';
 import { readSet, refuseGroup } from './desired.ts';
 import type { Journal } from './journal.ts';
@@ -45,7 +44,7 @@ export class Sets {
     if (services.value === undefined) this.#journal.afterPending(entry.rev, told);
     else {
       const from = question.message.from;
-      const by = from && printable(from.clientId);
+      const by = from && nameOf(from);
       const change = { node, services: services.value, what: 'set', key: rest.join('.'), by } as const;
       this.#journal.submit({ ...change, atMs: this.#clock.wall() }, told);
     }

@@ -2,7 +2,7 @@
  * The answer to every `set` and `do`: on the address's `result`, and at the asker's own response topic (MQTT 5). What
  * names nobody known is answered too, but rate-limited, since anybody can send that without end.
  */
-import type { Bus, BusMessage } from '../../shared/bus.ts';
+import type { Bus, BusConnection, BusMessage } from '../../shared/bus.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { type ContractError, sentence } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
@@ -21,6 +21,15 @@ export interface Asked {
   readonly tx?: string | undefined;
 }
 
+/** A `set` or `do` that was answered: for the audit. */
+export interface Told {
+  readonly what: 'set' | 'do';
+  /** The address and key, without the base. */
+  readonly target: string;
+  readonly ok: boolean;
+  readonly from: BusConnection | undefined;
+}
+
 type Fields = Partial<Omit<ResultMessage, 'ok' | 'part' | 'at_ms'>>;
 
 export class Answers {
@@ -28,9 +37,11 @@ export class Answers {
   readonly #bus: Bus;
   readonly #clock: Clock;
   readonly #limiter: RateLimiter;
+  readonly #told: ((told: Told) => void) | undefined;
   #dropped = 0;
 
-  constructor(base: string, bus: Bus, clock: Clock) {
+  constructor(base: string, bus: Bus, clock: Clock, told?: (told: Told) => void) {
+    this.#told = told;
     this.#base = base;
     this.#bus = bus;
     this.#clock = clock;
@@ -40,6 +51,11 @@ export class Answers {
   reply(asked: Asked, ok: boolean, fields: Fields = {}): void {
     const { topic, message, tx } = asked;
     const to: NounTopic = { ...topic, part: 'result', rest: [] };
+    // An order is answered twice; what changed, changed with the first answer.
+    if (this.#told && fields.state !== 'finished' && (topic.part === 'set' || topic.part === 'do')) {
+      const target = printable(message.topic.slice(this.#base.length + 1), 160);
+      this.#told({ what: topic.part, target, ok, from: message.from });
+    }
     const key = topic.rest.join('.');
     const said = { ...(key === '' ? {} : { key }), ...echo(message.payload), ...fields };
     this.#publish(formatTopic(to, this.#base), message, { ok, part: topic.part, ...said }, tx);
@@ -84,7 +100,7 @@ export class Answers {
     said: Fields & { ok: boolean; part: string },
     tx: string | undefined,
   ): void {
-    const by = message.from ? { by: printable(message.from.clientId) } : {};
+    const by = message.from ? { by: nameOf(message.from) } : {};
     const result: ResultMessage = { ...said, ...by, at_ms: this.#clock.wall(), ...(tx === undefined ? {} : { tx }) };
     const text = JSON.stringify(result);
     this.#bus.publish(to, text, { qos: 1 });
@@ -94,6 +110,10 @@ export class Answers {
     this.#bus.publish(respond.topic, text, { qos: 1, ...correlation });
   }
 }
+
+/** Who it is by its login; of those without one, which program. */
+export const nameOf = ({ user, how, clientId }: BusConnection): string =>
+  printable(user === undefined || how === 'owner' ? clientId : user);
 
 /** Bytes of a payload that an answer can show. */
 const echoBytes = limits.echo * 4;

@@ -7,7 +7,7 @@ import type { Clock, Random } from '../../shared/clock.ts';
 import type { ContractError } from '../../shared/errors.ts';
 import { nearest, printable } from '../../shared/names.ts';
 import type { Cmd, Done } from '../../shared/schemas/node-document.ts';
-import { type Answers, type Asked, remembered } from './answers.ts';
+import { type Answers, type Asked, nameOf, remembered } from './answers.ts';
 import { RateLimiter } from './token-bucket.ts';
 import { checkVerb, type Order, readArgs } from './verbs.ts';
 
@@ -177,7 +177,8 @@ export class Orders {
       return;
     }
     const last = session(node);
-    forget(node, asked.message.from?.clientId, error => {
+    const { from } = asked.message;
+    forget(node, from && nameOf(from), error => {
       if (error) {
         answers.refuse(asked, error);
         return;
