@@ -63,7 +63,8 @@ export function refusal(headers: AskerHeaders, port: number, reached: Reached = 
   if (!own || !isOurs(own, port, reached)) {
     const [first, second] = reached.names === 'loopback' ? ['localhost', '127.0.0.1'] : (reached.own ?? []);
     const instead = [first ?? 'localhost', ...(second === undefined ? [] : [second])];
-    return `Host ${shown(host)} is not this server: open ${instead.map(name => `${scheme}://${name}:${port}`).join(' or ')} instead.`;
+    const over = reached.names === 'public' ? 'https' : scheme;
+    return `Host ${shown(host)} is not this server: open ${instead.map(name => `${over}://${name}:${port}`).join(' or ')} instead.`;
   }
   if (origin !== undefined) {
     const start = `${scheme}://`;

@@ -177,9 +177,10 @@ export const pathOf = (request: IncomingMessage): string => (request.url ?? '/')
 /** A body that trickles is cut off; only an artifact may take its time, from who may bring one. */
 function limitBody(request: IncomingMessage, ms: number): void {
   if (request.method === 'PUT' && pathOf(request).startsWith('/artifacts/')) return;
-  const late = setTimeout(() => request.destroy(), ms);
-  const over = () => clearTimeout(late);
-  request.once('end', over).once('close', over);
+  const late = setTimeout(() => {
+    if (!request.complete) request.destroy();
+  }, ms).unref();
+  request.once('end', () => clearTimeout(late));
 }
 
 function answerFaults(app: FastifyInstance, log: Log): void {
@@ -188,6 +189,8 @@ function answerFaults(app: FastifyInstance, log: Log): void {
   );
   app.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
     const status = artifactStatus(error) ?? error.statusCode ?? 500;
+    // What was not read is not waited for.
+    if (!request.raw.complete) reply.header('connection', 'close');
     if (status >= 500 && artifactStatus(error) === undefined) {
       log.error({ url: request.url.slice(0, 200), error: error.stack }, 'a request failed');
       return reply.code(status).send({ error: 'internal error; the log says more' });
