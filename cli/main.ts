@@ -7,7 +7,9 @@ import { printable } from '../shared/names.ts';
 import { settings } from '../shared/schemas/config.ts';
 import { UserError } from '../shared/user-error.ts';
 import { accountCommands } from './account-commands.ts';
-import { clientOptions, exits, option } from './options.ts';
+import type { NodesFlags } from './commands/nodes.ts';
+import { joiningCommands } from './joining-commands.ts';
+import { adminOptions, clientOptions, exits, option } from './options.ts';
 import { secretCommands } from './secret-commands.ts';
 import { version } from './version.ts';
 
@@ -37,9 +39,11 @@ function program(): Command {
     .argument('[flags...]')
     .action(exits(async (flags: string[]) => (await import('./commands/agent.ts')).agent(flags, dist)));
 
-  clientOptions(hearth.command('nodes').description('the nodes and how they are'))
+  adminOptions(clientOptions(hearth.command('nodes').description('the nodes and how they are')))
     .option('--json', 'everything that is known, as JSON')
-    .action(exits(async (flags: object) => (await import('./commands/nodes.ts')).nodes(flags)));
+    .option('--pending', 'the machines that wait to be let in instead')
+    .option('--joined', 'which nodes have a certificate, and by whose word, instead')
+    .action(exits(async (flags: NodesFlags) => (await import('./commands/nodes.ts')).nodes(flags)));
 
   clientOptions(hearth.command('watch').description('what happens, live, until Ctrl-C'))
     .argument('[node]', 'only this node')
@@ -63,7 +67,15 @@ function program(): Command {
     .option('--cluster <FINGERPRINT>', 'needed where the broker is on another machine')
     .action(exits(async flags => (await import('./commands/simulate.ts')).simulate(flags)));
 
+  const doctor = hearth.command('doctor').description('look at the whole set-up, and say the fix for what is wrong');
+  const examined = ['data', 'config', 'mqttPort', 'httpPort', 'lan', 'tlsPort', 'base', 'broker'] as const;
+  for (const key of examined) doctor.addOption(option(settings[key]));
+  doctor
+    .option('--json', 'every finding, as JSON')
+    .action(exits(async (flags: object) => (await import('./commands/doctor.ts')).doctor(flags)));
+
   accountCommands(hearth);
+  joiningCommands(hearth);
   secretCommands(hearth);
 
   return hearth;
