@@ -19,7 +19,7 @@ Usage: hearth-agent COMMAND
   status         whether the agent runs, and what it said last
   logs [N]       its last N lines (default 50)
   start, stop, restart
-  adopt TOKEN    move this node to the cluster of a join token
+  adopt TOKEN|-  move this node to the cluster of a join token ("-": read it from standard input)
   version
   uninstall      stop the agent and its services, and remove everything that was installed
   run            run the agent here and now, as the service does
@@ -83,12 +83,11 @@ need_rights() {
   if [ "$USER_MODE" = no ] && [ "$(id -u)" != 0 ]; then fail "only root may do this: put \"sudo\" before it."; fi
 }
 
-# The agent's settings become its environment: they may hold a secret, and arguments are shown to everybody.
+# The agent's settings are its environment.
 environment() {
   if [ -f "$CONF/settings" ]; then
     while IFS= read -r line; do
       case ${line%%=*} in
-        HEARTH_TOKEN) export HEARTH_TOKEN="${line#*=}" ;;
         HEARTH_SUPERVISOR) export HEARTH_SUPERVISOR="${line#*=}" ;;
         HEARTH_NODE) export HEARTH_NODE="${line#*=}" ;;
       esac
@@ -180,7 +179,7 @@ start_time() {
 supervise() {
   need_rights
   if runner_lives; then return; fi
-  self=$(start_time self)
+  self=$(start_time "$$")
   echo "$$ $self" >"$PID_FILE.new"
   mv -f "$PID_FILE.new" "$PID_FILE"
   child=''
@@ -226,7 +225,6 @@ keep_log() {
   done
 }
 
-# The token has served once the node has joined.
 wait_ready() {
   tries=0
   until [ -s "$READY" ]; do
@@ -235,15 +233,6 @@ wait_ready() {
     sleep 1
   done
   say "node $(sed -n 's/.*"node":"\([a-z0-9-]*\)".*/\1/p' "$READY") is ready"
-  drop_token
-}
-
-drop_token() {
-  if [ -f "$CONF/settings" ] && grep -q '^HEARTH_TOKEN=' "$CONF/settings"; then
-    grep -v '^HEARTH_TOKEN=' "$CONF/settings" >"$CONF/.settings.new" || true
-    chmod 600 "$CONF/.settings.new"
-    mv -f "$CONF/.settings.new" "$CONF/settings"
-  fi
 }
 
 status() {
@@ -272,21 +261,15 @@ logs() {
   fi
 }
 
+# The agent reads it from standard input: its arguments are shown to everybody.
 adopt() {
   need_rights
-  stop
-  # The agent is given it in its environment, like everything else.
   if [ $# -ne 1 ]; then fail 'adopt takes the token of the other cluster: "hearth token", on its supervisor, prints one.'; fi
-  case $1 in
-    hearth1.*.*.*@*:*) ;;
-    *) fail 'this is no whole join token: copy it up to its end.' ;;
-  esac
-  (umask 077 && printf 'HEARTH_TOKEN=%s\n' "$1" >"$CONF/.settings.new")
-  mv -f "$CONF/.settings.new" "$CONF/settings"
-  start
-  if wait_ready 50; then return; fi
-  say 'the agent runs, and goes on trying; "hearth-agent logs" shows what it says'
-  exit 1
+  if [ "$1" = - ]; then
+    "$NODE" "$AGENT/agent.js" adopt - --data "$VAR/data"
+  else
+    printf '%s\n' "$1" | "$NODE" "$AGENT/agent.js" adopt - --data "$VAR/data"
+  fi
 }
 
 uninstall() {
@@ -325,7 +308,7 @@ uninstall() {
 stop_services() {
   if [ ! -e "$VAR/data/identity.json" ] || [ ! -x "$NODE" ]; then return; fi
   environment
-  unset HEARTH_TOKEN HEARTH_SUPERVISOR
+  unset HEARTH_SUPERVISOR HEARTH_NODE
   export HEARTH_STOP_SERVICES=true
   "$NODE" "$AGENT/agent.js" </dev/null >/dev/null 2>&1 &
   agent=$!

@@ -3,7 +3,7 @@
 # is in this script, and starts the agent. Needs sh, tar, gzip, sha256sum, and curl or wget. "hearth token" prints the line to paste.
 # Run twice, it only does what is missing. "hearth-agent uninstall" takes everything away again.
 #
-#   sh install.sh --token TOKEN      join with a token (or in the environment, as HEARTH_TOKEN)
+#   sh install.sh --token TOKEN      join with a token (or in the environment, as HEARTH_JOIN_TOKEN)
 #   sh install.sh --supervisor HOST:PORT   ask to join, and wait until somebody approves
 #     --user       for this user alone, without root
 #     --node ID    the id that the node is to have
@@ -80,8 +80,8 @@ act() {
 }
 
 read_arguments() {
-  TOKEN=${HEARTH_TOKEN:-} ADDRESS='' NODE_ID='' USER_MODE=no DRY=no IMAGE=no INIT=''
-  unset HEARTH_TOKEN
+  TOKEN=${HEARTH_JOIN_TOKEN:-} ADDRESS='' NODE_ID='' USER_MODE=no DRY=no IMAGE=no INIT=''
+  unset HEARTH_JOIN_TOKEN
   while [ $# -gt 0 ]; do
     case $1 in
       --token | --supervisor | --node | --init)
@@ -297,8 +297,13 @@ find_there() {
   THERE=no
   if [ -x "$NODE" ] && [ -f "$LIB/$AGENT/agent.js" ] && [ -x "$BIN/hearth-agent" ] && "$BIN/hearth-agent" is-running; then
     THERE=yes
-    if [ -n "$CLUSTER" ] && ! grep -qs "\"fingerprint\":\"$CLUSTER\"" "$VAR/data/identity.json"; then THERE=no; fi
+    if [ -n "$CLUSTER" ] && ! is_member; then THERE=no; fi
   fi
+}
+
+# Of the token's cluster, and not thrown out of it.
+is_member() {
+  grep -qs "\"fingerprint\":\"$CLUSTER\"" "$VAR/data/membership.json" && ! grep -qs '"refused":' "$VAR/data/membership.json"
 }
 
 make_places() {
@@ -411,9 +416,9 @@ settings_step() {
   # A node that is of this cluster keeps what it has.
   if [ "$THERE" = yes ]; then return; fi
   if [ "$IMAGE" = yes ]; then
-    act "write $CONF/settings, without a token: an image finds its supervisor by itself" write_settings
+    act "write $CONF/settings, without a supervisor: an image finds it by itself" write_settings
   elif [ -n "$TOKEN" ]; then
-    act "write the token into $CONF/settings (0600), until the node has joined" write_settings
+    act "write the token into $VAR/data/join-token (0600), from where the agent takes it" write_settings
   else
     act "write the supervisor's address into $CONF/settings (0600)" write_settings
   fi
@@ -423,13 +428,15 @@ write_settings() {
   old_umask=$(umask)
   umask 077
   {
-    if [ "$IMAGE" = no ]; then
-      if [ -n "$TOKEN" ]; then printf 'HEARTH_TOKEN=%s\n' "$TOKEN"; fi
-      if [ -n "$SAID_ADDRESS" ]; then printf 'HEARTH_SUPERVISOR=%s\n' "$SAID_ADDRESS"; fi
-    fi
+    if [ "$IMAGE" = no ] && [ -n "$SAID_ADDRESS" ]; then printf 'HEARTH_SUPERVISOR=%s\n' "$SAID_ADDRESS"; fi
     if [ -n "$NODE_ID" ]; then printf 'HEARTH_NODE=%s\n' "$NODE_ID"; fi
   } >"$SCRATCH/settings"
   mv -f "$SCRATCH/settings" "$CONF/settings"
+  if [ "$IMAGE" = no ] && [ -n "$TOKEN" ]; then
+    make_folder "$VAR/data" 700
+    printf '%s\n' "$TOKEN" >"$SCRATCH/token"
+    mv -f "$SCRATCH/token" "$VAR/data/join-token"
+  fi
   umask "$old_umask"
 }
 
