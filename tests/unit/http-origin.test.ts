@@ -85,4 +85,55 @@ suite('what was sent is cut and made printable in the sentence', () => {
   assert.ok(!sentence.includes('\u001b'));
 });
 
+const own = ['barn.local', 'barn'];
+const lan = { secure: true, names: 'network', own } as const;
+
+suite("over TLS this machine's names and every address are its own, and its pages are https", () => {
+  for (const host of [
+    'localhost',
+    '127.0.0.1',
+    '[::1]',
+    'barn',
+    'Barn.local',
+    '192.168.1.5',
+    '[fd00::2]',
+    '[::ffff:10.0.0.1]',
+  ]) {
+    assert.equal(refusal({ host: `${host}:${port}`, origin: `https://${host}:${port}` }, port, lan), undefined, host);
+    assert.ok(refusal({ host: `${host}:${port}`, origin: `http://${host}:${port}` }, port, lan), host);
+    assert.ok(refusal({ host: `${host}:${port + 1}` }, port, lan), host);
+  }
+  for (const host of [
+    'evil.example',
+    'barn.local.evil.example',
+    'barn.',
+    '1.2.3',
+    '1.2.3.4.',
+    '256.1.1.1',
+    '2130706433',
+    'xbarn',
+  ]) {
+    const sentence = refusal({ host: `${host}:${port}` }, port, lan);
+    assert.match(sentence ?? '', /open https:\/\/barn\.local:22581 or https:\/\/barn:22581 instead\.$/, host);
+  }
+  assert.equal(refusal({ host: 'barn', origin: 'https://barn' }, 443, lan), undefined);
+  assert.ok(refusal({ host: 'barn', origin: 'https://barn' }, 80, lan));
+});
+
+suite("on plain loopback a name of the network is not this machine's, for whoever answers for it there", () => {
+  for (const host of ['barn.local', 'barn', '192.168.1.5', '[fd00::2]']) {
+    assert.ok(refusal({ host: `${host}:${port}` }, port, { secure: false, names: 'loopback', own }), host);
+  }
+});
+
+suite("what is everybody's goes under any name, but to no page of another site", () => {
+  const open = { secure: false, names: 'public', own } as const;
+  assert.equal(refusal({ host: 'pi.fritz.box:22581' }, port, open), undefined);
+  assert.equal(refusal({ host: 'pi.fritz.box:8080' }, port, open), undefined);
+  assert.ok(refusal({ host: 'pi.fritz.box:22581', origin: 'http://evil.example' }, port, open));
+  assert.ok(refusal({ host: 'pi.fritz.box:22581', 'sec-fetch-site': 'cross-site' }, port, open));
+  assert.ok(refusal({}, port, open));
+  assert.ok(refusal({ host: 'a b' }, port, open));
+});
+
 suite.run();
