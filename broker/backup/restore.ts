@@ -11,6 +11,7 @@ import type { StoreOp } from '../../shared/store.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { openDataFolder, writeFormat, writeSafely } from '../data-folder.ts';
 import { openLevelStore } from '../store/level.ts';
+import { raiseBundleSerial } from '../trust/ca/ca-files.ts';
 import { type Backup, unpackBackup } from './archive.ts';
 
 export interface Restored {
@@ -48,6 +49,7 @@ export async function restoreBackup(bytes: Uint8Array, name: string, folder: str
   rmSync(beside, { recursive: true, force: true });
   try {
     const gen = await fill(beside, entries, files, generationAfter(head.gen, nowMs));
+    raiseBundleSerial(join(beside, 'trust'), nowMs);
     if (existsSync(folder)) rmdirSync(folder);
     renameSync(beside, folder);
     const nodes = entries.filter(([key]) => key.startsWith('doc/node/')).length;

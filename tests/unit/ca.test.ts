@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { raiseBundleSerial } from '../../broker/trust/ca/ca-files.ts';
 import { serverDue } from '../../broker/trust/ca/server-due.ts';
 import { serverNames } from '../../broker/trust/ca/server-names.ts';
 import { trustedNow } from '../../broker/trust/ca/trusted-now.ts';
@@ -9,6 +10,7 @@ import { serverName } from '../../shared/schemas/trust.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { caRig, day, opensslVerify, parsed, requester, testCluster } from '../fixture/certificates.ts';
 import { startOfTest } from '../fixture/manual-clock.ts';
+import { folder } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
 
 const ca = suite('certificate authority');
@@ -279,6 +281,23 @@ testWith(
     assert.match(check(oldRoot), /unable to get local issuer/);
   },
 );
+
+ca('a restored folder has a bundle above every one that nodes may know', async () => {
+  const rig = await caRig();
+  const backup = ['ca.json', 'ca-1.pem', 'ca-1-key.pem'].map(
+    name => [name, fs.readFileSync(join(rig.path, name))] as const,
+  );
+  rig.setTime(startOfTest + 3 * day);
+  await rig.authority.rotate();
+  rig.setTime(startOfTest + 4 * day);
+  await rig.authority.retire(true);
+  const restored = folder();
+  raiseBundleSerial(restored, startOfTest + 4 * day + 5000);
+  assert.equal(fs.readdirSync(restored), []);
+  for (const [name, bytes] of backup) fs.writeFileSync(join(restored, name), bytes);
+  raiseBundleSerial(restored, startOfTest + 4 * day + 5000);
+  assert.ok((await caRig({ folder: restored })).authority.serial > rig.authority.serial);
+});
 
 ca('names: what is no host name stays out, addresses are few and in one form', () => {
   const names = serverNames(testCluster, 'My Box!', [

@@ -103,5 +103,15 @@ export class CaFiles {
   }
 }
 
-/** Of the bundle that follows `before`. Also to be written after a restore, where nodes know a later one than the backup. */
+/** Of the bundle that follows `before`. */
 export const nextSerial = (before: number, now: number): number => Math.max(before + 1, Math.floor(now / 1000));
+
+/**
+ * After a restore: nodes may know a later bundle than the backup has, and would ignore this one.
+ * @param folder a restored `trust/`, perhaps of before there was a CA.
+ */
+export function raiseBundleSerial(folder: string, now: number): void {
+  const files = new CaFiles(folder);
+  const state = files.readState();
+  if (state) files.writeState({ ...state, serial: nextSerial(state.serial, now) });
+}
