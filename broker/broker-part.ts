@@ -8,18 +8,23 @@ import type { SupervisorConfig } from './config.ts';
 import type { DataFolder } from './data-folder.ts';
 import { createEmbeddedBroker } from './mqtt/embedded.ts';
 import { connectOutsideBus } from './mqtt/outside.ts';
-import { loopback, partStopMs, type Undo, within } from './parts.ts';
+import { everywhere, loopback, partStopMs, type Undo, within } from './parts.ts';
+import type { ClusterTrust } from './trust/cluster-trust.ts';
+import type { CertificateAuthority, Peer } from './trust/types.ts';
 
 export interface BrokerPart {
   readonly bus: Bus;
   /** Opens the port, where there is one to open. Resolves with the port that clients use. */
   listen(): Promise<number>;
-  readonly attach?: (stream: Duplex) => void;
+  /** The same for the network, with TLS. Absent where the broker is an outside one. */
+  readonly listenTls?: (authority: CertificateAuthority) => Promise<number>;
+  readonly attach?: (stream: Duplex, peer: Peer) => void;
 }
 
 export async function openBroker(
   config: SupervisorConfig,
   folder: DataFolder,
+  trust: Pick<ClusterTrust, 'accounts' | 'owners'>,
   log: Log,
   undo: Undo[],
 ): Promise<BrokerPart> {
@@ -34,7 +39,8 @@ export async function openBroker(
     base: config.base,
     cacheFolder: folder.cache,
     log,
-    authenticator: 'open',
+    authenticator: trust.accounts.authenticator,
+    owners: trust.owners,
   });
   undo.push(() => broker.close());
   return {
@@ -43,8 +49,23 @@ export async function openBroker(
       broker
         .listen({ host: loopback, port: config.mqttPort })
         .catch(error => Promise.reject(portError(error, '--mqtt-port', config.mqttPort))),
-    attach: stream => broker.attach(stream),
+    listenTls: authority =>
+      onEveryAddress(host => broker.listenTls({ host, port: config.tlsPort, authority })).catch(error =>
+        Promise.reject(portError(error, '--tls-port', config.tlsPort)),
+      ),
+    attach: (stream, peer) => broker.attach(stream, peer),
   };
+}
+
+/** On a machine whose kernel has no IPv6, its IPv4 addresses are all there are. */
+export async function onEveryAddress<T>(listen: (host: string) => Promise<T>): Promise<T> {
+  try {
+    return await listen(everywhere);
+  } catch (error) {
+    const text = `${(error as NodeJS.ErrnoException).code} ${(error as Error).message}`;
+    if (!/EAFNOSUPPORT|EADDRNOTAVAIL/.test(text)) throw error;
+    return listen('0.0.0.0');
+  }
 }
 
 /** A port that cannot be had, as one sentence with the way out. */

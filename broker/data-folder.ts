@@ -30,6 +30,8 @@ export interface RunFile {
   readonly pid: number;
   readonly mqtt: number;
   readonly http: number;
+  /** MQTT over TLS, where the cluster is open to the network. */
+  readonly tls?: number;
   readonly node?: string;
 }
 

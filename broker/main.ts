@@ -4,7 +4,7 @@ import type { Log } from '../shared/log.ts';
 import type { Store } from '../shared/store.ts';
 import { systemClock, systemRandom } from '../shared/system-clock.ts';
 import { UserError } from '../shared/user-error.ts';
-import { openBroker, portError } from './broker-part.ts';
+import { openBroker } from './broker-part.ts';
 import type { SupervisorConfig } from './config.ts';
 import {
   clusterKey,
@@ -18,18 +18,22 @@ import {
   writeSafely,
 } from './data-folder.ts';
 import { upgradeFormat } from './data-format.ts';
-import { startHttp } from './http/server.ts';
 import { type LocalAgent, startLocalAgent } from './local-agent.ts';
 import { agentCommand, nodeOnline, refuseOtherNode } from './local-node.ts';
 import { openLog } from './log.ts';
-import { loopback, partStopMs, type Undo, within } from './parts.ts';
+import { openPorts } from './open-ports.ts';
+import { partStopMs, type Undo, within } from './parts.ts';
 import { openLevelStore } from './store/level.ts';
 import { Supervisor } from './supervisor.ts';
+import { openClusterTrust } from './trust/cluster-trust.ts';
 
 /** What belongs to the program's installation and not to its settings. */
 export interface Installation {
   readonly ver: string;
   readonly dashboardFolder: string;
+  /** The built program, and what machines that join are given beside it. */
+  readonly dist: string;
+  readonly deploy: string;
   /** Program and arguments that run an agent; flags are added. */
   readonly agentCommand: readonly string[];
   /** Of the local node and its services; this process's own is stricter. */
@@ -44,6 +48,10 @@ export interface RunningSupervisor {
   readonly http: number;
   /** The embedded broker's port, or the outside one's. */
   readonly mqtt: number;
+  /** MQTT over TLS, where the cluster is open to the network. */
+  readonly tls: number | undefined;
+  /** Nobody can log in from the network yet. */
+  readonly noUsers: boolean;
   readonly cluster: string;
   readonly log: Log;
   /** The local node's id, once it is online (at once, and undefined, without a local node). */
@@ -102,9 +110,26 @@ async function startParts(
   if (config.readyFile) rmSync(config.readyFile, { force: true });
   log.info({ ver, node: process.version, data: folder.path, cluster: signer.cluster }, 'starting');
 
-  const broker = await openBroker(config, folder, log, undo);
-  const parts = { base: config.base, ver, bus: broker.bus, store, signer, clock, random, log };
-  const supervisor = new Supervisor({ ...parts, onFatal: text => installation.gaveWay(asSentence(text)) });
+  const trust = await openClusterTrust({
+    ...{ folder, store, signer, clock, random, log, ver, base: config.base },
+    dist: installation.dist,
+    deploy: installation.deploy,
+  });
+  undo.push(() => trust.close());
+  const broker = await openBroker(config, folder, trust, log, undo);
+  const supervisor = new Supervisor({
+    ...{ base: config.base, ver, bus: broker.bus, store, signer, clock, random, log },
+    onFatal: text => installation.gaveWay(asSentence(text)),
+    bundle: () => trust.authority.serial,
+    told: told => trust.told(told),
+    forgotten: node => trust.forgotten(node),
+  });
+  trust.attend({
+    fleet: supervisor.fleet,
+    events: supervisor.events,
+    publish: (topic, text) => broker.bus.publish(topic, text, { qos: 1 }),
+  });
+  trust.authority.onServerCertificate(() => supervisor.call());
   await new Promise<void>((resolve, reject) => {
     // An outside broker that is away is waited for without end, but not against the person's will.
     signal?.addEventListener('abort', () => reject(new UserError('Ended before it was up.', 130)), { once: true });
@@ -112,18 +137,9 @@ async function startParts(
   });
   writeFormat(folder);
   undo.push(() => within(partStopMs, done => supervisor.stop(done)));
-  const mqtt = await broker.listen();
-  const web = await startHttp({
-    host: loopback,
-    port: config.httpPort,
-    fleet: supervisor.fleet,
-    attach: broker.attach,
-    log,
-    dashboardFolder: installation.dashboardFolder,
-    mqttPort: mqtt,
-  }).catch(error => Promise.reject(portError(error, '--http-port', config.httpPort)));
-  undo.push(() => web.close());
-  const run = { pid: process.pid, mqtt, http: web.port };
+  const open = await openPorts({ config, broker, trust, fleet: supervisor.fleet, installation, log, undo });
+  const run = { pid: process.pid, ...open };
+  const { mqtt, http, tls } = open;
   writeRunFile(folder, run);
   undo.push(() => removeRunFile(folder));
 
@@ -149,8 +165,10 @@ async function startParts(
   });
   ready.catch(() => {});
   return {
-    http: web.port,
+    http,
     mqtt,
+    tls,
+    noUsers: !trust.accounts.hasUsers(),
     cluster: signer.cluster,
     log,
     online: ready,

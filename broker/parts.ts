@@ -2,6 +2,8 @@
 
 /** Nothing listens on the network but with `--lan`, and then with a login. */
 export const loopback = '127.0.0.1';
+/** Every address of this machine, IPv4 too. */
+export const everywhere = '::';
 
 /** How long one part may take to end. */
 export const partStopMs = 1500;

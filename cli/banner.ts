@@ -6,6 +6,10 @@ export interface BannerFacts {
   readonly ms: number;
   readonly http: number;
   readonly mqtt: number;
+  /** MQTT over TLS, where the cluster is open to the network. */
+  readonly tls?: number | undefined;
+  /** Nobody can log in from the network yet. */
+  readonly noUsers?: boolean;
   readonly cluster: string;
   /** Absent: no local node, or none online yet. */
   readonly node: string | undefined;
@@ -24,7 +28,7 @@ export function banner(config: SupervisorConfig, facts: BannerFacts): string {
     `  broker       ${config.broker === undefined ? `mqtt://127.0.0.1:${facts.mqtt}` : withoutPassword(config.broker)}`,
     `  cluster      ${facts.cluster}`,
     '',
-    'Only programs on this machine can connect: joining over the network is not there yet.',
+    ...network(config, facts),
     '',
     facts.node === undefined && !config.agent
       ? `Three lines to paste, with the id of a node for ${node}:`
@@ -35,6 +39,24 @@ export function banner(config: SupervisorConfig, facts: BannerFacts): string {
     `  mosquitto_pub${where} -t ${topic} -n`,
     '',
   ].join('\n');
+}
+
+/** Who can connect from elsewhere, and how that is changed. */
+function network(config: SupervisorConfig, { http, tls, noUsers }: BannerFacts): string[] {
+  if (!config.lan) {
+    return [
+      'Everything listens on loopback only: programs of this user, and root, connect without a login.',
+      'To let other machines join: hearth up --lan',
+    ];
+  }
+  const broker = tls === undefined ? [] : [`  MQTT, TLS    mqtts://THIS-MACHINE:${tls}`];
+  return [
+    'Open to the network, with a login:',
+    ...broker,
+    `  dashboard    https://THIS-MACHINE:${http}/`,
+    ...(noUsers ? ['  Nobody can log in yet: hearth user add NAME --role admin'] : []),
+    '  A machine joins with the line that this prints: hearth token',
+  ];
 }
 
 /** What mosquitto_sub and mosquitto_pub need to be told beside their defaults, localhost and 1883. */

@@ -31,6 +31,8 @@ export async function up(flags: Flags & { readonly agent?: boolean }, dist: stri
     {
       ver: version,
       dashboardFolder: join(dist, 'dashboard'),
+      dist,
+      deploy: join(dist, '../deploy'),
       agentCommand: [process.execPath, ...agentNodeFlags, join(dist, 'agent.js')],
       umask,
       say,
@@ -54,8 +56,8 @@ function announce(
   ms: number,
   say: (line: string) => void,
 ): void {
-  const { http, mqtt, cluster } = running;
-  process.stdout.write(`${banner(config, { ver: version, ms, http, mqtt, cluster, node })}\n`);
+  const { http, mqtt, tls, noUsers, cluster } = running;
+  process.stdout.write(`${banner(config, { ver: version, ms, http, mqtt, tls, noUsers, cluster, node })}\n`);
   if (config.agent && node === undefined) {
     say(`hearth: the local node is not online yet: ${join(config.data, 'logs/agent.log')} says why.`);
   }

@@ -48,6 +48,8 @@ export interface Accounts {
    */
   certificateIssued(user: string, serial: string, notAfterMs: number): Promise<void>;
   hasUser(name: string): boolean;
+  /** Whether anybody could log in. */
+  hasUsers(): boolean;
   close(): void;
 }
 
@@ -97,6 +99,7 @@ export async function openAccounts(parts: AccountsParts): Promise<Accounts> {
     ],
     certificateIssued: (user, serial, notAfterMs) => users.addCertificate(user, serial, notAfterMs),
     hasUser: name => users.get(name) !== undefined,
+    hasUsers: () => !users.all().next().done,
     close: () => clearInterval(every),
   };
 }

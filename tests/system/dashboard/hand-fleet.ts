@@ -20,6 +20,7 @@ export function handFleet(first: readonly NodeView[] = [], seq = 0): HandFleet {
       return listeners.size;
     },
     snapshot: (): FleetSnapshot => ({ seq, base: 'hearth', ver: '0.1.0', nodes: [...nodes.values()], events }),
+    get: id => nodes.get(id),
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -1,0 +1,64 @@
+/** What listens, and for whom: this machine alone, or with `--lan` the network, with TLS and logins. */
+import { hostname } from 'node:os';
+import type { Log } from '../shared/log.ts';
+import { systemClock, systemRandom } from '../shared/system-clock.ts';
+import { type BrokerPart, onEveryAddress, portError } from './broker-part.ts';
+import type { SupervisorConfig } from './config.ts';
+import type { FleetReader } from './fleet/fleet.ts';
+import { startHttp } from './http/server.ts';
+import type { Installation } from './main.ts';
+import { advertise } from './mdns/advertise.ts';
+import { loopback, partStopMs, type Undo, within } from './parts.ts';
+import type { ClusterTrust } from './trust/cluster-trust.ts';
+
+export interface OpenPortsParts {
+  readonly config: SupervisorConfig;
+  readonly broker: BrokerPart;
+  readonly trust: ClusterTrust;
+  readonly fleet: FleetReader;
+  readonly installation: Installation;
+  readonly log: Log;
+  readonly undo: Undo[];
+}
+
+export interface OpenPorts {
+  readonly mqtt: number;
+  readonly http: number;
+  readonly tls?: number;
+}
+
+export async function openPorts(parts: OpenPortsParts): Promise<OpenPorts> {
+  const { config, broker, trust, fleet, installation, log, undo } = parts;
+  const { lan } = config;
+  const mqtt = await broker.listen();
+  const tls = lan ? await broker.listenTls?.(trust.authority) : undefined;
+  const listen = (host: string) =>
+    startHttp({
+      host,
+      port: config.httpPort,
+      fleet,
+      attach: broker.attach,
+      log,
+      dashboardFolder: installation.dashboardFolder,
+      mqttPort: mqtt,
+      trust: trust.web,
+      artifacts: trust.artifacts,
+    });
+  const web = await (lan ? onEveryAddress(listen) : listen(loopback)).catch(error =>
+    Promise.reject(portError(error, '--http-port', config.httpPort)),
+  );
+  undo.push(() => web.close());
+  if (lan) {
+    trust.reach.ports.http = web.port;
+    trust.reach.ports.tls = tls;
+    const { cluster } = trust.authority.standing();
+    const names = { cluster, ver: installation.ver, hostname: hostname(), httpPort: web.port };
+    const advertised = advertise({ ...names, tlsPort: tls ?? 0, clock: systemClock(), random: systemRandom(), log });
+    undo.push(() => within(partStopMs, done => advertised.close(done)));
+    // The first join line should not have to wait for a runtime of 40 MB.
+    trust.artifacts.distribution.installScript().catch(error => {
+      log.warn({ error: error.message }, 'the install script is not ready: it is tried again when it is asked for');
+    });
+  }
+  return { mqtt, http: web.port, ...(tls === undefined ? {} : { tls }) };
+}
