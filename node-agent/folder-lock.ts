@@ -54,6 +54,12 @@ function parse(text: string | undefined): Holder | undefined {
   }
 }
 
+/** The process that holds a folder; undefined where none does. */
+export function lockHolder(folder: string): number | undefined {
+  const holder = parse(read(join(folder, 'agent.lock')));
+  return holder && isAlive(holder) ? holder.pid : undefined;
+}
+
 /**
  * Takes the lock. Throws a {@link UserError} that names the holder where one lives.
  * @returns how to give it back.

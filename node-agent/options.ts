@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type JoinToken, parseJoinToken } from '../shared/join-token.ts';
 import { printable } from '../shared/names.ts';
 import { type Setting, settings } from '../shared/schemas/config.ts';
 import { flagOrEnvironment } from '../shared/settings.ts';
@@ -9,7 +10,11 @@ import { UserError } from '../shared/user-error.ts';
 import { type BrokerAddress, parseBroker } from './connection/broker-address.ts';
 
 export interface AgentOptions {
-  readonly broker: BrokerAddress;
+  /** Named by a person; absent: that of this machine, or of the cluster. */
+  readonly broker?: BrokerAddress;
+  /** `HOST:PORT` of the supervisor's HTTP, to ask it to join. */
+  readonly supervisor?: string;
+  readonly token?: JoinToken;
   readonly base: string;
   readonly data: string;
   readonly periodMs: number;
@@ -21,19 +26,34 @@ export interface AgentOptions {
   readonly readyFile?: string;
 }
 
-export const agentUsage = `Usage: hearth agent --broker mqtt://HOST:PORT [options]
+/** `hearth agent adopt TOKEN`. */
+export interface AdoptOptions {
+  /** The token, or `-`. */
+  readonly adopt: string;
+  readonly data: string;
+}
 
-  --broker URL         the supervisor's broker (default mqtt://127.0.0.1:1883)
+export const agentUsage = `Usage: hearth agent [options]
+       hearth agent adopt TOKEN|- [--data FOLDER]
+
+  --token TOKEN        join the cluster that the token is of; "hearth token" prints one there
+  --supervisor HOST:PORT  where the supervisor is (its HTTP port); it is asked to let this machine in, and somebody
+                       approves it there. Default: the token's, else what the network shows (mDNS)
+  --broker URL         this MQTT broker, without joining by a certificate (default mqtt://127.0.0.1:1883, where one is)
   --node ID            id of this node (default: the host name, made unique once and then kept)
-  --data FOLDER        where the node keeps its identity, its document and its services' output
-  --base NAME          first level of every topic (default hearth)
-  --cluster FINGERPRINT  join this cluster only; needed once where the broker is on another machine
+  --data FOLDER        where the node keeps its keys, its identity, its document and its services' output
+  --base NAME          first level of every topic (default: the cluster's, else hearth)
+  --cluster FINGERPRINT  join this cluster only; needed once with a --broker on another machine
   --period MS          milliseconds between load messages (default 5000)
   --ready-file FILE    written when the node is connected: {"pid","node"}
   --stop-services      stop the services at the end, too
   --with-parent        end when stdin closes
 
-Every option can be given in the environment, as HEARTH_BROKER, HEARTH_NODE and so on.`;
+  adopt                moves a node to the token's cluster: it stays where it is until it is let in there, and then
+                       stops what the old cluster started; "-" reads the token from standard input
+
+Every option can be given in the environment, as HEARTH_BROKER, HEARTH_NODE and so on; the token as HEARTH_JOIN_TOKEN,
+or in the file join-token of the data folder, which is removed once it has been used.`;
 
 const fingerprint = /^[0-9a-f]{32}$/;
 
@@ -50,9 +70,11 @@ function parse(argv: readonly string[]) {
   try {
     return parseArgs({
       args: [...argv],
-      allowPositionals: false,
+      allowPositionals: true,
       options: {
         broker: text,
+        supervisor: text,
+        token: text,
         node: text,
         data: text,
         base: text,
@@ -63,34 +85,53 @@ function parse(argv: readonly string[]) {
         'with-parent': flag,
         help: { ...flag, short: 'h' },
       },
-    }).values;
+    });
   } catch (error) {
     const first = (error as Error).message.split('. ')[0] ?? '';
     throw new UserError(`${printable(first, 200)}: "hearth agent --help" lists the options`, 2);
   }
 }
 
+/** `HOST:PORT`, an IPv6 address in brackets; the port may be left out. */
+function parseSupervisor(text: string): string {
+  const [, host, port = '22581'] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if (host === undefined || Number(port) < 1 || Number(port) > 65535) {
+    throw new UserError(`--supervisor: "${printable(text)}" is no HOST:PORT`, 2);
+  }
+  return `${host}:${Number(port)}`;
+}
+
 /** @returns undefined where only help was asked for. Throws a {@link UserError} that names the flag or variable. */
-export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): AgentOptions | undefined {
-  const flags = parse(argv);
+export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): AgentOptions | AdoptOptions | undefined {
+  const { values: flags, positionals } = parse(argv);
   if (flags.help) return undefined;
   const said = (setting: Setting) => {
     const value = flagOrEnvironment(setting, flags[setting.name as keyof typeof flags], env);
     return value === undefined ? undefined : String(value);
   };
+  const data = resolve(said(settings.data) ?? defaultFolder(env));
+  const [verb, adopt, ...more] = positionals;
+  if (verb === 'adopt' && adopt !== undefined && more.length === 0) return { adopt, data };
+  if (verb === 'adopt') throw new UserError('adopt takes one token, or "-" to read it from standard input', 2);
+  if (verb !== undefined) {
+    throw new UserError(`"${printable(verb)}" is no option of the agent: "hearth agent --help" lists them`, 2);
+  }
   const cluster = flags.cluster ?? (env.HEARTH_CLUSTER || undefined);
   if (cluster !== undefined && !fingerprint.test(cluster)) {
     throw new UserError(`--cluster: "${printable(cluster)}" is no fingerprint: it has 32 of 0-9 and a-f`, 2);
   }
-  const node = said(settings.node);
-  const readyFile = said(settings.readyFile);
+  const token = flags.token ?? (env.HEARTH_JOIN_TOKEN || undefined);
+  const supervisor = flags.supervisor ?? (env.HEARTH_SUPERVISOR || undefined);
+  const [node, readyFile, broker] = [said(settings.node), said(settings.readyFile), said(settings.broker)];
   return {
-    broker: parseBroker(said(settings.broker) ?? 'mqtt://127.0.0.1:1883'),
     base: said(settings.base) ?? 'hearth',
-    data: resolve(said(settings.data) ?? defaultFolder(env)),
+    data,
     periodMs: Number(said(settings.period) ?? 5000),
     stopServices: said(settings.stopServices) === 'true',
     withParent: flags['with-parent'] === true,
+    ...(broker === undefined ? {} : { broker: parseBroker(broker) }),
+    ...(token === undefined ? {} : { token: parseJoinToken(token) }),
+    ...(supervisor === undefined ? {} : { supervisor: parseSupervisor(supervisor) }),
     ...(node === undefined ? {} : { node }),
     ...(cluster === undefined ? {} : { cluster }),
     ...(readyFile === undefined ? {} : { readyFile: resolve(readyFile) }),

@@ -39,3 +39,7 @@ export function parseBroker(url: string): BrokerAddress {
 
 /** An IP address, which is no server name (RFC 6066, section 3). */
 export const isAddress = (host: string): boolean => isIP(host) !== 0;
+
+/** Without a name and a password. */
+export const urlOf = ({ tls, host, port }: BrokerAddress): string =>
+  `${tls ? 'mqtts' : 'mqtt'}://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;

@@ -60,7 +60,10 @@ export function startWay(asked: Asked, kept: Kept, machine: Machine): StartWay {
   }
   if (adopted) return { kind: 'leave', adopted };
   // A named broker is another matter than the cluster's own network: this is how the supervisor runs its own node.
-  if (broker && !broker.tls) return { kind: 'broker' };
+  if (broker && !broker.tls) {
+    const either = '--broker names a broker without TLS, and --token joins by TLS: leave out one of them';
+    return token && !memory?.cluster ? error(either) : { kind: 'broker' };
+  }
   const where = (): string | undefined => supervisor ?? (token && `${token.host}:${token.port}`);
   const plan = (more: Partial<JoinPlan> = {}): JoinPlan => {
     const address = where();

@@ -1,0 +1,58 @@
+/** Puts an {@link Agent} together from the real machine: its disk, its processes, its sensors, and one way to a broker. */
+import { hostname } from 'node:os';
+import type { Verifier } from '../shared/authority.ts';
+import type { Clock, Random } from '../shared/clock.ts';
+import type { Log } from '../shared/log.ts';
+import { Agent } from './agent.ts';
+import type { AgentParts } from './agent-parts.ts';
+import { createMqttLink } from './connection/mqtt-link.ts';
+import type { Way } from './connection/way.ts';
+import { createFilesDisk } from './files-disk.ts';
+import { createReconciler } from './reconcile/index.ts';
+import { createRealHost } from './reconcile/services/real-host.ts';
+import { createSecrets } from './reconcile/services/secrets.ts';
+import { openSealKey } from './seal-key.ts';
+import { createProcTelemetry } from './telemetry/proc.ts';
+
+export interface Surroundings {
+  readonly data: string;
+  readonly ver: string;
+  readonly periodMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly verifier: Verifier;
+}
+
+export type AgentRun = Pick<AgentParts, 'base' | 'node' | 'cluster' | 'trustFirst' | 'onState' | 'onHello'> & {
+  readonly way: Way;
+  /** What the cluster says about this machine, for its `info`. */
+  readonly labels?: Readonly<Record<string, string>>;
+};
+
+export function makeAgent(around: Surroundings, run: AgentRun): Agent {
+  const { data, ver, periodMs, clock, random, log, verifier } = around;
+  const { way, labels, ...rest } = run;
+  const secrets = createSecrets(data, () => agent.node);
+  const telemetry = createProcTelemetry({ clock, dataFolder: data, sealKey: sealKeyOf(data, log) });
+  const agent: Agent = new Agent({
+    ...{ ver, clock, random, periodMs, log, verifier },
+    ...rest,
+    hostname: hostname(),
+    link: createMqttLink(way),
+    disk: createFilesDisk(data),
+    reconciler: createReconciler({ host: createRealHost({ folder: data, log, starting: { secrets } }), clock, random }),
+    telemetry: { ...telemetry, facts: done => telemetry.facts(facts => done({ ...facts, ...labels })) },
+  });
+  return agent;
+}
+
+/** Without a key the node takes no new secrets; everything else goes on. */
+function sealKeyOf(folder: string, log: Log): string | undefined {
+  try {
+    return openSealKey(folder).publicKey;
+  } catch (error) {
+    log.error({}, (error as Error).message);
+    return undefined;
+  }
+}
