@@ -145,8 +145,7 @@ export async function openClusterTrust(parts: ClusterTrustParts): Promise<Cluste
       authenticator: accounts.authenticator,
       sessions: accounts.sessions,
       audit,
-      owns: ({ localAddress, localPort, remoteAddress, remotePort }) =>
-        owners.isOwner({ address: remoteAddress, port: remotePort, localAddress, localPort }),
+      owners,
       verbs,
       desk,
       authority,
