@@ -89,7 +89,8 @@ environment() {
     while IFS= read -r line; do
       case ${line%%=*} in
         HEARTH_SUPERVISOR) export HEARTH_SUPERVISOR="${line#*=}" ;;
-        HEARTH_NODE) export HEARTH_NODE="${line#*=}" ;;
+        # A wish, until the supervisor has said which id it is.
+        HEARTH_NODE) if [ ! -f "$VAR/data/membership.json" ]; then export HEARTH_NODE="${line#*=}"; fi ;;
       esac
     done <"$CONF/settings"
   fi

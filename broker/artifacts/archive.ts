@@ -17,16 +17,18 @@ const mostUnpacked = 1024 ** 3;
  * Takes single files out of a gzipped tar, whatever else is in it: no links, nothing above its bound.
  * @param wanted path in the archive → most bytes. They lie under `folder` by the path without its first part.
  */
-export async function takeOut(tarball: string, folder: string, wanted: ReadonlyMap<string, number>): Promise<void> {
+export async function takeOut(
+  tarball: string,
+  folder: string,
+  wanted: ReadonlyMap<string, number>,
+  most = mostUnpacked,
+): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   let unpacked = 0;
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       unpacked += chunk.length;
-      done(
-        unpacked > mostUnpacked ? new UserError(`An archive has more than ${mostUnpacked} bytes unpacked.`) : null,
-        chunk,
-      );
+      done(unpacked > most ? new UserError(`An archive has more than ${most} bytes unpacked.`) : null, chunk);
     },
   });
   const filter = (path: string, entry: unknown) => {

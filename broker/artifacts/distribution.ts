@@ -118,7 +118,7 @@ class KeptDistribution implements Distribution {
     if (there && before?.hearth === ver) return there;
     const registry = this.#options.registry ?? npmRegistry(this.#options.folder);
     const { signal } = this.#end;
-    const own = ownRuntime();
+    const own = there ? undefined : ownRuntime();
     try {
       const parts = { registry, folder: this.#scratch, now, log, signal, own, keep: this.#keep };
       const one = await fetchRuntime(arch, parts);
