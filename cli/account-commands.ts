@@ -27,6 +27,11 @@ function userCommands(user: Command): void {
     .argument('<name>')
     .argument('<role>', role)
     .action(exits(async (name, to, flags) => (await load()).role(name, to, flags)));
+  adminOptions(user.command('cert').description('make a key here, and a certificate with which a user connects'))
+    .argument('<name>')
+    .option('--days <N>', 'until it ends, at most 397 (default: 90)')
+    .option('--out <FOLDER>', 'where key and certificates go (default: here)')
+    .action(exits(async (name, flags) => (await import('./commands/user-cert.ts')).userCert(name, flags)));
   adminOptions(user.command('revoke').description("end a user's certificates, sessions and connections"))
     .argument('<name>')
     .action(exits(async (name, flags) => (await load()).revoke(name, flags)));

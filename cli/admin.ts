@@ -181,7 +181,7 @@ function failure(error: Error, url: URL): UserError {
   }
   if (/^(UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|CERT_UNTRUSTED)/.test(code)) {
     return new UserError(
-      `The certificate of ${where} is not from a CA that is known here: give the cluster's with --ca FILE ("hearth ca show" on the supervisor's machine prints it).`,
+      `The certificate of ${where} is not from a CA that is known here: give the cluster's with --ca FILE ("hearth ca show --pem" on the supervisor's machine prints it).`,
     );
   }
   if (code.startsWith('CERT_') || code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
