@@ -1,7 +1,9 @@
 /** Sessions of the web: secrets that only the cookie holds, and their ends. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { z } from 'zod';
 import { createMemoryStore, type MemoryDisk, type MemoryStore } from '../../broker/store/memory.ts';
+import { Records } from '../../broker/trust/accounts/records.ts';
 import { type SessionLimits, Sessions, sessionLimits } from '../../broker/trust/accounts/sessions.ts';
 import type { Principal } from '../../broker/trust/types.ts';
 
@@ -77,13 +79,16 @@ sessions('unused it ends after a day, used after two weeks', async () => {
   assert.ok(rig.sessions.find(used.id));
   rig.now += hour;
   assert.is(rig.sessions.find(idle.id), undefined);
-  for (let day = 0; day < 12; day++) {
+  for (let day = 0; day < 13; day++) {
     assert.ok(rig.sessions.find(used.id), `day ${day}`);
     rig.now += 23 * hour;
   }
   const next = await rigOf(rig.disk);
   next.now = rig.now;
   assert.ok(next.sessions.find(used.id), 'the disk knows that it was used');
+  assert.ok(rig.sessions.find(used.id));
+  rig.now = used.expiresMs - hour;
+  assert.ok(rig.sessions.find(used.id));
   rig.now = used.expiresMs;
   assert.is(rig.sessions.find(used.id), undefined);
   assert.is(rig.ended.length, 2);
@@ -161,5 +166,17 @@ sessions('a session that is closed while its use is being written does not come 
   await rig.sessions.close(id);
   assert.is(rig.sessions.find(id), undefined);
   assert.is(rig.disk.size, 0);
+});
+sessions('a record that is removed while it is on its way to the disk does not come back', async () => {
+  const disk: MemoryDisk = new Map();
+  const records = await Records.load(createMemoryStore({ disk }), 'x/', z.object({ n: z.number() }));
+  const written = records.put('a', { n: 1 });
+  assert.is(records.get('a'), undefined, 'it counts when it is on disk');
+  const removed = records.remove('a');
+  await Promise.all([written, removed]);
+  assert.is(records.get('a'), undefined);
+  assert.is(disk.size, 0);
+  await records.put('a', { n: 2 });
+  assert.equal(records.get('a'), { n: 2 });
 });
 sessions.run();

@@ -207,6 +207,34 @@ accounts('a password that was changed while it was worked out counts no more', a
   assert.is(await before, 'refused: credentials');
 });
 
+accounts('nor does one that was replaced in the meantime', async () => {
+  const slow = await accountsRig(new Map(), { ln: 16, r: 8, p: 2 });
+  await addAnna(slow);
+  const rig = await accountsRig(slow.disk);
+  const before = rig.who({}, { username: 'anna', password: good });
+  await rig.run('user.password', { name: 'anna', password: 'another password' });
+  assert.is(await before, 'refused: credentials', 'the old one took longer to look at than the new one to make');
+  assert.is(await rig.who({}, { username: 'anna', password: good }), 'refused: credentials');
+  for (const each of [rig, slow]) each.accounts.close();
+});
+
+accounts('a session that a crash left behind a change of password or role is void', async ({ rig }) => {
+  await addAnna(rig);
+  for (const [name, args] of [
+    ['user.password', { name: 'anna', password: 'another password' }],
+    ['user.role', { name: 'anna', role: 'viewer' }],
+    ['user.revoke', { name: 'anna' }],
+  ] as const) {
+    const { id } = await rig.accounts.sessions.open({ role: 'operator', name: 'anna', how: 'password' }, '10.0.0.1');
+    const left = [...rig.disk].filter(([key]) => key.startsWith('trust/session/'));
+    await rig.run(name, args);
+    for (const [key, value] of left) rig.disk.set(key, value);
+    const next = await accountsRig(rig.disk);
+    assert.is(next.accounts.sessions.find(id), undefined, name);
+    next.accounts.close();
+  }
+});
+
 accounts('a change of password or role, and removal, end what was granted', async ({ rig }) => {
   await addAnna(rig);
   await rig.ask({}, { username: 'anna', password: good });
