@@ -33,12 +33,13 @@ export async function adminCall<T = Readonly<Record<string, unknown>>>(
   flags: AdminFlags,
   name: string,
   args: object = {},
+  limitBytes = mostBytes,
 ): Promise<T> {
   const url = supervisorUrl(flags, process.env);
   const token = bearer(process.env);
   const body = Buffer.from(JSON.stringify(args));
   const caFile = flags.ca ?? process.env.HEARTH_CA;
-  const { status, text } = await ask(new URL(`/api/trust/${name}`, url), body, token, caFile);
+  const { status, text } = await ask(new URL(`/api/trust/${name}`, url), body, token, caFile, limitBytes);
   const json = parseJson(text);
   const answer = json.ok && typeof json.value === 'object' ? (json.value as { error?: unknown } | null) : null;
   if (status === 200 && answer) return answer as T;
@@ -126,6 +127,7 @@ function ask(
   body: Buffer,
   token: string | undefined,
   caFile: string | undefined,
+  limitBytes: number,
 ): Promise<{ status: number; text: string }> {
   const options = {
     method: 'POST',
@@ -143,7 +145,7 @@ function ask(
       let size = 0;
       answer.on('data', (chunk: Buffer) => {
         size += chunk.length;
-        if (size > mostBytes) asked.destroy(new Error(`its answer is longer than ${mostBytes} bytes`));
+        if (size > limitBytes) asked.destroy(new Error(`its answer is longer than ${limitBytes} bytes`));
         else chunks.push(chunk);
       });
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));

@@ -7,6 +7,7 @@ import { printable } from '../shared/names.ts';
 import { settings } from '../shared/schemas/config.ts';
 import { UserError } from '../shared/user-error.ts';
 import { accountCommands } from './account-commands.ts';
+import { backupCommands } from './backup-commands.ts';
 import { caCommands } from './ca-commands.ts';
 import type { NodesFlags } from './commands/nodes.ts';
 import { joiningCommands } from './joining-commands.ts';
@@ -76,6 +77,7 @@ function program(): Command {
     .action(exits(async (flags: object) => (await import('./commands/doctor.ts')).doctor(flags)));
 
   accountCommands(hearth);
+  backupCommands(hearth);
   caCommands(hearth);
   joiningCommands(hearth);
   secretCommands(hearth);
