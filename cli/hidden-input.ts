@@ -22,9 +22,10 @@ export async function readNewHidden(prompt: string, again: string): Promise<stri
 }
 
 function ask(prompt: string): Promise<string> {
-  process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });
+  // After the terminal has stopped to echo.
+  process.stderr.write(prompt);
   return new Promise((resolve, reject) => {
     const end = (then: () => void) => {
       lines.removeAllListeners();
