@@ -108,7 +108,7 @@ export class Doorkeeper {
       return Promise.resolve(false);
     let found = this.#owners.get(arrival.ends);
     if (!found) {
-      found = Promise.resolve(this.#trust.owns(arrival.ends));
+      found = Promise.resolve(this.#trust.owners.isOwner(arrival.ends));
       this.#owners.set(arrival.ends, found);
     }
     return found;

@@ -8,11 +8,12 @@ import { createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Log } from '../../shared/log.ts';
+import type { SocketEnds } from '../access/proc-tcp.ts';
 import type { CertifiedClient } from '../trust/types.ts';
 import { isLoopbackAddress, plainAddress } from './address.ts';
 import { AddressBook, type AddressLimits } from './address-limits.ts';
 import { Gathered } from './gathered.ts';
-import type { SocketEnds, WebTrust } from './seams.ts';
+import type { WebTrust } from './seams.ts';
 
 /** What is known of a connection before it asks for anything. */
 export interface Arrival {
@@ -160,8 +161,8 @@ export class Front {
 const endsOf = (socket: Socket): SocketEnds => ({
   localAddress: plainAddress(socket.localAddress),
   localPort: socket.localPort ?? 0,
-  remoteAddress: plainAddress(socket.remoteAddress),
-  remotePort: socket.remotePort ?? 0,
+  address: plainAddress(socket.remoteAddress),
+  port: socket.remotePort ?? 0,
 });
 
 const endsKey = (socket: Socket): string =>

@@ -1,16 +1,9 @@
 /** What the HTTP port needs of the parts of trust, and no more. main.ts hands in the real ones. */
 import type { JoinAnswer, TrustBundle } from '../../shared/schemas/trust.ts';
+import type { SocketOwners } from '../access/socket-owner.ts';
 import type { ArtifactStore } from '../artifacts/artifact-store.ts';
 import type { Distribution } from '../artifacts/distribution.ts';
 import type { AdminVerb, Audit, Authenticator, CertificateAuthority, Principal } from '../trust/types.ts';
-
-/** Both ends of a TCP connection, as this side sees them. */
-export interface SocketEnds {
-  readonly localAddress: string;
-  readonly localPort: number;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-}
 
 /** Who logged in with a browser. */
 export interface WebSessions {
@@ -53,8 +46,7 @@ export interface WebTrust {
   readonly authenticator: Authenticator;
   readonly sessions: WebSessions;
   readonly audit: Audit;
-  /** Whether a loopback connection belongs to this process's own user or to root, or counts as if it did. */
-  owns(ends: SocketEnds): boolean | Promise<boolean>;
+  readonly owners: SocketOwners;
   readonly verbs: readonly AdminVerb[];
   readonly desk: JoinCounter;
   readonly authority: Pick<

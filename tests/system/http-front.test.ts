@@ -143,7 +143,7 @@ if (!lan) console.log('skipped: limits of an address (no address but loopback)')
 else {
   suite('one address has so many connections and no more; the others, and this machine, have theirs', async () => {
     const rig = await rigWith({ limits: { perAddress: 5, connections: 40, reserved: 10 } });
-    const mine = [];
+    const mine: Line[] = [];
     for (let index = 0; index < 5; index += 1) mine.push(plain(rig, lan));
     await until('connected', () => mine.every(({ socket }) => socket.readyState === 'open'));
     for (let index = 0; index < 3; index += 1) {
@@ -169,7 +169,7 @@ else {
       async () => (await rig.ask('/healthz', { to: lan }).catch(() => undefined))?.status === 200,
     );
     // Loopback has no limit of its own, and what is reserved for it.
-    const local = [];
+    const local: Line[] = [];
     for (let index = 0; index < 30; index += 1) local.push(plain(rig));
     await until('connected', () => local.every(({ socket }) => socket.readyState === 'open'));
     assert.equal(

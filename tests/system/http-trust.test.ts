@@ -99,7 +99,11 @@ else {
       403,
     );
     assert.equal((await rig.ask('/join', { to: lan, headers: named, body: {} })).status, 403);
-    assert.match((await rig.ask('/join', { to: lan, headers: named, body: {} })).body, /request to join cannot be read/, 'the desk answered');
+    assert.match(
+      (await rig.ask('/join', { to: lan, headers: named, body: {} })).body,
+      /request to join cannot be read/,
+      'the desk answered',
+    );
     assert.match((await rig.ask('/login', { to: lan, headers: named })).body, /is not this server: open https:/);
   });
 }
