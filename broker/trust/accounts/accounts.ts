@@ -69,7 +69,6 @@ export async function openAccounts(parts: AccountsParts): Promise<Accounts> {
   const passwords = new PasswordCheck(users, clock, parts.passwordCost);
   const attempts = new Attempts();
   const ends = async (name: string): Promise<void> => {
-    passwords.forget(name);
     const closed = sessions.closeAll(name);
     revoked('user', name);
     await closed;

@@ -15,8 +15,7 @@ const recentMs = 60 * 60_000;
 const mostRecent = 2000;
 
 interface Recent {
-  readonly name: string;
-  /** The user's, when it was right. */
+  /** The user's, when it was right: with another password or role it counts no more. */
   readonly stamp: string;
   readonly untilMs: number;
 }
@@ -65,10 +64,6 @@ export class PasswordCheck {
     return work;
   }
 
-  forget(name: string): void {
-    for (const [mark, recent] of this.#recent) if (recent.name === name) this.#recent.delete(mark);
-  }
-
   /** A new password's hash, in turn with the checks. */
   hash(password: string): Promise<string> {
     return this.#inTurn(() => hashPassword(password, this.#cost));
@@ -90,7 +85,7 @@ export class PasswordCheck {
       const oldest = this.#recent.keys().next().value;
       if (oldest !== undefined) this.#recent.delete(oldest);
     }
-    this.#recent.set(mark, { name, stamp: user.stamp, untilMs: this.#clock.now() + recentMs });
+    this.#recent.set(mark, { stamp: user.stamp, untilMs: this.#clock.now() + recentMs });
     return true;
   }
 
