@@ -9,6 +9,7 @@ import { createMqttLink } from './connection/mqtt-link.ts';
 import type { Way } from './connection/way.ts';
 import { createFilesDisk } from './files-disk.ts';
 import { createReconciler } from './reconcile/index.ts';
+import { hideSecrets } from './reconcile/services/hidden-output.ts';
 import { createRealHost } from './reconcile/services/real-host.ts';
 import { createSecrets } from './reconcile/services/secrets.ts';
 import { openSealKey } from './seal-key.ts';
@@ -34,6 +35,7 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
   const { data, ver, periodMs, clock, random, log, verifier } = around;
   const { way, labels, ...rest } = run;
   const secrets = createSecrets(data, () => agent.node);
+  const host = createRealHost({ folder: data, log, starting: { secrets } });
   const telemetry = createProcTelemetry({ clock, dataFolder: data, sealKey: sealKeyOf(data, log) });
   const agent: Agent = new Agent({
     ...{ ver, clock, random, periodMs, log, verifier },
@@ -41,7 +43,7 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     hostname: hostname(),
     link: createMqttLink(way),
     disk: createFilesDisk(data),
-    reconciler: createReconciler({ host: createRealHost({ folder: data, log, starting: { secrets } }), clock, random }),
+    reconciler: createReconciler({ host: hideSecrets(host, secrets), clock, random }),
     telemetry: { ...telemetry, facts: done => telemetry.facts(facts => done({ ...facts, ...labels })) },
   });
   return agent;

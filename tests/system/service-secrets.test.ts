@@ -1,15 +1,17 @@
 /** Sealed values on a node: opened for the service, and for nothing and nobody else. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { hideSecrets } from '../../node-agent/reconcile/services/hidden-output.ts';
 import { createRealHost } from '../../node-agent/reconcile/services/real-host.ts';
 import { createSecrets } from '../../node-agent/reconcile/services/secrets.ts';
-import { openSealKey } from '../../node-agent/seal-key.ts';
+import { openSealKey, replaceSealKey } from '../../node-agent/seal-key.ts';
 import { silentLog } from '../../shared/log.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import { sealSecret } from '../../shared/sealed-secret.ts';
 import { HostWatch } from '../fixture/host-conformance.ts';
+import { until } from '../fixture/processes.ts';
 import { open, servicesSuite } from '../fixture/services-rig.ts';
 
 const services = servicesSuite('secrets of services');
@@ -18,7 +20,9 @@ const secret = 'correct horse \'battery" $(staple)\nsecond line';
 /** A host that can open what is sealed for node n1. */
 async function opening(home: string): Promise<HostWatch> {
   const starting = { secrets: createSecrets(home, () => 'n1') };
-  const watch = new HostWatch(createRealHost({ folder: home, log: silentLog, starting }));
+  const watch = new HostWatch(
+    hideSecrets(createRealHost({ folder: home, log: silentLog, starting }), starting.secrets),
+  );
   open.hosts.push(watch);
   await watch.adopt();
   return watch;
@@ -32,6 +36,9 @@ const startError = (watch: HostWatch, spec: Service): Promise<string> =>
     () => 'it was started',
     (error: Error) => error.message,
   );
+
+const sealPin = (home: string) =>
+  sealSecret(openSealKey(home).publicKey, { node: 'n1', service: 'solver', name: 'PIN' }, '12');
 
 services('a service has its secret in its environment, and no file of the agent has it', async ({ home }) => {
   const watch = await opening(home);
@@ -71,6 +78,39 @@ services('a host that cannot open anything never hands the sealed text on', asyn
   const env = { TOKEN: await sealed(home, 'n1', 'solver', 'TOKEN') };
   const error = await startError(watch, { run: 'sleep 600', env });
   assert.match(error, /the secret env\.TOKEN was not opened/);
+});
+
+services('what a service prints of its secret is told to nobody, nor by the next agent', async ({ home }) => {
+  const watch = await opening(home);
+  const cwd = join(home, 'work');
+  mkdirSync(cwd);
+  const env = { TOKEN: await sealed(home, 'n1', 'solver', 'TOKEN'), PIN: await sealPin(home) };
+  const run =
+    'echo "<$TOKEN>"; while [ ! -e go ]; do sleep 0.05; done; echo "again $TOKEN"; echo "pin $PIN"; exec sleep 600';
+  const { unit } = await watch.start({ run, cwd, env }, 'solver');
+  await watch.says(unit, '***>');
+  assert.equal(watch.host.tail(unit, 5), ['<***', '***>']);
+  watch.host.close();
+  const next = await opening(home);
+  next.host.follow(unit, true, true);
+  writeFileSync(join(cwd, 'go'), '');
+  const heard = () => next.lines.get(unit) ?? [];
+  await until('the rest is heard', () => heard().includes('pin 12'));
+  assert.equal(heard(), ['<***', '***>', 'again ***', '***', 'pin 12'], 'a secret of two letters is none to hide');
+  await next.stop(unit, 0);
+});
+
+services('where the secrets of a running service cannot be opened, none of its output is shown', async ({ home }) => {
+  const watch = await opening(home);
+  const env = { TOKEN: await sealed(home, 'n1', 'solver', 'TOKEN') };
+  const { unit } = await watch.start({ run: 'echo "$TOKEN"; exec sleep 600', env }, 'solver');
+  await watch.says(unit, '***');
+  watch.host.close();
+  replaceSealKey(home);
+  const next = await opening(home);
+  const hidden = '(not shown: its secrets cannot be opened)';
+  assert.equal(next.host.tail(unit, 5), [hidden, hidden]);
+  await next.stop(unit, 0);
 });
 
 services.run();
