@@ -9,6 +9,7 @@
 #     --node ID    the id that the node is to have
 #     --image      install on an image: starts with the machine, not now, and finds its supervisor by itself
 #     --init NAME  systemd, openrc or none, instead of what is found
+#     --wait SECONDS   how long to wait until the node is ready (default 50)
 #     --dry-run    show every step, change nothing
 #
 # All of it is functions, and the last line calls the first: a script that was cut off on its way does nothing.
@@ -16,6 +17,8 @@
 set -eu
 umask 022
 unset CDPATH
+# The supervisor is on this machine's own network.
+unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
 LC_ALL=C
 export LC_ALL
 
@@ -80,17 +83,18 @@ act() {
 }
 
 read_arguments() {
-  TOKEN=${HEARTH_JOIN_TOKEN:-} ADDRESS='' NODE_ID='' USER_MODE=no DRY=no IMAGE=no INIT=''
+  TOKEN=${HEARTH_JOIN_TOKEN:-} ADDRESS='' NODE_ID='' USER_MODE=no DRY=no IMAGE=no INIT='' WAIT=50
   unset HEARTH_JOIN_TOKEN
   while [ $# -gt 0 ]; do
     case $1 in
-      --token | --supervisor | --node | --init)
+      --token | --supervisor | --node | --init | --wait)
         if [ $# -lt 2 ]; then fail "$1 needs a value: \"hearth token\" prints the whole line."; fi
         case $1 in
           --token) TOKEN=$2 ;;
           --supervisor) ADDRESS=$2 ;;
           --node) NODE_ID=$2 ;;
           --init) INIT=$2 ;;
+          --wait) WAIT=$2 ;;
         esac
         shift
         ;;
@@ -136,6 +140,7 @@ read_arguments() {
     '' | systemd | openrc | none) ;;
     *) fail '--init is systemd, openrc or none.' ;;
   esac
+  case $WAIT in '' | *[!0-9]* | ?????*) fail '--wait takes seconds.' ;; esac
 }
 
 # The token is a secret: it is not repeated.
@@ -396,12 +401,12 @@ get() {
   rm -f "$archive"
 }
 
-# The supervisor is on this machine's own network: no proxy.
 fetch() {
   if [ "$FETCH" = curl ]; then
-    curl -fsSg --proto '=http' --noproxy '*' --connect-timeout 15 --speed-limit 1 --speed-time 60 "$1"
+    curl -fsSg --proto '=http' --connect-timeout 15 --speed-limit 1 --speed-time 60 "$1"
   else
-    http_proxy='' wget -q -T 60 -O - "$1"
+    # No limit of time: busybox 1.35 crashes over -T.
+    wget -q -O - "$1"
   fi
 }
 
@@ -547,7 +552,7 @@ start_step() {
 
 start_and_wait() {
   "$BIN/hearth-agent" restart
-  if "$BIN/hearth-agent" wait-ready 50; then return; fi
+  if "$BIN/hearth-agent" wait-ready "$WAIT"; then return; fi
   say 'the agent runs, and goes on trying; what it said last:'
   "$BIN/hearth-agent" logs 5 || true
   say '"hearth-agent status" says how it is'
