@@ -156,9 +156,13 @@ ca('retiring waits until every node has renewed; then old certificates do for re
   assert.match(await refusal(() => authority.retire(false)), /no replaced certificate authority to retire/);
   await authority.rotate();
   const { serial } = authority;
+  const told: string[] = [];
+  authority.onServerCertificate(() => told.push('server'));
+  authority.onCertificates(() => told.push('bundle'));
   assert.match(await refusal(() => authority.retire(false)), /until 2026-01-08T.*--compromised/);
   rig.setTime(startOfTest + 8 * day);
   await authority.retire(false);
+  assert.equal(told, ['server', 'bundle']);
   assert.is(authority.certificates().length, 1);
   assert.ok(authority.serial > serial);
   assert.is(authority.verifyClient(node), undefined);
@@ -222,6 +226,9 @@ ca('a first start that was cut off goes on; a broken server certificate is made 
   const again = await rig.reopen();
   assert.equal(again.certificates(), rig.authority.certificates());
   assert.is.not(again.serverCredentials().cert, rig.authority.serverCredentials().cert);
+  const [foreign, { cert }] = [rig.authority.serverCredentials().key, again.serverCredentials()];
+  fs.writeFileSync(join(rig.path, 'server.pem'), foreign + cert);
+  assert.is.not((await rig.reopen()).serverCredentials().cert, cert);
 });
 
 ca('no certificate outlives its CA, and the end of the CA is said a year before', async () => {

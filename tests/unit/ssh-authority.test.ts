@@ -89,6 +89,7 @@ testWith(
     fs.mkdirSync(join(path, 'ssh-work-killed'));
     assert.is(await new SshAuthority(path, () => startOfTest).publicKey(), keys[0]);
     assert.is(fs.statSync(join(path, 'ssh-ca')).mode & 0o777, 0o600);
+    assert.equal(fs.readdirSync(path), ['ssh-ca']);
   },
 );
 
