@@ -22,8 +22,8 @@ export interface Reached {
    * everybody's, under whatever name a router gave this machine.
    */
   readonly names: 'loopback' | 'network' | 'public';
-  /** This machine's names in the network, lower case. */
-  readonly own?: readonly string[];
+  /** This machine's names and addresses in the network, lower case. Asked only where a request does not come by loopback's. */
+  readonly own?: () => readonly string[];
 }
 
 export interface Address {
@@ -61,8 +61,7 @@ export function refusal(headers: AskerHeaders, port: number, reached: Reached = 
   if (host === undefined) return 'This request names no Host; Hearth answers only on its own names.';
   const own = parseAddress(host, secure);
   if (!own || !isOurs(own, port, reached)) {
-    const [first, second] = reached.names === 'loopback' ? ['localhost', '127.0.0.1'] : (reached.own ?? []);
-    const instead = [first ?? 'localhost', ...(second === undefined ? [] : [second])];
+    const instead = reached.names === 'loopback' ? ['localhost', '127.0.0.1'] : forPeople(reached.own?.() ?? []);
     const over = reached.names === 'public' ? 'https' : scheme;
     return `Host ${shown(host)} is not this server: open ${instead.map(name => `${over}://${name}:${port}`).join(' or ')} instead.`;
   }
@@ -82,8 +81,16 @@ export function refusal(headers: AskerHeaders, port: number, reached: Reached = 
   return undefined;
 }
 
+/** Two names to go by instead: none that only this machine or only programs use. */
+function forPeople(own: readonly string[]): readonly string[] {
+  const good = own.filter(name => !isLoopback(name) && !/:|\.hearth\.internal$/.test(name));
+  return good.length === 0 ? ['localhost'] : good.sort((a, b) => rank(a) - rank(b)).slice(0, 2);
+}
+/** A name that mDNS gives first, as it works without anybody's doing; then an address, then a name somebody else must know. */
+const rank = (name: string): number => (name.endsWith('.local') ? 0 : literal(name) ? 1 : 2);
+
 function isOurs({ name, port: asked }: Address, port: number, { names, own }: Reached): boolean {
   if (names === 'public') return true;
   if (asked !== port) return false;
-  return isLoopback(name) || (names === 'network' && (literal(name) || own?.includes(name) === true));
+  return isLoopback(name) || (names === 'network' && (literal(name) || own?.().includes(name) === true));
 }

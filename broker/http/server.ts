@@ -163,7 +163,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
 /** By which names a request may have come. */
 function reached(request: IncomingMessage, arrival: Arrival, trust: WebTrust | undefined): Reached {
   const { secure, loopback } = arrival;
-  const own = trust?.names() ?? [];
+  const own = () => trust?.names() ?? [];
   if (loopback) return { secure, own, names: secure ? 'network' : 'loopback' };
   return { secure, own, names: isBare(arrival) || isEverybodys(pathOf(request)) ? 'public' : 'network' };
 }
