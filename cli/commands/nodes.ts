@@ -1,10 +1,19 @@
 /** `hearth nodes`: who is there, from the retained topics. */
 import { printable } from '../../shared/names.ts';
+import type { AdminFlags } from '../admin.ts';
 import { type ClientFlags, connect, disconnect } from '../connection.ts';
 import { gather, type Known, type KnownNode } from '../fleet.ts';
 import { ago, table } from '../table.ts';
 
-export async function nodes(flags: ClientFlags & { readonly json?: boolean }): Promise<number> {
+export interface NodesFlags extends ClientFlags, AdminFlags {
+  readonly json?: boolean;
+  readonly pending?: boolean;
+  readonly joined?: boolean;
+}
+
+export async function nodes(flags: NodesFlags): Promise<number> {
+  if (flags.pending) return (await import('./machines.ts')).pending(flags);
+  if (flags.joined) return (await import('./machines.ts')).joined(flags);
   const { client, base, broker } = await connect(flags);
   const known = await gather(client, base);
   await disconnect(client);

@@ -256,6 +256,23 @@ test('revoked is revoked: at once, over a restart, for renewal and for joining a
   assert.ok(after.desk.isRevoked(clientOf(cert, 'web')), 'the stolen certificate stays revoked');
 });
 
+test('who is revoked while a certificate is being made for it does not get it', async () => {
+  const rig = await joinRig();
+  const one = await machine('web');
+  const { cert } = joined(await rig.desk.ask(one.with({ token: await rig.token() }), here));
+  const { authority } = rig.ca;
+  const issue = authority.issueNode.bind(authority);
+  authority.issueNode = async (csr, node) => {
+    await rig.verb('node.revoke', { node });
+    return issue(csr, node);
+  };
+  const { csr } = await requester();
+  const renewed = await rig.desk.renew({ csr, cert, proof: proof(one.key, 'renew', csr) }, here);
+  assert.match(refusal(renewed), /was revoked/);
+  assert.is(rig.desk.nodes()[0]?.state, 'revoked');
+  assert.match(refusal(await rig.desk.ask(one.request, here)), /was revoked/);
+});
+
 test('a certificate of a node that nobody knows is revoked: forgotten, or from before a restore', async () => {
   const rig = await joinRig();
   const one = await machine('web');
