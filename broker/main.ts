@@ -129,7 +129,7 @@ async function startParts(
     events: supervisor.events,
     publish: (topic, text) => broker.bus.publish(topic, text, { qos: 1 }),
   });
-  trust.authority.onServerCertificate(() => supervisor.call());
+  trust.authority.onCertificates(() => supervisor.call());
   await new Promise<void>((resolve, reject) => {
     // An outside broker that is away is waited for without end, but not against the person's will.
     signal?.addEventListener('abort', () => reject(new UserError('Ended before it was up.', 130)), { once: true });
