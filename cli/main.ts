@@ -8,6 +8,7 @@ import { settings } from '../shared/schemas/config.ts';
 import { UserError } from '../shared/user-error.ts';
 import { accountCommands } from './account-commands.ts';
 import { backupCommands } from './backup-commands.ts';
+import { brokerAclCommand } from './broker-acl-command.ts';
 import { caCommands } from './ca-commands.ts';
 import type { NodesFlags } from './commands/nodes.ts';
 import { joiningCommands } from './joining-commands.ts';
@@ -81,6 +82,7 @@ function program(): Command {
   caCommands(hearth);
   joiningCommands(hearth);
   secretCommands(hearth);
+  brokerAclCommand(hearth);
 
   return hearth;
 }

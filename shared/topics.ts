@@ -10,9 +10,9 @@ export const nouns = ['node', 'role', 'service', 'job', 'room'] as const;
 export type Noun = (typeof nouns)[number];
 
 /** Parts that any noun has. */
-const commonParts = ['set', 'do', 'in', 'own', 'want', 'is', 'result', 'status'] as const;
+export const commonParts = ['set', 'do', 'in', 'own', 'want', 'is', 'result', 'status'] as const;
 /** Parts that only a node has. */
-const nodeParts = ['lwt', 'info', 'load', 'heartbeat', 'cores', 'log', 'cmd', 'work', 'done'] as const;
+export const nodeParts = ['lwt', 'info', 'load', 'heartbeat', 'cores', 'log', 'cmd', 'work', 'done'] as const;
 export type Part = (typeof commonParts)[number] | (typeof nodeParts)[number] | 'out';
 
 export const fabricParts = ['status', 'info', 'event', 'hello', 'result', 'audit'] as const;
