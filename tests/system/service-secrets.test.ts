@@ -49,7 +49,7 @@ services('a service has its secret in its environment, and no file of the agent 
   const { unit } = await watch.start({ run, cwd, env }, 'solver');
   const expected = execFileSync('sha256sum', { input: secret }).toString().trim();
   await watch.says(unit, expected);
-  assert.ok(watch.host.tail(unit, 5).includes('seen'));
+  await watch.says(unit, 'seen');
   const found = execFileSync('sh', ['-c', `grep -rlF 'correct horse' '${home}' || true`]).toString();
   assert.is(found, '');
   await watch.stop(unit, 0);
@@ -103,13 +103,13 @@ services('what a service prints of its secret is told to nobody, nor by the next
 services('where the secrets of a running service cannot be opened, none of its output is shown', async ({ home }) => {
   const watch = await opening(home);
   const env = { TOKEN: await sealed(home, 'n1', 'solver', 'TOKEN') };
-  const { unit } = await watch.start({ run: 'echo "$TOKEN"; exec sleep 600', env }, 'solver');
-  await watch.says(unit, '***');
+  const { unit } = await watch.start({ run: 'echo "$TOKEN"; echo end; exec sleep 600', env }, 'solver');
+  await watch.says(unit, 'end');
   watch.host.close();
   replaceSealKey(home);
   const next = await opening(home);
   const hidden = '(not shown: its secrets cannot be opened)';
-  assert.equal(next.host.tail(unit, 5), [hidden, hidden]);
+  assert.equal(next.host.tail(unit, 5), [hidden, hidden, hidden]);
   await next.stop(unit, 0);
 });
 
