@@ -44,18 +44,18 @@ export async function adminCall<T = Readonly<Record<string, unknown>>>(
   const answer = json.ok && typeof json.value === 'object' ? (json.value as { error?: unknown } | null) : null;
   if (status === 200 && answer) return answer as T;
   const said = typeof answer?.error === 'string' ? printable(answer.error, 1000) : undefined;
-  if (status === 401) throw new UserError(`${said ?? 'A login is needed.'} ${wayIn(url, token !== undefined)}`);
+  if (status === 401) throw new UserError(token === undefined ? wayIn(url) : (said ?? wrongToken));
   if (status === 404 && said === undefined)
     throw new UserError(`What answers at ${url.origin} is no Hearth supervisor.`);
   throw new UserError(said ?? `The supervisor at ${url.origin} answered ${status}: its log says more.`);
 }
 
-const wayIn = (url: URL, tried: boolean): string => {
-  if (tried) return 'The token in HEARTH_TOKEN is wrong, has expired or was revoked.';
-  return isLoopback(url)
-    ? 'Run this as the user who runs the supervisor, or put an API token into HEARTH_TOKEN.'
-    : 'Put an API token ("hearth api create NAME --role ROLE" on the supervisor\'s machine) into HEARTH_TOKEN.';
-};
+const wrongToken = 'The token in HEARTH_TOKEN is wrong, has expired or was revoked.';
+
+const wayIn = (url: URL): string =>
+  isLoopback(url)
+    ? 'A login is needed here: run this as the user who runs the supervisor, or put an API token into HEARTH_TOKEN.'
+    : 'A login is needed: put an API token ("hearth api create NAME --role ROLE" on the supervisor\'s machine) into HEARTH_TOKEN.';
 
 const isLoopback = ({ hostname }: URL): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);

@@ -122,7 +122,10 @@ cli('what is answered becomes one sentence', async () => {
     return within(env, () => refusal(() => adminCall({ url }, 'x')));
   };
   assert.is(await ask(400, '{"error":"There is no user ben."}'), 'There is no user ben.');
-  assert.match(await ask(401, '{"error":"A login is needed."}'), /needed\. Run this as the user who runs/);
+  assert.match(
+    await ask(401, '{"error":"A login is needed."}'),
+    /^A login is needed here: run this as the user who runs/,
+  );
   assert.match(await ask(401, '{}', { HEARTH_TOKEN: 'hearth_0' }), /HEARTH_TOKEN is wrong/);
   assert.match(await ask(404, 'nothing'), /is no Hearth supervisor/);
   assert.match(await ask(500, '<html>'), /answered 500/);

@@ -27,6 +27,8 @@ const wrongToken = 'The API token is wrong, has expired or was revoked.';
 const longestName = 64;
 const longestPassword = 1024;
 
+/** By what the audit names a login: an MQTT client, or the web. */
+const targetOf = ({ clientId }: Credentials): string => (clientId === '' ? 'http' : clientId);
 const seconds = (ms: number): string => `${Math.max(1, Math.ceil(ms / 1000))} s`;
 
 export function createAuthenticator(parts: AuthenticatorParts): Pick<Authenticator, 'authenticate'> {
@@ -125,7 +127,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Pick<Authenticat
       const name = peer.certificate?.name ?? credentials.username;
       // What is no name may be a password in the wrong field.
       const who = name !== undefined && (peer.certificate || users.get(name)) ? name : 'unknown';
-      const target = credentials.clientId === '' ? peer.transport : credentials.clientId;
+      const target = targetOf(credentials);
       audit.record({ who, how: 'none', from: peer.address, what: 'login', target, ok: false, detail: final.refused });
     }
     return final;
@@ -150,7 +152,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Pick<Authenticat
   }
 
   function loggedIn(peer: Peer, credentials: Credentials, name: string): void {
-    const target = credentials.clientId === '' ? peer.transport : credentials.clientId;
+    const target = targetOf(credentials);
     audit.record({ who: name, how: 'password', from: peer.address, what: 'login', target, ok: true });
   }
 }
