@@ -7,7 +7,7 @@ export interface Advertised {
   readonly ver: string;
   readonly hostname: string;
   readonly httpPort: number;
-  /** MQTT over TLS. */
+  /** MQTT over TLS; 0: not by this supervisor, but by a broker of its own. */
   readonly tlsPort: number;
 }
 
@@ -28,25 +28,27 @@ export function instanceLabel(hostname: string, number: number): string {
 export const targetName = (cluster: string): string => `hearth-${cluster.slice(0, 12)}.local`;
 
 export interface OwnRecords {
-  readonly instances: readonly [string, string];
+  readonly instances: readonly string[];
   readonly all: readonly DnsRecord[];
 }
 
 export function recordsOf(own: Advertised, number: number, via: MdnsInterface): OwnRecords {
   const label = instanceLabel(own.hostname, number);
   const target = targetName(own.cluster);
-  const instances = [`${label}.${hearthType}`, `${label}.${mqttType}`] as const;
+  const instance = (type: string) => `${label}.${type}`;
   const txt = { txtvers: '1', cluster: own.cluster, ver: own.ver };
-  const service = (type: string, name: string, port: number, values: Record<string, string>): DnsRecord[] => [
-    { name: type, type: 'PTR', ttl: longS, data: name },
+  const service = (type: string, port: number, values: Record<string, string>): DnsRecord[] => [
+    { name: type, type: 'PTR', ttl: longS, data: instance(type) },
     { name: '_services._dns-sd._udp.local', type: 'PTR', ttl: longS, data: type },
-    { name, type: 'SRV', ttl: shortS, flush: true, data: { priority: 0, weight: 0, port, target } },
-    { name, type: 'TXT', ttl: longS, flush: true, data: encodeTxt(values) },
+    { name: instance(type), type: 'SRV', ttl: shortS, flush: true, data: { priority: 0, weight: 0, port, target } },
+    { name: instance(type), type: 'TXT', ttl: longS, flush: true, data: encodeTxt(values) },
   ];
+  const { httpPort, tlsPort } = own;
+  const mqtt = tlsPort === 0 ? [] : service(mqttType, tlsPort, txt);
   const all = [
-    ...service(hearthType, instances[0], own.httpPort, { ...txt, tls: String(own.tlsPort) }),
-    ...service(mqttType, instances[1], own.tlsPort, txt),
+    ...service(hearthType, httpPort, tlsPort === 0 ? txt : { ...txt, tls: String(tlsPort) }),
+    ...mqtt,
     { name: target, type: 'A', ttl: shortS, flush: true, data: via.address },
   ];
-  return { instances, all };
+  return { instances: [hearthType, ...(tlsPort === 0 ? [] : [mqttType])].map(instance), all };
 }

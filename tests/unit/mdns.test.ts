@@ -104,6 +104,12 @@ mdns('a name is probed three times and announced twice, with everything that is 
   );
 });
 
+mdns('without MQTT over TLS of its own only HTTP is offered', () => {
+  const { network } = settled({ ...attic, tlsPort: 0 });
+  assert.not.match(JSON.stringify(network.said), /mqtt|"tls/);
+  assert.is(readFound(network.said[3]?.packet as DnsPacket, 'x').up.length, 1);
+});
+
 mdns('each interface hears the address that is its own, and a new one hears of everything', () => {
   const network = new Network();
   const responder = network.add(attic);
