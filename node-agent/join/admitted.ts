@@ -28,7 +28,7 @@ export function admitted(
   const newer = body.value.serial >= own.known.serial;
   const { cluster, key, serial, ca, base } = newer ? body.value : own.known;
   if (!newer) return fail('signature', `the bundle has serial ${body.value.serial}, but ${own.known.serial} is known`);
-  const wrong = whyWrong(answer, ca, own);
+  const wrong = whyWrong(answer, cluster, ca, own);
   if (wrong !== undefined) return fail('signature', wrong);
   const brokers = answer.brokers.filter(isSecureBroker);
   if (brokers.length === 0) return fail('schema', 'the supervisor names no broker with TLS');
@@ -43,6 +43,7 @@ export function admitted(
 
 function whyWrong(
   { cert, node }: Joined,
+  cluster: string,
   ca: readonly string[],
   { key, at }: { readonly key: KeyObject; readonly at: number },
 ): string | undefined {
@@ -56,7 +57,9 @@ function whyWrong(
   } catch {
     return 'the certificate cannot be read';
   }
-  if (!certificate.subject.split('\n').includes(`CN=${node}`)) return `the certificate is not for "${node}"`;
+  // The name that the broker goes by; a user's certificate has another one.
+  const names = (certificate.subjectAltName ?? '').split(', ');
+  if (!names.includes(`URI:urn:hearth:${cluster}:node:${node}`)) return `the certificate is not for "${node}"`;
   if (certificate.ca || !(certificate.keyUsage ?? []).includes(clientAuth))
     return 'the certificate is not for a client';
   const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
