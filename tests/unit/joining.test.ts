@@ -88,6 +88,16 @@ test('tokens expire, are revoked, and never tell which part was wrong', async ()
     assert.is(refusal(await rig.desk.ask(one.with({ token }), here)), unknown);
   }
   assert.equal(rig.desk.nodes(), []);
+  const { token: whole } = await rig.verb('token.create');
+  const revoke = rig.desk.verbs.find(({ name }) => name === 'token.revoke');
+  for (const pasted of [
+    whole,
+    whole.split('@')[0],
+    whole.split('.')[2],
+    `${whole.split('.')[2]}.${whole.split('.')[3]}`,
+  ]) {
+    assert.is(revoke?.audit?.({ id: pasted }), whole.split('.')[2]);
+  }
   const text = JSON.stringify([...rig.disk, ...rig.events, await rig.verb('token.list')]);
   for (const token of [old, gone, good]) assert.not.ok(text.includes(token.split('.')[1] ?? '?'), 'a secret is kept');
 });

@@ -104,19 +104,21 @@ export function tokenVerbs(parts: TokenVerbParts): AdminVerb[] {
   const revoke = adminVerb({
     name: 'token.revoke',
     role: 'admin',
-    args: z.strictObject({ id: z.string().max(64) }),
-    audit: ({ id }) => id,
-    async run({ id }) {
-      // A whole token that was pasted somewhere it should not be is what one wants to revoke most.
-      const [, plain = id] = /^hearth1\.[0-9a-f]{32}\.([a-z2-7]{8})\./.exec(id) ?? [];
-      if (!ledger.tokens.has(plain))
-        throw new UserError('There is no such join token: "hearth token list" shows all.', 2);
-      await ledger.write({ kind: 'token', id: plain, record: undefined });
-      return { id: plain };
+    args: z.strictObject({ id: z.string().max(512) }),
+    audit: ({ id }) => publicPart(id),
+    async run({ id: text }) {
+      const id = publicPart(text);
+      if (!ledger.tokens.has(id)) throw new UserError('There is no such join token: "hearth token list" shows all.', 2);
+      await ledger.write({ kind: 'token', id, record: undefined });
+      return { id };
     },
   });
   return [create, list, revoke];
 }
+
+/** Of a whole token, too: one that was pasted where it should not be is what one wants to revoke most. */
+const publicPart = (text: string): string =>
+  /^(?:hearth1\.[0-9a-f]{32}\.)?([a-z2-7]{8})(?![^.])/.exec(text)?.[1] ?? '?';
 
 function scriptHash({ installScript, clock }: TokenVerbParts): Promise<string | undefined> {
   return new Promise(resolve => {
