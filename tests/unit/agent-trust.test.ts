@@ -1,8 +1,10 @@
 /** Whom an agent believes: servers, times and answers, against the real CA and OpenSSL. */
 import { execFileSync } from 'node:child_process';
-import { createPublicKey, generateKeyPairSync, verify, X509Certificate } from 'node:crypto';
+import 'reflect-metadata';
+import { createPublicKey, generateKeyPairSync, verify, webcrypto, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BrokerList } from '../../node-agent/connection/broker-list.ts';
@@ -22,6 +24,7 @@ import { testWith } from '../fixture/programs.ts';
 const trust = suite('agent trust');
 const name = serverName(testCluster);
 const hour = 3_600_000;
+const p256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 const pems = (text: string): Uint8Array[] =>
   (text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []).map(
@@ -55,6 +58,44 @@ trust('a server is believed by chain, name, use and the time that is trusted', a
   // A leaf is no CA, whatever it signs.
   assert.is(why([...pems(other.authority.serverCredentials().cert), ...pems(node.pem)], {}), 'chain');
 });
+
+trust(
+  'a certificate that only looks like one of the CA, and one that a node signed itself, are not believed',
+  async () => {
+    const { authority } = await caRig();
+    const ca = authority.certificates();
+    const at = startOfTest + hour;
+    const mine = (await webcrypto.subtle.generateKey(p256, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+    /** A server's certificate with this issuer's name and key id, signed by a key of the attacker's. */
+    const forged = async (issuer: x509.X509Certificate, signingKey: webcrypto.CryptoKey) => {
+      const certificate = await x509.X509CertificateGenerator.create({
+        ...{
+          subject: 'CN=server',
+          issuer: issuer.subject,
+          publicKey: mine.publicKey,
+          signingKey,
+          signingAlgorithm: p256,
+        },
+        ...{ notBefore: new Date(at - hour), notAfter: new Date(at + hour) },
+        extensions: [
+          new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+          new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }]),
+          await x509.AuthorityKeyIdentifierExtension.create(issuer),
+        ],
+      });
+      return new X509Certificate(certificate.toString('pem')).raw;
+    };
+    const root = new x509.X509Certificate(ca[0] ?? '');
+    assert.equal(verifyServer([await forged(root, mine.privateKey)], { ca, name, at }).ok, false);
+    const { csr, key } = await requester();
+    const node = (await authority.issueNode(csr, 'n1')).pem;
+    const der = x509.PemConverter.decodeFirst(key);
+    const nodeKey = await webcrypto.subtle.importKey('pkcs8', der, p256, false, ['sign']);
+    const chain = [await forged(new x509.X509Certificate(node), nodeKey), ...pems(node)];
+    assert.ok(new X509Certificate(chain[0] ?? '').verify(new X509Certificate(node).publicKey), 'signed as it says');
+    assert.equal(verifyServer(chain, { ca, name, at }).ok, false);
+  },
+);
 
 trust('over a rotation: who knows only the old CA believes the new one, and is told to fetch the bundle', async () => {
   const rig = await caRig();
