@@ -113,7 +113,7 @@ suite('who says nothing, too little, or too slowly is cut off; others are served
   tls.socket.write('GET /healthz HTTP/1.1\r\nx-a: ');
   const body = plain(rig);
   body.socket.write(
-    `POST /api/login HTTP/1.1\r\nhost: 127.0.0.1:${rig.http.port}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`,
+    `POST /api/login HTTP/1.1\r\nhost: 127.0.0.1:${rig.http.port}\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{`,
   );
   const drip = setInterval(() => {
     half.socket.write('x: y\r\n');

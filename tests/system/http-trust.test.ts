@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { adminVerb } from '../../broker/trust/types.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { requester } from '../fixture/certificates.ts';
+import { until } from '../fixture/processes.ts';
 import { login, networkAddress, passwordOf, type WebRig, webRig } from '../fixture/web-rig.ts';
 
 const suite = describe('HTTP: who may what');
@@ -165,7 +166,8 @@ suite('a verb: its arguments are checked, its errors are sentences, and what cha
   assert.equal((await call('test.admin', { word: 'no' })).status, 403);
   assert.equal((await call('no.such', {})).status, 404);
   assert.equal((await call('test.operator', { word: 'x'.repeat(300_000) })).status, 413);
-  const mine = rig.audited().filter(({ who }) => who === 'auditor');
+  const audited = () => rig.audited().filter(({ who }) => who === 'auditor');
+  const mine = await until('four lines', () => audited().length >= 4 && audited());
   assert.deepEqual(
     mine.map(({ what, target, ok }) => [what, target, ok]),
     [
