@@ -301,7 +301,7 @@ uninstall() {
   printf '%s\n' "$made" | while IFS= read -r folder; do
     if [ -d "$folder" ]; then rmdir "$folder" 2>/dev/null || true; fi
   done
-  say 'nothing of it is left on this machine; "hearth node NAME forget", on the supervisor, removes it there'
+  say 'nothing of it is left on this machine; on the supervisor, "hearth revoke NODE" takes its certificate back'
 }
 
 # Services outlive their agent. One that is told to end them when it ends finds all of them, whoever started them: it is started

@@ -48,7 +48,11 @@ main() {
   find_init
   find_there
   if [ "$DRY" = yes ]; then say "version $VERSION, a dry run: nothing is changed"; fi
-  act "make the folders $LIB, $CONF and $VAR" make_places
+  if [ -d "$LIB" ] && [ -d "$CONF" ] && [ -d "$VAR/run" ]; then
+    if [ "$DRY" = no ]; then make_places; fi
+  else
+    act "make the folders $LIB, $CONF and $VAR" make_places
+  fi
   if [ "$NODE_FROM" = supervisor ] && [ ! -x "$NODE" ]; then
     act "fetch Node $NODE_VERSION, $((NODE_SIZE / 1000000)) MB, from http://$ADDRESS into ${NODE%/bin/node}" get_node
   fi
@@ -67,7 +71,7 @@ main() {
   else
     start_step
   fi
-  act "remove what older versions left in $LIB" drop_old
+  if [ "$DRY" = no ]; then drop_old; fi
   if [ "$DRY" = yes ]; then say "nothing was changed"; fi
 }
 
@@ -558,6 +562,7 @@ start_and_wait() {
   say '"hearth-agent status" says how it is'
 }
 
+# Of versions before this one.
 drop_old() {
   for old in "$LIB"/agent-* "$LIB"/node-*; do
     if [ -d "$old" ] && [ "$old" != "$LIB/$AGENT" ] && [ "$old" != "${NODE%/bin/node}" ]; then rm -rf "$old"; fi
