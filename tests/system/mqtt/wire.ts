@@ -38,6 +38,11 @@ export class Wire {
     return wire;
   }
 
+  /** Over a connection that somebody else made, such as one with TLS. */
+  static over(socket: Socket, version: 4 | 5 = 4): Wire {
+    return new Wire(socket, version);
+  }
+
   /** Connected, its CONNACK received. */
   static async connect(port: number, options: Partial<IConnectPacket> & { version?: 4 | 5 } = {}): Promise<Wire> {
     const { version = 4, ...rest } = options;

@@ -1,0 +1,211 @@
+/** A node's key was stolen. Everything that its certificate opens is walked through: it can hurt that node only. */
+import mqtt from 'mqtt';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { contract } from '../fixture/access-contract.ts';
+import { ask, greet, type Identity, steal, tlsPortOf, wireTls } from '../fixture/attacker.ts';
+import { type JoiningAgent, joiningAgent, type LanCluster, lanCluster } from '../fixture/lan-cluster.ts';
+import { connectClient } from '../fixture/mqtt-client.ts';
+import { endAll, type Wire } from './mqtt/wire.ts';
+
+const attack = suite('attack: a stolen node key');
+const refused = 0x87;
+let cluster: LanCluster;
+let victim: JoiningAgent;
+let key: Identity;
+
+const online = (node: string) =>
+  cluster.watcher.wait(`${node} is online`, m => m.topic === `hearth/node/${node}/status` && m.text === 'online');
+const wire = async (more: object = {}): Promise<Wire> => {
+  const opened = await wireTls(tlsPortOf(cluster), key);
+  assert.is(await greet(opened, { clientId: 'hearth-n1', ...more }), 0);
+  return opened;
+};
+/** The other node has said something since, and was never said to be gone. */
+async function victimLives(): Promise<void> {
+  const { heard } = cluster.watcher;
+  const from = heard.length;
+  await cluster.watcher.wait('n2 goes on', m => m.topic === 'hearth/node/n2/load' && heard.indexOf(m) >= from);
+  const words = heard.filter(({ topic }) => topic === 'hearth/node/n2/status').map(({ text }) => text);
+  assert.not(words.slice(words.indexOf('online')).includes('offline'));
+}
+/** What the contract says of n1, and the same of n2. */
+const rows = contract.flatMap(([topic, writers, readers]) => {
+  const own = { topic, writes: writers.includes('own'), reads: readers.includes('own') };
+  if (!topic.startsWith('hearth/node/n1/')) return [own];
+  return [own, { topic: topic.replace('/n1/', '/n2/'), writes: false, reads: false }];
+});
+
+attack.before(async () => {
+  cluster = await lanCluster();
+  victim = joiningAgent({ flags: ['--token', await cluster.token(), '--node', 'n2'] });
+  const robbed = joiningAgent({ flags: ['--token', await cluster.token(), '--node', 'n1'] });
+  await online('n1');
+  await online('n2');
+  key = steal(robbed);
+  await robbed.stop('SIGKILL');
+});
+attack.after(async () => {
+  endAll();
+  await victim?.stop();
+  await cluster?.stop();
+});
+
+attack('it writes its own parts and nothing else: live, retained, at any QoS', async () => {
+  const thief = await wire();
+  for (const [index, { topic, writes }] of rows.entries()) {
+    for (const retain of [false, true]) {
+      const mark = `stolen ${index} ${retain}`;
+      assert.is(await thief.publish(topic, mark, retain), writes ? 0 : refused, topic);
+    }
+    thief.send(thief.publishPacket(topic, `stolen ${index} qos 0`, 0, true));
+  }
+  await thief.heard();
+  const late = await connectClient(cluster.url, ['#']);
+  await late.publish('elsewhere/end', 'end');
+  await late.wait('what is retained', ({ topic }) => topic === 'elsewhere/end');
+  const got = [...cluster.watcher.heard, ...late.heard].filter(({ text }) => text.startsWith('stolen '));
+  const own = rows.filter(({ writes }) => writes).map(({ topic }) => topic);
+  assert.ok(got.length >= own.length * 2, 'its own arrive');
+  assert.equal(
+    [...new Set(got.map(({ topic }) => topic))].filter(topic => !own.includes(topic)),
+    [],
+  );
+  await late.close();
+  thief.end();
+  await victimLives();
+});
+
+attack('it reads what the supervisor sends to it, and no wildcard brings more, live or retained', async () => {
+  const secret = 'for nobody but n2';
+  await cluster.watcher.publish(
+    'hearth/node/n2/set/services/web',
+    JSON.stringify({ run: 'sleep 600', env: { A: secret } }),
+  );
+  await cluster.watcher.publish('elsewhere/letter', secret, { retain: true });
+  await cluster.watcher.wait('n2 has it', m => m.topic === 'hearth/node/n2/is' && m.text.includes('"running"'));
+  const thief = await wire();
+  for (const { topic, reads } of rows) {
+    const [granted = 0] = await thief.subscribe(topic);
+    assert.is(granted < 0x80, reads, topic);
+  }
+  for (const filter of ['#', '+/#', 'hearth/#', 'hearth/node/+/+', 'hearth/node/n2/#', '+/+/+/want', 'elsewhere/+']) {
+    await thief.subscribe(filter);
+  }
+  for (const filter of ['$SYS/#', '$share/g/#', '$queue/#', '$share/g/hearth/node/n2/want']) {
+    assert.ok(((await thief.subscribe(filter))[0] ?? 0) >= 0x80, filter);
+  }
+  await cluster.watcher.publish('hearth/node/n2/set/services/web/env/A', `${secret} again`);
+  await cluster.watcher.publish('hearth/node/n2/do/restart', 'web');
+  await cluster.watcher.publish('elsewhere/letter', secret);
+  cluster.watcher.forget();
+  await cluster.watcher.wait('n2 was restarted', m => m.topic === 'hearth/node/n2/is' && m.text.includes('"running"'));
+  // Its own document comes: the line is open.
+  await cluster.watcher.publish('hearth/node/n1/set/services/web', 'sleep 700');
+  await thief.find(
+    'its own want',
+    ({ topic, payload }) => topic === 'hearth/node/n1/want' && `${payload}`.includes('700'),
+  );
+  const topics = [...new Set((await thief.heard()).map(({ topic }) => topic))];
+  const may = rows.filter(({ reads }) => reads).map(({ topic }) => topic);
+  assert.equal(
+    topics.filter(topic => !may.includes(topic ?? '')),
+    [],
+  );
+  assert.not(thief.texts.some(text => text.includes(secret)));
+  thief.end();
+});
+
+attack('no will of it says that another node is gone', async () => {
+  const birth = cluster.watcher.heard.findLast(m => m.topic === 'hearth/node/n2/load');
+  await cluster.watcher.publish('hearth/node/n2/do/rebirth', '');
+  const { text } = await cluster.watcher.wait(
+    'its birth',
+    m => m.topic === 'hearth/node/n2/lwt' && m.text.includes('true'),
+  );
+  assert.ok(birth !== undefined || text !== '');
+  const gone = JSON.stringify({ ...JSON.parse(text), online: false });
+  for (const [topic, payload] of [
+    ['hearth/node/n2/lwt', gone],
+    ['hearth/node/n2/status', 'offline'],
+    ['hearth/status', 'offline'],
+    ['hearth/node/n2/want', '{}'],
+    ['hearth/node/n2/set', '{"services":null}'],
+    ['elsewhere/x', 'stolen will'],
+  ] as const) {
+    const will = { topic, payload: Buffer.from(payload), qos: 1 as const, retain: true };
+    const thief = await wire({ will });
+    cluster.watcher.forget();
+    thief.end();
+    // Its connection's end is known once its id is free, and wills go out before that.
+    const next = await wire();
+    await next.publish('hearth/node/n1/heartbeat', '{}');
+    await cluster.watcher.wait('the line is in order', m => m.topic === 'hearth/node/n1/heartbeat');
+    assert.not(
+      cluster.watcher.heard.some(m => m.topic === topic && m.text === payload),
+      topic,
+    );
+    next.end();
+  }
+  const real = await wire({
+    will: { topic: 'hearth/node/n1/lwt', payload: Buffer.from('its own'), qos: 1, retain: false },
+  });
+  real.end();
+  await cluster.watcher.wait('its own will', m => m.topic === 'hearth/node/n1/lwt' && m.text === 'its own');
+  await victimLives();
+});
+
+attack('it is nobody else: no other client id, name, password, or kept session', async () => {
+  const kept = await connectClient(cluster.url, ['elsewhere/#'], { clientId: 'kept-by-owner', clean: false });
+  await kept.close();
+  const ids = [
+    'hearth-n2',
+    'hearth-',
+    'hearth',
+    'HEARTH-n1',
+    'hearth-n1 ',
+    'hearth-n1/n2',
+    'kept-by-owner',
+    'a',
+    'hearth-n11',
+  ];
+  for (const clientId of ids) {
+    for (const more of [{}, { username: 'owner', password: Buffer.from('x') }, { clean: false }]) {
+      const thief = await wireTls(tlsPortOf(cluster), key);
+      assert.ok((await greet(thief, { clientId, ...more })) !== 0, `${clientId} ${JSON.stringify(more)}`);
+    }
+  }
+  await victimLives();
+});
+
+attack('over HTTPS and WebSocket it is that node, too', async () => {
+  const identity = key;
+  const status = async (path: string, more: object = {}) =>
+    (await ask(cluster, path, { identity, headers: { 'x-forwarded-for': 'a' }, ...more })).status;
+  for (const path of ['/', '/index.html', '/api/fleet', '/api/fleet/stream']) assert.is(await status(path), 403, path);
+  assert.is(await status('/api/me'), 200);
+  const hash = 'ab'.repeat(32);
+  assert.is(await status(`/artifacts/${hash}`, { method: 'PUT', body: 'x' }), 403);
+  const verbs = ['token.create', 'join.approve', 'node.revoke', 'user.add', 'api.create', 'backup.take', 'audit.tail'];
+  for (const verb of [...verbs, 'ca.show', 'node.list', 'secret.key', 'no.such']) {
+    assert.is(await status(`/api/trust/${verb}`, { body: {} }), 403, verb);
+  }
+  const url = `wss://127.0.0.1:${cluster.ready.http}/mqtt`;
+  const options = { ...key, rejectUnauthorized: false, reconnectPeriod: 0, connectTimeout: 20_000 };
+  const headers = { 'x-forwarded-for': 'a' };
+  const open = (clientId: string) =>
+    mqtt.connectAsync(url, { ...options, clientId, wsOptions: { ...options, headers } });
+  await open('hearth-n2').then(
+    () => assert.unreachable('let in as another node'),
+    error => assert.match(String(error), /refused|identifier|authorized|closed/i),
+  );
+  const client = await open('hearth-n1');
+  cluster.watcher.forget();
+  await client.publishAsync('hearth/node/n2/set/services/web', '', { qos: 1 });
+  await client.publishAsync('hearth/node/n1/heartbeat', 'by web', { qos: 1 });
+  await cluster.watcher.wait('its own', m => m.text === 'by web');
+  assert.not(cluster.watcher.heard.some(m => m.topic === 'hearth/node/n2/set/services/web'));
+  await client.endAsync(true);
+});
+
+attack.run();
