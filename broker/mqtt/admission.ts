@@ -2,6 +2,7 @@
  * Who a connection is and whether it may stay: from CONNECT to a principal, and the end of principals that were revoked.
  * A client id belongs to the principal that uses it, or that has a session kept under it.
  */
+import { printable } from '../../shared/names.ts';
 import { ConnectLimits, type Place } from '../access/connect-limits.ts';
 import { Logins, type Refusal, type Verdict } from '../access/login.ts';
 import { isRevoked, keyOfUnnamed, principalKey } from '../access/principals.ts';
@@ -84,7 +85,7 @@ export class Admission {
     const refusal = 'principal' in verdict ? this.take(connection, clientId, verdict.principal) : verdict;
     if (!refusal) return undefined;
     this.counts.refusedLogins++;
-    this.say('a login was refused', { client: clientId.slice(0, 64), why: refusal.sentence });
+    this.say('a login was refused', { client: printable(clientId), why: refusal.sentence });
     return refusal;
   }
 
