@@ -28,6 +28,8 @@ config('defaults', () => {
     base: 'hearth',
     mqttPort: 1883,
     httpPort: 22581,
+    lan: false,
+    tlsPort: 8883,
     agent: true,
     stopServices: false,
     periodMs: 5000,
