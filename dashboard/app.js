@@ -65,7 +65,10 @@ function showStart(sum) {
   const base = fleet.base === 'hearth' ? '' : ` --base ${fleet.base}`;
   say(byId('start-title'), empty ? 'No node has joined yet' : 'Give the cluster something to do');
   say(byId('start-service'), empty ? 'Then run a first service on it:' : `Run a first service on ${id}:`);
-  say(byId('line-agent'), `hearth agent --broker mqtt://localhost:${hints.mqtt_port} --node n1${base}`);
+  if (hints.lan) {
+    say(byId('start-how'), 'On the supervisor. It prints the line to paste on the machine that should join:');
+    say(byId('line-agent'), 'hearth token');
+  } else say(byId('line-agent'), `hearth agent --broker mqtt://localhost:${hints.mqtt_port} --node n1${base}`);
   say(byId('line-set'), `mosquitto_pub${port} -t ${topic} -m 'sleep 1000'`);
   say(byId('line-clear'), `mosquitto_pub${port} -t ${topic} -n`);
   byId('start-node').hidden = !empty;

@@ -156,7 +156,8 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
 
   function hints(): Record<string, string | number> {
     const pending = trust?.desk.pending().length;
-    return { mqtt_port: options.mqttPort ?? 1883, ...(pending !== undefined && { pending }) };
+    const lan = !isLoopbackAddress(options.host);
+    return { mqtt_port: options.mqttPort ?? 1883, ...(pending !== undefined && { pending }), ...(lan && { lan: 1 }) };
   }
 }
 

@@ -8,6 +8,7 @@ import { patienceMs, until } from '../fixture/processes.ts';
 import { findProgram, testWith } from '../fixture/programs.ts';
 import { networkAddress, passwordOf, type WebRig, webRig } from '../fixture/web-rig.ts';
 import { openBrowser } from './dashboard/browser.ts';
+import { handFleet } from './dashboard/hand-fleet.ts';
 
 const suite = describe('dashboard: login and joining');
 const host = networkAddress('IPv4') ?? '127.0.0.1';
@@ -174,6 +175,20 @@ testWith(suite, ['chromium'], 'a viewer sees who asks and has nothing to press',
   assert.equal(await row.locator('button, input').count(), 0);
   await rig.verb('join.deny', { code: asking.code });
   await page.locator('#pending').waitFor({ state: 'hidden' });
+});
+
+testWith(suite, ['chromium'], 'an empty cluster that is open to the network tells how a machine joins', async () => {
+  const empty = await webRig({ fleet: handFleet() });
+  empty.owner = true;
+  try {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${empty.http.port}/`);
+    await page.locator('#line-agent', { hasText: /^hearth token$/ }).waitFor();
+    await page.locator('#start-how', { hasText: 'On the supervisor' }).waitFor();
+  } finally {
+    await empty.close();
+  }
 });
 
 testWith(suite, ['chromium'], 'a clock that is off is said on the card', async () => {

@@ -1,6 +1,7 @@
 /** MQTT over WebSocket as somebody: whom the HTTP request names is whom the broker serves, for as long as that holds. */
 import * as assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { connect as connectPlain } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { suite as describe } from 'uvu';
 import { WebSocket } from 'ws';
@@ -237,6 +238,26 @@ testWith(
     }
   },
 );
+
+suite('a WebSocket that is quiet stays; half a request does not', async () => {
+  const quiet = await webRig({ limits: { idleMs: 200 }, attach: stream => void stream.resume() });
+  try {
+    const socket = new WebSocket(`wss://127.0.0.1:${quiet.http.port}/mqtt`, 'mqtt', { rejectUnauthorized: false });
+    await new Promise(resolve => socket.once('open', resolve));
+    // A connection that says half a request, as long as that one is cut off for it, and twice.
+    for (let round = 0; round < 2; round += 1) {
+      const half = connectPlain(quiet.http.port, '127.0.0.1');
+      half.on('error', () => {});
+      half.write(`GET /healthz HTTP/1.1\r\nhost: 127.0.0.1:${quiet.http.port}\r\n`);
+      half.resume();
+      await new Promise(resolve => half.once('close', resolve));
+    }
+    assert.equal(socket.readyState, WebSocket.OPEN);
+    socket.terminate();
+  } finally {
+    await quiet.close();
+  }
+});
 
 suite('a stranger cannot hold many lines half open', async () => {
   // Every upgrade is a request of its address; nothing of it stays when the line goes.
