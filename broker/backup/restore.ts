@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseJson } from '../../shared/codec.ts';
 import { signerFromPem } from '../../shared/ed25519.ts';
 import { format } from '../../shared/limits.ts';
 import { makeFolder } from '../../shared/make-folder.ts';
@@ -12,6 +13,7 @@ import { UserError } from '../../shared/user-error.ts';
 import { openDataFolder, writeFormat, writeSafely } from '../data-folder.ts';
 import { openLevelStore } from '../store/level.ts';
 import { raiseBundleSerial } from '../trust/ca/ca-files.ts';
+import { amnestyKey, type RestoreTimes, restoredAt, restoredSchema } from '../trust/joining/amnesty.ts';
 import { type Backup, unpackBackup } from './archive.ts';
 
 export interface Restored {
@@ -48,7 +50,11 @@ export async function restoreBackup(bytes: Uint8Array, name: string, folder: str
   const beside = `${folder}.restoring`;
   rmSync(beside, { recursive: true, force: true });
   try {
-    const gen = await fill(beside, entries, files, generationAfter(head.gen, nowMs));
+    const gen = generationAfter(head.gen, nowMs);
+    await fill(beside, entries, files, [
+      { put: 'meta/gen', value: String(gen) },
+      { put: amnestyKey, value: JSON.stringify(restoredAt(head.at_ms, nowMs, restoredBefore(entries))) },
+    ]);
     raiseBundleSerial(join(beside, 'trust'), nowMs);
     if (existsSync(folder)) rmdirSync(folder);
     renameSync(beside, folder);
@@ -60,7 +66,12 @@ export async function restoreBackup(bytes: Uint8Array, name: string, folder: str
   }
 }
 
-async function fill(folder: string, entries: Backup['entries'], files: Backup['files'], gen: number): Promise<number> {
+async function fill(
+  folder: string,
+  entries: Backup['entries'],
+  files: Backup['files'],
+  changed: readonly StoreOp[],
+): Promise<void> {
   makeFolder(folder);
   const data = openDataFolder(folder);
   for (const { file, in: where, mode, text } of files) {
@@ -69,13 +80,18 @@ async function fill(folder: string, entries: Backup['entries'], files: Backup['f
   const store = await openLevelStore(data.journal);
   try {
     const ops: StoreOp[] = entries.map(([put, value]) => ({ put, value }));
-    ops.push({ put: 'meta/gen', value: String(gen) });
+    ops.push(...changed);
     await new Promise<void>((resolve, reject) => store.write(ops, error => (error ? reject(error) : resolve())));
   } finally {
     await new Promise<void>(resolve => store.close(resolve));
   }
   writeFormat(data);
-  return gen;
+}
+
+function restoredBefore(entries: Backup['entries']): RestoreTimes | undefined {
+  const text = entries.find(([key]) => key === amnestyKey)?.[1];
+  const json = text === undefined ? undefined : parseJson(text);
+  return json?.ok ? restoredSchema.safeParse(json.value).data : undefined;
 }
 
 function fingerprint(pem: string): string | undefined {

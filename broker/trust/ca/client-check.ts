@@ -24,7 +24,8 @@ export function certifiedClient(
     if (now !== undefined && !isValidAt(certificate, now)) return undefined;
     if (!issuers.some(issuer => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)))
       return undefined;
-    return { kind, name, serial: certificate.serialNumber.toLowerCase() };
+    const notBeforeMs = Date.parse(certificate.validFrom);
+    return { kind, name, serial: certificate.serialNumber.toLowerCase(), notBeforeMs };
   } catch {
     return undefined;
   }

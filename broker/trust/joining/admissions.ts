@@ -4,6 +4,7 @@ import type { Log } from '../../../shared/log.ts';
 import type { TrustBundle } from '../../../shared/schemas/trust.ts';
 import { sealBundle } from '../../../shared/trust-statements.ts';
 import type { Audit, CertificateAuthority, IssuedCertificate } from '../types.ts';
+import type { Amnesty } from './amnesty.ts';
 import type { JoinReply } from './desk.ts';
 import { type Admission, type Asking, cloneNote, type Known } from './judge.ts';
 import type { Change, Ledger } from './ledger.ts';
@@ -26,6 +27,7 @@ export interface AdmissionParts {
   /** `mqtts://HOST:PORT`, the best first. */
   readonly brokers: () => readonly string[];
   readonly audit?: Audit;
+  readonly amnesty: Amnesty;
   readonly event: (level: 'info' | 'warn' | 'error', kind: string, text: string, node?: string) => void;
 }
 
@@ -148,9 +150,37 @@ export class Admissions implements Known {
   }
 
   async forget(node: string): Promise<void> {
+    // While certificates may be about that are on no record, what is forgotten has to stay out by name.
+    if (this.#parts.amnesty.lasts(this.#parts.now())) return this.strike(node);
     if (!this.#ledger.nodes.has(node)) return;
     await this.#ledger.write({ kind: 'node', id: node, record: undefined });
     this.tellRevoked(node);
+  }
+
+  /** As {@link revoke}, for a node that is known by its certificate alone, too. */
+  strike(node: string): Promise<void> {
+    const none = { serial: '0', key: '', expires_ms: 0 };
+    return this.revoke(this.node(node) ?? this.#recalled(node, none, undefined));
+  }
+
+  /** After a restore: a node that joined since the backup was taken is put on record by its certificate. */
+  async recall(node: string, csr: string, key: string, sealKey: string | undefined): Promise<JoinReply> {
+    const issued = await this.#parts.ca.issueNode(csr, node);
+    const record = this.#recalled(node, certOf(issued, key), sealKey);
+    await this.#ledger.write({ kind: 'node', id: node, record });
+    this.#parts.event(
+      'info',
+      'node-recalled',
+      `${node} joined after the backup was taken, and is on record again`,
+      node,
+    );
+    return this.#joined(record, issued);
+  }
+
+  #recalled(node: string, cert: NodeRecord['certs'][number], sealKey: string | undefined): NodeRecord {
+    const facts = { hostname: node, macs: '', os: '', arch: '', ver: '' };
+    const about = { inst: '', facts, address: '', seal_key: sealKey ?? '', by: 'its certificate, after a restore' };
+    return { node, state: 'active', joined_ms: Math.floor(this.#parts.now()), certs: [cert], ...about };
   }
 
   #newRecord(asking: Asking, admission: Admission, address: string, issued: IssuedCertificate): NodeRecord {

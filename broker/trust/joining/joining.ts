@@ -54,11 +54,17 @@ export class Joining {
     return () => this.#listeners.delete(listener);
   }
 
-  isRevoked({ kind, name, serial }: CertifiedClient): boolean {
+  isRevoked({ kind, name, serial, notBeforeMs }: CertifiedClient): boolean {
     if (kind !== 'node') return false;
     const record = this.#ledger.nodes.get(name);
     const plain = plainSerial(serial);
-    return record?.state !== 'active' || !record.certs.some(cert => cert.serial === plain);
+    if (record?.state === 'active' && record.certs.some(cert => cert.serial === plain)) return false;
+    return !this.#parts.amnesty.covers(notBeforeMs, record, this.#parts.now());
+  }
+
+  /** After a restore: whether a node without a record may have a certificate. */
+  mayBeUnrecorded(node: string): boolean {
+    return this.#parts.amnesty.lasts(this.#parts.now()) && this.#parts.fleet.known(node);
   }
 
   async ask(body: unknown, from: string): Promise<JoinReply> {
@@ -101,13 +107,15 @@ export class Joining {
       return this.#inLane(`node ${name}`, async () => {
         const record = this.#ledger.nodes.get(name);
         if (record?.state === 'revoked') return refused(revokedSentence(name));
-        if (!record || !this.admissions.isKeyOf(record, held.key)) {
+        const forgiven = this.#parts.amnesty.covers(who.notBeforeMs, record, this.#parts.now());
+        if (!forgiven && (!record || !this.admissions.isKeyOf(record, held.key))) {
           return refused(
             `Node "${name}" goes on without this certificate (it was forgotten, or set up anew): join anew with a token.`,
           );
         }
         const other = this.admissions.roster.byKey(key);
         if (other && other.node !== name) return refused('The new key is that of another node: make one of its own.');
+        if (!record) return this.admissions.recall(name, csr, key, seal_key);
         return this.admissions.reissue(name, csr, key, seal_key);
       });
     });

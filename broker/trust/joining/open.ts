@@ -1,6 +1,9 @@
 /** Opens the joining desk on the store: what main.ts calls. */
 import type { Clock, Timer } from '../../../shared/clock.ts';
+import { parseJson } from '../../../shared/codec.ts';
 import type { Store } from '../../../shared/store.ts';
+import { UserError } from '../../../shared/user-error.ts';
+import { Amnesty, amnestyKey, type RestoreTimes, restoredSchema } from './amnesty.ts';
 import type { JoinDesk, JoinedNode, PendingMachine } from './desk.ts';
 import { Joining, type JoiningParts } from './joining.ts';
 import { Ledger } from './ledger.ts';
@@ -9,7 +12,9 @@ import { machineVerbs } from './verbs/machines.ts';
 import { ruleVerbs } from './verbs/rules.ts';
 import { type TokenVerbParts, tokenVerbs } from './verbs/tokens.ts';
 
-export interface JoinDeskParts extends JoiningParts, Pick<TokenVerbParts, 'entrance' | 'installScript'> {
+export interface JoinDeskParts
+  extends Omit<JoiningParts, 'amnesty'>,
+    Pick<TokenVerbParts, 'entrance' | 'installScript'> {
   readonly store: Store;
   readonly clock: Pick<Clock, 'after'>;
 }
@@ -19,7 +24,8 @@ const sweepMs = 30_000;
 /** @throws UserError where what is kept cannot be read. */
 export async function openJoinDesk(parts: JoinDeskParts): Promise<JoinDesk> {
   const ledger = await Ledger.load(parts.store);
-  const joining = new Joining(ledger, parts);
+  const amnesty = new Amnesty(await readRestored(parts.store));
+  const joining = new Joining(ledger, { ...parts, amnesty });
   const { admissions } = joining;
   const pending = (): PendingMachine[] => [...joining.pending.all()].map(waiting => pendingMachine(joining, waiting));
   const nodes = (): JoinedNode[] =>
@@ -39,7 +45,7 @@ export async function openJoinDesk(parts: JoinDeskParts): Promise<JoinDesk> {
     isRevoked: client => joining.isRevoked(client),
     onRevoked: listener => admissions.onRevoked(listener),
     nodes,
-    sealKey: node => ledger.nodes.get(node)?.seal_key,
+    sealKey: node => ledger.nodes.get(node)?.seal_key || undefined,
     pending,
     onChange: listener => joining.onChange(listener),
     forget: node => admissions.forget(node),
@@ -50,4 +56,18 @@ export async function openJoinDesk(parts: JoinDeskParts): Promise<JoinDesk> {
     ],
     close: () => timer.cancel(),
   };
+}
+
+/** What a restore left; undefined where there was none. */
+async function readRestored(store: Store): Promise<RestoreTimes | undefined> {
+  const text = await new Promise<string | undefined>((resolve, reject) =>
+    store.read(amnestyKey, (error, entries) => (error ? reject(error) : resolve(entries[0]?.[1]))),
+  );
+  if (text === undefined) return undefined;
+  const json = parseJson(text);
+  const found = json.ok ? restoredSchema.safeParse(json.value) : undefined;
+  if (!found?.success) {
+    throw new UserError(`The journal's entry ${amnestyKey} cannot be read: restore the data folder from a backup.`);
+  }
+  return found.data;
 }

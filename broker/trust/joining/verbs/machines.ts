@@ -80,6 +80,10 @@ export function machineVerbs({ ledger, joining, pending, nodes }: MachineVerbPar
     audit: args => args.node,
     async run({ node: id }) {
       const record = ledger.nodes.get(id);
+      if (!record && joining.mayBeUnrecorded(id)) {
+        await admissions.strike(id);
+        return { node: id, copies: [] };
+      }
       if (!record) {
         const near = nearest(id, ledger.nodes.keys());
         const hint = near === undefined ? '"hearth nodes --joined" lists those that have' : `did you mean "${near}"?`;
