@@ -16,9 +16,15 @@ export const holds = {
   rate: 4,
 } as const;
 
+/** A slice is this part of what may be sent at once. */
+const slices = 64;
+
 export class Reading {
-  /** Packets of this chunk. */
+  /** Packets since they were settled. */
   packets = 0;
+  private bytes = 0;
+  private slicePackets = Number.POSITIVE_INFINITY;
+  private sliceBytes = Number.POSITIVE_INFINITY;
   /** Times it was held for sending too much. */
   throttled = 0;
   private holding = 0;
@@ -59,12 +65,20 @@ export class Reading {
       packets: new Bucket(limits.packetsPerSecond, limits.packetsAtOnce, now),
       bytes: new Bucket(limits.bytesPerSecond, limits.bytesAtOnce, now),
     };
+    this.slicePackets = limits.packetsAtOnce / slices;
+    this.sliceBytes = limits.bytesAtOnce / slices;
   }
 
   /** A chunk has been read. */
   spent(bytes: number, now: number): void {
-    const { rate, packets } = this;
+    this.bytes += bytes;
+    if (this.packets >= this.slicePackets || this.bytes >= this.sliceBytes) this.settle(now);
+  }
+
+  private settle(now: number): void {
+    const { rate, packets, bytes } = this;
     this.packets = 0;
+    this.bytes = 0;
     if (!rate) return;
     const wait = Math.max(rate.packets.spend(packets, now), rate.bytes.spend(bytes, now));
     if (wait === 0 || this.closed || this.timer) return;
