@@ -53,15 +53,15 @@ export function packBackup({ head: about, entries, files }: Backup): Buffer {
 }
 
 /** @throws UserError where it is no backup, not whole, or of a newer version. */
-export function unpackBackup(bytes: Uint8Array, name: string): Backup {
+export function unpackBackup(bytes: Uint8Array, name: string, limit = mostBytes): Backup {
   const broken = (why: string) =>
     new UserError(`${name} is no whole backup of Hearth: ${why}. Take another copy of it.`);
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(gunzipSync(bytes, { maxOutputLength: mostBytes }));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(gunzipSync(bytes, { maxOutputLength: limit }));
   } catch (error) {
     const { code } = error as { code?: string };
-    throw broken(code === 'ERR_BUFFER_TOO_LARGE' ? 'it unpacks to more than a gigabyte' : 'it cannot be unpacked');
+    throw broken(code === 'ERR_BUFFER_TOO_LARGE' ? `it unpacks to more than ${limit / 1024 ** 2} MB` : 'it cannot be unpacked');
   }
   const cut = text.lastIndexOf('\n', text.length - 2) + 1;
   const body = text.slice(0, cut);
