@@ -131,7 +131,7 @@ export class Life {
         this.#leave(way.adopted);
         break;
       case 'search':
-        this.#search();
+        this.#search(way.plan);
         break;
       case 'join':
         this.#join(way);
@@ -269,14 +269,14 @@ export class Life {
   }
 
   /** Nothing was said and nothing is known: a supervisor on this machine comes first, then one on the network. */
-  #search(): void {
+  #search(plan: JoinPlan): void {
     let asking = false;
     const look = () => {
       const { host, port } = parseBroker(ownBroker);
       probe(host, port, yes => {
         if (this.#stopped || (this.#probing === undefined && asking)) return;
         if (yes) return this.#endPhase(() => this.#runAtBroker());
-        if (!asking) this.#join({ kind: 'join', plan: this.#chosen() });
+        if (!asking) this.#join({ kind: 'join', plan });
         asking = true;
         this.#probing = this.#around.clock.after(probeEveryMs, look);
       });

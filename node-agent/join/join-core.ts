@@ -59,6 +59,7 @@ export class JoinCore {
   #next: 'ask' | 'search' = 'ask';
   #busy = false;
   #said = '';
+  #state: JoinState | undefined;
 
   /** @param maySearch the cluster is known by its fingerprint, or no address is: then the network may be asked. */
   constructor(address: string | undefined, maySearch: boolean, random: Random) {
@@ -117,7 +118,10 @@ export class JoinCore {
     this.#busy = true;
     const address = this.#addresses[this.#at % Math.max(1, this.#addresses.length)];
     if (what === 'search' || address === undefined) {
-      return [...this.#say('searching', 'looking for a supervisor on the network'), { type: 'search' }];
+      // A search that goes on is no news; what the last one found is still what there is to say.
+      const begun =
+        this.#state === 'searching' ? [] : this.#say('searching', 'looking for a supervisor on the network');
+      return [...begun, { type: 'search' }];
     }
     const ticket = this.#ticket;
     return [ticket === undefined ? { type: 'ask', address } : { type: 'again', address, ticket }];
@@ -156,6 +160,7 @@ export class JoinCore {
   #say(state: JoinState, text: string, code?: string): readonly JoinEffect[] {
     if (text === this.#said) return [];
     this.#said = text;
+    this.#state = state;
     return [{ type: 'say', state, text, ...(code === undefined ? {} : { code }) }];
   }
 }

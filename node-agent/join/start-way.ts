@@ -47,7 +47,7 @@ export type StartWay =
   /** Another cluster has taken it already: what is left is to leave the first. */
   | { readonly kind: 'leave'; readonly adopted: Membership }
   /** No address, no cluster: the broker of this machine if there is one, else a supervisor on the network. */
-  | { readonly kind: 'search' }
+  | { readonly kind: 'search'; readonly plan: JoinPlan }
   | { readonly kind: 'error'; readonly sentence: string };
 
 export function startWay(asked: Asked, kept: Kept, machine: Machine): StartWay {
@@ -84,15 +84,16 @@ export function startWay(asked: Asked, kept: Kept, machine: Machine): StartWay {
     return contradiction(asked, member) ?? { kind: 'member', member };
   }
   if (former) return { kind: 'join', plan: { ...asCopy(former.membership, plan()), former } };
+  // What a person said once is kept, as everywhere.
+  const chosen = memory && (memory.cluster || !memory.defaulted) ? { node: asked.node ?? memory.node } : {};
   if (token || supervisor !== undefined) {
     const theirs = memory?.cluster?.fingerprint;
     if (token && theirs !== undefined && theirs !== token.cluster) return { kind: 'move', next: plan() };
     // A node that has a cluster without a certificate keeps its id when it gets one.
-    const known = theirs === undefined ? {} : { cluster: theirs, node: asked.node ?? memory?.node ?? '' };
-    return { kind: 'join', plan: plan(known) };
+    return { kind: 'join', plan: plan(theirs === undefined ? chosen : { cluster: theirs, ...chosen }) };
   }
   if (broker || memory?.cluster) return { kind: 'broker' };
-  return { kind: 'search' };
+  return { kind: 'search', plan: plan(chosen) };
 }
 
 /** A copy asks where its original lives, and cannot have its id. */

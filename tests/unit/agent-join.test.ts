@@ -30,7 +30,10 @@ const memory = { node: 'n1', inst: 'abcdef01', epochCeiling: 5, cluster: { finge
 const way = (asked: Asked, kept: Kept = {}, now = machine) => startWay(asked, kept, now);
 
 joins('what an agent does first', () => {
-  assert.is(way({}).kind, 'search');
+  assert.equal(way({}), { kind: 'search', plan: {} });
+  const before = { node: 'box', inst: 'abcdef01', epochCeiling: 0 };
+  assert.equal(way({ cluster: ours }, { memory: before }), { kind: 'search', plan: { cluster: ours, node: 'box' } });
+  assert.equal(way({}, { memory: { ...before, defaulted: true } }), { kind: 'search', plan: {} });
   assert.is(way({}, { memory }).kind, 'broker', 'joined without a certificate');
   assert.is(way({ broker: { tls: false } }, { memory, member }).kind, 'broker', 'a named broker wins');
   assert.is(way({ broker: { tls: true } }, { memory, member }).kind, 'member');
@@ -184,7 +187,9 @@ joins('with no address the network is asked until it shows somebody', () => {
   assert.equal(said(core.step({ type: 'nothing-found', sentence: 'There are 2 clusters' }, 0)), [
     'There are 2 clusters',
   ]);
-  assert.equal(doing(core.step({ type: 'tick' }, core.deadline())), [{ type: 'search' }]);
+  assert.equal(core.step({ type: 'tick' }, core.deadline()), [{ type: 'search' }], 'and says nothing new');
+  core.step({ type: 'nothing-found', sentence: 'There are 2 clusters' }, 0);
+  core.step({ type: 'tick' }, core.deadline());
   assert.equal(doing(core.step({ type: 'found', addresses: ['a:1', 'b:1'] }, 0)), [{ type: 'ask', address: 'a:1' }]);
   core.step({ type: 'failed', sentence: 'x' }, 0);
   assert.equal(doing(core.step({ type: 'tick' }, core.deadline())), [{ type: 'search' }]);
