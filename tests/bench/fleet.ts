@@ -1,11 +1,9 @@
 /** The supervisor with a fleet of simulated nodes over real MQTT connections: what it costs, and how it comes back. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type Cluster, hearthCommand, up } from '../fixture/cluster.ts';
-import { connectClient } from '../fixture/mqtt-client.ts';
-import { folder, freePort, type Started, start, until } from '../fixture/processes.ts';
+import { folder, freePort, type Started, start } from '../fixture/processes.ts';
 import { cpuMicros, rssKb } from './cpu.ts';
+import { allOnline, type Delay, loopDelay, loopDelayIn } from './fleet/watch.ts';
 import { packageVersion } from './machine.ts';
 import { pinning, pinSelf } from './pin.ts';
 import type { BenchOptions, Report } from './report.ts';
@@ -27,61 +25,22 @@ const cases: readonly FleetCase[] = [
   { nodes: 5000, periodMs: 10_000 },
 ];
 
-interface Delay {
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-}
-
-async function loopDelay(pid: number, file: string): Promise<Delay> {
-  rmSync(file, { force: true });
-  process.kill(pid, 'SIGUSR2');
-  await until('the loop delay is written', () => existsSync(file));
-  return JSON.parse(readFileSync(file, 'utf8')) as Delay;
-}
-
 const online = async (cluster: Cluster): Promise<number> => {
   const answer = await fetch(`http://127.0.0.1:${cluster.ready.http}/api/fleet`);
   const { nodes } = (await answer.json()) as { nodes: { online: boolean }[] };
   return nodes.filter(node => node.online).length;
 };
 
-/** Seconds until every node is online, told by `hearth/node/+/status` as they come. */
-async function allOnline(cluster: Cluster, nodes: number, since: number, limitMs: number): Promise<number> {
-  const watcher = await connectClient(cluster.url, ['hearth/node/+/status'], { keepalive: 120 });
-  const up = new Set<string>();
-  await watcher
-    .wait(
-      `${nodes} nodes online`,
-      () => {
-        for (const message of watcher.heard) {
-          if (message.text === 'online') up.add(message.topic);
-          else up.delete(message.topic);
-        }
-        watcher.forget();
-        return up.size >= nodes;
-      },
-      limitMs,
-    )
-    .catch(() => {});
-  const seconds = (performance.now() - since) / 1000;
-  await watcher.close();
-  if (up.size < nodes) throw new Error(`only ${up.size} of ${nodes} were online after ${Math.round(limitMs / 1000)} s`);
-  return seconds;
-}
-
 async function measure(fleet: FleetCase, quick: boolean): Promise<{ rows: string[][]; raw: object }> {
   const [mqttPort, httpPort] = [await freePort(), await freePort()];
   const data = folder('hearth-bench-');
   const file = join(data, 'loop-delay.json');
-  const preload = pathToFileURL(join(import.meta.dirname, 'fleet/loop-delay.mjs')).href;
-  const env = { NODE_OPTIONS: `--import=${preload}`, LOOP_DELAY_FILE: file };
   const supervisor = {
     data: join(data, 'data'),
     mqttPort,
     httpPort,
     flags: ['--no-agent'],
-    env,
+    env: loopDelayIn(file),
     under: ['taskset', '-c', '0'],
   };
   let cluster = await up(supervisor);

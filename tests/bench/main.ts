@@ -16,6 +16,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   broker: () => import('./broker.ts'),
   fleet: () => import('./fleet.ts'),
   reconcile: () => import('./reconcile.ts'),
+  tls: () => import('./tls.ts'),
 };
 
 const usage = `npm run bench -- <name> [--rounds N] [--quick] [--only CASE[,CASE]] [--json FILE] [--write] [--profile FOLDER]

@@ -3,11 +3,12 @@ import type { BenchCase } from './case.ts';
 import { meter } from './case.ts';
 import { WireClient } from './wire-client.ts';
 
-const lanes = 20;
+export const lanes = 20;
 
-export const connectsCase: BenchCase = {
+/** @param nodeOf whom a lane connects as in this turn: nobody who is still connected. */
+export const connects = (title: string, nodeOf: (lane: number, turn: number) => string): BenchCase => ({
   name: 'connects',
-  title: `connect with a will and subscribe, ${lanes} at a time`,
+  title: `${title}, ${lanes} at a time`,
   figures: [
     { key: 'cpuUs', label: 'CPU µs per connect' },
     { key: 'perSecond', label: 'connects/s' },
@@ -17,8 +18,8 @@ export const connectsCase: BenchCase = {
     let [connected, refused, over] = [0, 0, false];
     const lane = async (number: number) => {
       for (let turn = 0; !over; turn++) {
-        const node = `b${number}-${turn % 50}`;
-        const client = new WireClient(broker.port);
+        const node = nodeOf(number, turn);
+        const client = new WireClient(broker);
         try {
           await client.connect(`hearth-${node}`, { topic: `hearth/node/${node}/lwt`, payload: '{"online":false}' });
           await client.subscribe(`hearth/node/${node}/want`, 1);
@@ -35,4 +36,6 @@ export const connectsCase: BenchCase = {
     await running;
     return { ...sample, refused };
   },
-};
+});
+
+export const connectsCase = connects('connect with a will and subscribe', (lane, turn) => `b${lane}-${turn % 50}`);

@@ -1,32 +1,37 @@
 /** The two brokers that are compared, each started fresh, pinned to core 0, and asked for its CPU time. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { folder, freePort, type Started, start, until } from '../../fixture/processes.ts';
 import { findProgram } from '../../fixture/programs.ts';
 import { cpuMicros, rssKb } from '../cpu.ts';
 import { packageVersion, programVersion } from '../machine.ts';
 import { onCore } from '../pin.ts';
+import type { Entrance } from './wire-client.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
-export interface RunningBroker {
-  readonly port: number;
+export interface RunningBroker extends Entrance {
   cpuMicros(): number;
   rssKb(): number;
   stop(): Promise<void>;
 }
 
 export interface Contender {
-  readonly name: 'hearth' | 'mosquitto';
+  readonly name: string;
   readonly version: string;
   /** @param label names the V8 profile, where one is wanted. */
   start(label: string): Promise<RunningBroker>;
 }
 
-const running = (port: number, process: Started): RunningBroker => ({
-  port,
+/** How clients connect to a port, and as whom. */
+export type Open = (port: number, clientId: string) => Socket;
+
+const plain: Open = port => connect({ host: '127.0.0.1', port, noDelay: true });
+
+const running = (port: number, process: Started, open: Open): RunningBroker => ({
+  open: clientId => open(port, clientId),
   cpuMicros: () => cpuMicros(process.pid),
   rssKb: () => rssKb(process.pid),
   async stop() {
@@ -45,7 +50,8 @@ export const mosquittoSettings = [
   'log_type none',
 ];
 
-export function mosquitto(): Contender | undefined {
+/** @param settings of its listener, where it is not a plain one, and `open` to go with them. */
+export function mosquitto(settings: readonly string[] = [], open = plain): Contender | undefined {
   const program = findProgram('mosquitto');
   if (!program) return undefined;
   return {
@@ -54,10 +60,10 @@ export function mosquitto(): Contender | undefined {
     async start() {
       const port = await freePort();
       const file = join(folder('hearth-bench-'), 'mosquitto.conf');
-      writeFileSync(file, `${[`listener ${port} 127.0.0.1`, ...mosquittoSettings].join('\n')}\n`);
+      writeFileSync(file, `${[`listener ${port} 127.0.0.1`, ...settings, ...mosquittoSettings].join('\n')}\n`);
       const process = start(...onCore(0, program, ['-c', file]));
       await listening(port, process);
-      return running(port, process);
+      return running(port, process, open);
     },
   };
 }
@@ -71,11 +77,24 @@ const listening = (port: number, process: Started): Promise<true> =>
     });
   });
 
+export interface HearthOptions {
+  /** `hearth` unless several are compared. */
+  readonly name?: string;
+  /** Folder for V8 profiles. */
+  readonly profile?: string | undefined;
+  /** Who may come in, and how: see embedded-broker.ts. */
+  readonly trust?: object;
+  readonly open?: Open;
+  /** What is otherwise in this build. */
+  readonly plugins?: Plugin[];
+}
+
 /** Hearth's embedded broker, bundled as the product is. */
-export async function hearth(profileFolder: string | undefined): Promise<Contender> {
+export async function hearth(options: HearthOptions): Promise<Contender> {
+  const { name = 'hearth', profile: profileFolder, trust, open = plain, plugins = [] } = options;
   const out = join(root, 'node_modules/.cache/hearth-bench');
   mkdirSync(out, { recursive: true });
-  const outfile = join(out, `embedded-broker-${process.pid}.mjs`);
+  const outfile = join(out, `${name}-${process.pid}.mjs`);
   process.on('exit', () => rmSync(outfile, { force: true }));
   await build({
     absWorkingDir: root,
@@ -88,18 +107,19 @@ export async function hearth(profileFolder: string | undefined): Promise<Contend
     packages: 'external',
     sourcemap: 'inline',
     logLevel: 'warning',
+    plugins,
   });
   return {
-    name: 'hearth',
+    name,
     version: `Hearth (aedes ${packageVersion('aedes')}, mqtt-packet ${packageVersion('mqtt-packet')})`,
     async start(label) {
       const profile = profileFolder
         ? ['--cpu-prof', '--cpu-prof-dir', profileFolder, '--cpu-prof-name', `${label}.cpuprofile`]
         : [];
-      const args = [...profile, outfile, folder('hearth-bench-')];
+      const args = [...profile, outfile, folder('hearth-bench-'), ...(trust ? [JSON.stringify(trust)] : [])];
       const started = start(...onCore(0, process.execPath, args));
       const [, port] = await started.line(/^\{"port":(\d+)\}$/m);
-      return running(Number(port), started);
+      return running(Number(port), started, open);
     },
   };
 }

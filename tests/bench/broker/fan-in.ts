@@ -22,10 +22,10 @@ function fanIn(qos: 0 | 1, part: 'load' | 'done', ratioAtMost: number): BenchCas
       { key: 'lost', label: 'lost', atMost: 0 },
     ],
     async run(broker, spans) {
-      const listener = new WireClient(broker.port);
+      const listener = new WireClient(broker);
       await listener.connect('bench-listener');
       await listener.subscribe(`hearth/node/+/${part}`, qos);
-      const clients = await connectMany(broker.port, nodes, index => `hearth-n${index}`);
+      const clients = await connectMany(broker, nodes, index => `hearth-n${index}`);
       const rings = clients.map((_, i) => new PublishRing(`hearth/node/n${i}/${part}`, payload, qos, 1000));
       let [sent, received, next, over] = [0, 0, 0, false];
       const send = (count: number) => {

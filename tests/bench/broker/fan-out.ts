@@ -23,11 +23,11 @@ interface Shape {
 
 async function fanOut(broker: RunningBroker, spans: Spans, shape: Shape): Promise<Sample> {
   let [sent, received, over] = [0, 0, false];
-  const publisher = new WireClient(broker.port);
+  const publisher = new WireClient(broker);
   await publisher.connect('bench-publisher');
   const ring = new PublishRing(topic, Buffer.alloc(shape.bytes, 'x'), shape.qos, 1000);
   const clients = await connectMany(
-    broker.port,
+    broker,
     listeners,
     index => `bench-listener-${index}`,
     client => client.subscribe(topic, shape.qos),

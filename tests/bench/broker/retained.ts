@@ -2,7 +2,7 @@
 import type { BenchCase } from './case.ts';
 import { drain, meter } from './case.ts';
 import { publishPacket, subscribePacket } from './packets.ts';
-import { connectMany, WireClient } from './wire-client.ts';
+import { connectMany, type Entrance, WireClient } from './wire-client.ts';
 
 const messages = 100_000;
 const payload = Buffer.alloc(100, 'x');
@@ -11,8 +11,8 @@ const topicOf = (index: number) => `homeassistant/sensor/device${index % 1000}/v
 const [askers, topicsEach] = [50, 50];
 
 /** At QoS 1, a thousand under way at a time. */
-async function load(port: number): Promise<void> {
-  const client = new WireClient(port);
+async function load(broker: Entrance): Promise<void> {
+  const client = new WireClient(broker);
   await client.connect('bench-loader');
   let [sent, acked] = [0, 0];
   const more = () => {
@@ -39,8 +39,8 @@ export const retainedCase: BenchCase = {
     { key: 'missing', label: 'retained messages missing', atMost: 0 },
   ],
   async run(broker, spans) {
-    await load(broker.port);
-    const clients = await connectMany(broker.port, askers, index => `bench-asker-${index}`);
+    await load(broker);
+    const clients = await connectMany(broker, askers, index => `bench-asker-${index}`);
     let [answered, asked, over] = [0, 0, false];
     // One under way per client. Each goes around topics of its own, as a broker may bound a client's subscriptions; a
     // repeated SUBSCRIBE replays the retained message again (MQTT 3.1.1, section 3.8.4).

@@ -18,7 +18,7 @@ export const roundTripCase: BenchCase = {
     { key: 'cpuUs', label: 'CPU µs per round trip' },
   ],
   async run(broker, spans) {
-    const [asker, answerer] = [new WireClient(broker.port), new WireClient(broker.port)];
+    const [asker, answerer] = [new WireClient(broker), new WireClient(broker)];
     await asker.connect('bench-asker');
     await answerer.connect('bench-answerer');
     await asker.subscribe(answerTopic, 1);

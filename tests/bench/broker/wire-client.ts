@@ -1,8 +1,14 @@
 /** A raw MQTT 3.1.1 client that only counts: packet boundaries, packet types, and PUBACKs for what arrives at QoS 1. */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connectPacket, disconnectPacket, subscribePacket } from './packets.ts';
 
 const [connack, publish, puback, suback] = [2, 3, 4, 9];
+
+/** How clients come to a broker. */
+export interface Entrance {
+  /** A connection on which MQTT may be spoken: what is written before it is made is sent then. */
+  open(clientId: string): Socket;
+}
 
 export interface WireEvents {
   /** After each chunk: how many PUBLISH packets were in it. */
@@ -14,24 +20,32 @@ export interface WireEvents {
 }
 
 export class WireClient {
-  readonly socket: Socket;
   events: WireEvents = {};
   private rest: Buffer | undefined;
   private readonly waiting = new Map<number, () => void>();
   private lastId = 60_000;
   private refusal: ((error: Error) => void) | undefined;
+  private readonly entrance: Entrance;
+  private connection: Socket | undefined;
 
-  constructor(port: number) {
-    this.socket = connect({ host: '127.0.0.1', port, noDelay: true });
-    this.socket.on('data', chunk => this.read(chunk));
-    this.socket.on('error', error => this.refusal?.(error));
-    this.socket.on('close', () => {
-      this.refusal?.(new Error('the broker closed the connection'));
-      this.events.closed?.();
-    });
+  constructor(entrance: Entrance) {
+    this.entrance = entrance;
+  }
+
+  get socket(): Socket {
+    if (!this.connection) throw new Error('not connected yet');
+    return this.connection;
   }
 
   connect(clientId: string, will?: { topic: string; payload: string }): Promise<void> {
+    const socket = this.entrance.open(clientId);
+    this.connection = socket;
+    socket.on('data', chunk => this.read(chunk));
+    socket.on('error', error => this.refusal?.(error));
+    socket.on('close', () => {
+      this.refusal?.(new Error('the broker closed the connection'));
+      this.events.closed?.();
+    });
     return new Promise((resolve, reject) => {
       this.refusal = reject;
       this.waiting.set(connack, resolve);
@@ -57,7 +71,8 @@ export class WireClient {
   end(): void {
     this.events = {};
     this.refusal = undefined;
-    if (!this.socket.destroyed) this.socket.write(disconnectPacket, () => this.socket.destroy());
+    const socket = this.connection;
+    if (socket && !socket.destroyed) socket.write(disconnectPacket, () => socket.destroy());
   }
 
   private read(fresh: Buffer): void {
@@ -108,7 +123,7 @@ export class WireClient {
 
 /** Many clients, connected a few at a time; the connection rate is a case of its own. */
 export async function connectMany(
-  port: number,
+  entrance: Entrance,
   count: number,
   clientId: (index: number) => string,
   prepare?: (client: WireClient, index: number) => Promise<void>,
@@ -117,7 +132,7 @@ export async function connectMany(
   let next = 0;
   const lane = async () => {
     for (let index = next++; index < count; index = next++) {
-      const client = new WireClient(port);
+      const client = new WireClient(entrance);
       await client.connect(clientId(index));
       await prepare?.(client, index);
       clients[index] = client;
