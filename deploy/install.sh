@@ -527,8 +527,7 @@ respawn_max=0
 retry="TERM/10/KILL/5"
 
 depend() {
-  need localmount
-  use net
+  use localmount net
 }
 END
   chmod 755 "$SCRATCH/unit"

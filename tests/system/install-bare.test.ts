@@ -2,7 +2,8 @@
  * From the line that `hearth token` prints to a node that is ready, on a Debian with nothing but sh and curl, and back to where
  * it was. The runtime is the one that the registry has.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite as describe } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BareMachine, bareMachine, bareMachineNeeds } from '../fixture/bare-machine.ts';
@@ -138,5 +139,58 @@ testWith(
     }
   },
 );
+
+const isUp = { systemd: 'systemctl is-system-running --wait', openrc: 'rc-status >/dev/null' } as const;
+const isEnabled = {
+  systemd: 'systemctl is-enabled hearth-agent',
+  openrc: 'rc-update show default | grep hearth-agent',
+};
+
+for (const manager of ['systemd', 'openrc'] as const) {
+  testWith(
+    suite,
+    needs,
+    `under ${manager} it is a service: it comes back when killed, and its services stay`,
+    async () => {
+      const home = folder('hearth-data-');
+      await realRuntimes(home);
+      machine = await bareMachine(manager);
+      cluster = await up({ data: home, flags: ['--lan', '--tls-port', '0', '--no-agent'] });
+      try {
+        await there(`${isUp[manager]} || true`);
+        const before = machine.list();
+        const [, paste = ''] =
+          /^ {2}(curl .*)$/m.exec(await here('token', '--data', home, '--host', machine.host.near)) ?? [];
+        const node = /hearth: node (\S+) is ready/.exec(await there(paste))?.[1] ?? '';
+        await there(isEnabled[manager]);
+        await serviceRuns(node, 'oven');
+        // Its number on that machine.
+        const lock = join(machine.root, 'var/lib/hearth-agent/data/agent.lock');
+        const agent = () => (existsSync(lock) ? (JSON.parse(readFileSync(lock, 'utf8')) as { pid: number }).pid : 0);
+        const first = agent();
+        // Its processes by their numbers; the brackets keep the one who asks out.
+        const ovenIs = () => there('grep -asl "sleep.8640[0]" /proc/[0-9]*/cmdline');
+        const oven = await ovenIs();
+        await there(`kill -KILL ${first}`);
+        await until('another agent runs', async () => {
+          const now = agent();
+          return now !== 0 && now !== first && (await there(`kill -0 ${now} && echo yes || true`)).includes('yes');
+        });
+        await there('hearth-agent wait-ready 60');
+        await there('hearth-agent restart && hearth-agent wait-ready 60 && hearth-agent status');
+        assert.match(await there('hearth-agent logs 20'), /\S/);
+        assert.is(await ovenIs(), oven);
+        await there('hearth-agent uninstall');
+        assert.equal(machine.list(), before);
+        await until('none of its processes is left', async () =>
+          (await processes()).every(line => !/hearth-agent|sleep 86400/.test(line)),
+        );
+      } finally {
+        await cluster.process.stop();
+        await machine.remove();
+      }
+    },
+  );
+}
 
 suite.run();
