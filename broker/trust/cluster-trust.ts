@@ -24,6 +24,7 @@ import { caVerbs } from './ca/verbs.ts';
 import type { JoinDesk } from './joining/desk.ts';
 import { openJoinDesk } from './joining/open.ts';
 import { Reach } from './reach.ts';
+import { secretVerbs } from './secrets/verbs.ts';
 import type { AdminVerb } from './types.ts';
 
 export interface ClusterTrustParts {
@@ -130,6 +131,7 @@ export async function openClusterTrust(parts: ClusterTrustParts): Promise<Cluste
       issued: (user, serial, notAfterMs) => accounts.certificateIssued(user, serial, notAfterMs),
     }),
     ...backupVerbs({ folder, store, cluster, base, ver, now }),
+    ...secretVerbs({ sealKey: node => desk.sealKey(node) }),
   ];
 
   return {
