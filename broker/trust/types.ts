@@ -31,8 +31,8 @@ export interface CertifiedClient {
   readonly name: string;
   /** Of the certificate, hex, lower case. */
   readonly serial: string;
-  /** Where its validity begins, epoch ms. */
-  readonly notBeforeMs?: number;
+  /** When it was signed, epoch ms to the second. */
+  readonly issuedMs?: number;
 }
 
 export interface Credentials {

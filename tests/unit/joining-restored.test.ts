@@ -1,4 +1,5 @@
 /** After a restore: certificates of the time that the backup does not know. */
+import { createPrivateKey } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { amnestyKey, restoredAt } from '../../broker/trust/joining/amnesty.ts';
@@ -45,7 +46,7 @@ test('who renewed or joined since the backup is let in, and renews', async () =>
     const { csr } = await requester();
     return joined(await rig.desk.renew({ csr, cert, proof: proof(key, 'renew', csr) }, here));
   };
-  assert.is((await again(renewed, next.key)).node, 'early');
+  assert.is((await again(renewed, createPrivateKey(next.key))).node, 'early');
   assert.is((await again(late_, late.key)).node, 'late');
   assert.equal(
     rig.desk.nodes().map(({ node, state }) => [node, state]),

@@ -14,14 +14,13 @@ import {
 import * as x509 from '@peculiar/x509';
 import { serverName } from '../../../shared/schemas/trust.ts';
 import type { IssuedCertificate } from '../types.ts';
+import { backdateMs } from './client-check.ts';
 import type { ServerNames } from './server-names.ts';
 
 const day = 86_400_000;
 export const caLifeMs = 3650 * day;
 export const serverLifeMs = 90 * day;
 export const nodeLifeMs = 7 * day;
-/** Clocks of those who check may be behind by this much. */
-const backdateMs = day;
 /**
  * CA certificates are valid from before there was a Hearth: the clock of the machine that made one may have been ahead, and
  * the one that checks it may be behind.

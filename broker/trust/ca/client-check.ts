@@ -3,6 +3,9 @@ import type { X509Certificate } from 'node:crypto';
 import { isId, isItemName } from '../../../shared/names.ts';
 import type { CertifiedClient } from '../types.ts';
 
+/** Validity begins so long before the signature: for those whose clocks are behind. */
+export const backdateMs = 86_400_000;
+
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 
 /**
@@ -24,8 +27,8 @@ export function certifiedClient(
     if (now !== undefined && !isValidAt(certificate, now)) return undefined;
     if (!issuers.some(issuer => certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)))
       return undefined;
-    const notBeforeMs = Date.parse(certificate.validFrom);
-    return { kind, name, serial: certificate.serialNumber.toLowerCase(), notBeforeMs };
+    const issuedMs = Date.parse(certificate.validFrom) + backdateMs;
+    return { kind, name, serial: certificate.serialNumber.toLowerCase(), issuedMs };
   } catch {
     return undefined;
   }

@@ -16,8 +16,8 @@ export const restoredSchema = z.object({
 export type RestoreTimes = z.output<typeof restoredSchema>;
 
 const lastsMs = 30 * 86_400_000;
-/** Certificates are dated back a little, for nodes whose clocks are behind. */
-const backdatedMs = 2 * 3_600_000;
+/** Certificates say their time in whole seconds. */
+const secondMs = 1000;
 
 /** @param before of the folder that the backup is of: who had not renewed by then has not since. */
 export const restoredAt = (backupMs: number, nowMs: number, before: RestoreTimes | undefined): RestoreTimes => ({
@@ -37,12 +37,12 @@ export class Amnesty {
     return this.#restored !== undefined && now < this.#restored.to_ms + lastsMs;
   }
 
-  /** Whether a certificate that is not on record counts. @param notBeforeMs where its validity begins. */
-  covers(notBeforeMs: number | undefined, record: NodeRecord | undefined, now: number): boolean {
-    if (notBeforeMs === undefined || !this.#restored || !this.lasts(now)) return false;
+  /** Whether a certificate that is not on record counts. @param issuedMs when it was signed, to the second. */
+  covers(issuedMs: number | undefined, record: NodeRecord | undefined, now: number): boolean {
+    if (issuedMs === undefined || !this.#restored || !this.lasts(now)) return false;
     const { from_ms, to_ms } = this.#restored;
     // Whoever has the id by a newer word, or lost it, ends what was before.
     if (record && (record.state !== 'active' || record.joined_ms >= to_ms)) return false;
-    return notBeforeMs >= from_ms - backdatedMs && notBeforeMs <= to_ms;
+    return issuedMs >= from_ms - secondMs && issuedMs <= to_ms;
   }
 }

@@ -54,12 +54,12 @@ export class Joining {
     return () => this.#listeners.delete(listener);
   }
 
-  isRevoked({ kind, name, serial, notBeforeMs }: CertifiedClient): boolean {
+  isRevoked({ kind, name, serial, issuedMs }: CertifiedClient): boolean {
     if (kind !== 'node') return false;
     const record = this.#ledger.nodes.get(name);
     const plain = plainSerial(serial);
     if (record?.state === 'active' && record.certs.some(cert => cert.serial === plain)) return false;
-    return !this.#parts.amnesty.covers(notBeforeMs, record, this.#parts.now());
+    return !this.#parts.amnesty.covers(issuedMs, record, this.#parts.now());
   }
 
   /** After a restore: whether a node without a record may have a certificate. */
@@ -107,7 +107,7 @@ export class Joining {
       return this.#inLane(`node ${name}`, async () => {
         const record = this.#ledger.nodes.get(name);
         if (record?.state === 'revoked') return refused(revokedSentence(name));
-        const forgiven = this.#parts.amnesty.covers(who.notBeforeMs, record, this.#parts.now());
+        const forgiven = this.#parts.amnesty.covers(who.issuedMs, record, this.#parts.now());
         if (!forgiven && (!record || !this.admissions.isKeyOf(record, held.key))) {
           return refused(
             `Node "${name}" goes on without this certificate (it was forgotten, or set up anew): join anew with a token.`,
