@@ -16,9 +16,9 @@ testWith(zeroTouch, needs, 'it finds the supervisor, shows its code, and runs on
   const host = makeTestHost();
   host.cable(false);
   const ip = (...args: string[]) => execFileSync('ip', ['-n', host.name, ...args]);
-  ip('link', 'add', 'alone0', 'type', 'dummy');
+  ip('link', 'add', 'alone0', 'type', 'veth', 'peer', 'name', 'alone1');
   ip('addr', 'add', '198.19.0.1/24', 'dev', 'alone0');
-  ip('link', 'set', 'alone0', 'multicast', 'on', 'up');
+  for (const end of ['alone0', 'alone1']) ip('link', 'set', end, 'up');
   const flags = ['--lan', '--no-agent', '--tls-port', String(await freePort())];
   const cluster = await up({ under: host.under, flags });
   const hearth = async (...args: string[]) => {
