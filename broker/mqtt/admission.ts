@@ -2,9 +2,11 @@
  * Who a connection is and whether it may stay: from CONNECT to a principal, and the end of principals that were revoked.
  * A client id belongs to the principal that uses it, or that has a session kept under it.
  */
+
 import { printable } from '../../shared/names.ts';
 import { ConnectLimits, type Place } from '../access/connect-limits.ts';
 import { Logins, type Refusal, type Verdict } from '../access/login.ts';
+import { network } from '../access/network.ts';
 import { isRevoked, keyOfUnnamed, principalKey } from '../access/principals.ts';
 import { isLoopback } from '../access/proc-tcp.ts';
 import type { Authenticator, Credentials, Peer, Principal } from '../trust/types.ts';
@@ -49,7 +51,7 @@ export class Admission {
 
   /** For a connection from the network, before a byte of it is read. @returns undefined where it is one too many. */
   place(address: string): Place | undefined {
-    const place = this.limits.arrived(address, this.parts.now());
+    const place = this.limits.arrived(network(address), this.parts.now());
     if (!place) this.turnAway('no more connections are taken from an address', { address });
     return place;
   }

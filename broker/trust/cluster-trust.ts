@@ -121,6 +121,12 @@ export async function openClusterTrust(parts: ClusterTrustParts): Promise<Cluste
     event: (level, kind, text, node) => fleet?.events.emit(level, kind, text, node),
   });
   const accounts = await openAccounts({ base, store, clock, now, nodes: desk, audit });
+  let trusted = authority.certificates();
+  authority.onCertificates(() => {
+    const before = trusted;
+    trusted = authority.certificates();
+    if (before.some(ca => !trusted.includes(ca))) desk.askAllAgain();
+  });
   const verbs: AdminVerb[] = [
     ...accounts.verbs,
     ...desk.verbs,

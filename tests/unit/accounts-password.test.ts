@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Attempts, network } from '../../broker/trust/accounts/attempts.ts';
+import { network } from '../../broker/access/network.ts';
+import { Attempts } from '../../broker/trust/accounts/attempts.ts';
 import { hashPassword, isHash, isOutdated, verifyPassword } from '../../broker/trust/accounts/password.ts';
 import { testWith } from '../fixture/programs.ts';
 

@@ -144,4 +144,21 @@ test('a certificate of a node that nobody knows is revoked: forgotten, or from b
   assert.equal(rig.revoked, ['web']);
 });
 
+test('a connection ends when the last certificate of its node does, and not before; and when its CA is trusted no more', async () => {
+  const rig = await joinRig();
+  const one = await machine('web');
+  const first = joined(await rig.desk.ask(one.with({ token: await rig.token() }), here));
+  rig.online.add('web');
+  rig.pass(5 * day);
+  const { csr } = await requester();
+  joined(await rig.desk.renew({ csr, cert: first.cert, proof: proof(one.key, 'renew', csr) }, here));
+  rig.pass(3 * day);
+  assert.equal(rig.revoked, [], 'the first one has expired, the second has not');
+  rig.pass(5 * day);
+  assert.ok(rig.revoked.includes('web'));
+  rig.revoked.length = 0;
+  rig.desk.askAllAgain();
+  assert.equal(rig.revoked, ['web']);
+});
+
 test.run();

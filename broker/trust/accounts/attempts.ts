@@ -5,7 +5,7 @@
  *
  * A try counts as long as it is under way, so that a thousand at once are no more than one after the other.
  */
-import { isIPv4, isIPv6 } from 'node:net';
+import { network } from '../../access/network.ts';
 
 export interface AttemptLimits {
   /** Failures without a wait. */
@@ -156,22 +156,3 @@ export class Attempts {
 }
 
 const place = (address: string, name: string): string => `${network(address)} ${name}`;
-
-/** Who has an IPv6 address has the whole /64 behind it (RFC 4291, section 2.5.4), so that is what counts as one place. */
-export function network(address: string): string {
-  const plain = address.replace(/%.*$/, '').toLowerCase();
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1];
-  if (mapped !== undefined && isIPv4(mapped)) return mapped;
-  if (!isIPv6(plain)) return plain;
-  const [head = '', tail] = plain.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const after = tail === '' ? 0 : tail.split(':').reduce((sum, group) => sum + (group.includes('.') ? 2 : 1), 0);
-    while (groups.length + after < 8) groups.push('0');
-    if (groups.length < 4) groups.push(...tail.split(':'));
-  }
-  return `${groups
-    .slice(0, 4)
-    .map(group => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`;
-}

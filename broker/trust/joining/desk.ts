@@ -72,6 +72,8 @@ export interface JoinDesk {
   pending(): readonly PendingMachine[];
   /** The pending machines or the nodes have changed. @returns the way to stop listening. */
   onChange(listener: () => void): () => void;
+  /** Every node's connections end, to be judged anew: a CA is trusted no more. */
+  askAllAgain(): void;
   /** `do/forget`: what is known of the node goes, and with it its certificates. */
   forget(node: string): Promise<void>;
   /** `token.*`, `join.*`, `rule.*`, `node.*`. */
