@@ -61,7 +61,9 @@ export function unpackBackup(bytes: Uint8Array, name: string, limit = mostBytes)
     text = new TextDecoder('utf-8', { fatal: true }).decode(gunzipSync(bytes, { maxOutputLength: limit }));
   } catch (error) {
     const { code } = error as { code?: string };
-    throw broken(code === 'ERR_BUFFER_TOO_LARGE' ? `it unpacks to more than ${limit / 1024 ** 2} MB` : 'it cannot be unpacked');
+    throw broken(
+      code === 'ERR_BUFFER_TOO_LARGE' ? `it unpacks to more than ${limit / 1024 ** 2} MB` : 'it cannot be unpacked',
+    );
   }
   const cut = text.lastIndexOf('\n', text.length - 2) + 1;
   const body = text.slice(0, cut);
