@@ -1,9 +1,8 @@
 /** A node's key was stolen. Everything that its certificate opens is walked through: it can hurt that node only. */
-import mqtt from 'mqtt';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { contract } from '../fixture/access-contract.ts';
-import { ask, greet, type Identity, steal, tlsPortOf, wireTls } from '../fixture/attacker.ts';
+import { ask, greet, type Identity, steal, tlsPortOf, wireTls, wireWeb } from '../fixture/attacker.ts';
 import { type JoiningAgent, joiningAgent, type LanCluster, lanCluster } from '../fixture/lan-cluster.ts';
 import { connectClient } from '../fixture/mqtt-client.ts';
 import { endAll, type Wire } from './mqtt/wire.ts';
@@ -190,22 +189,19 @@ attack('over HTTPS and WebSocket it is that node, too', async () => {
   for (const verb of [...verbs, 'ca.show', 'node.list', 'secret.key', 'no.such']) {
     assert.is(await status(`/api/trust/${verb}`, { body: {} }), 403, verb);
   }
-  const url = `wss://127.0.0.1:${cluster.ready.http}/mqtt`;
-  const options = { ...key, rejectUnauthorized: false, reconnectPeriod: 0, connectTimeout: 20_000 };
-  const headers = { 'x-forwarded-for': 'a' };
-  const open = (clientId: string) =>
-    mqtt.connectAsync(url, { ...options, clientId, wsOptions: { ...options, headers } });
-  await open('hearth-n2').then(
-    () => assert.unreachable('let in as another node'),
-    error => assert.match(String(error), /refused|identifier|authorized|closed/i),
-  );
-  const client = await open('hearth-n1');
+  const open = async (clientId: string): Promise<Wire> => {
+    const web = await wireWeb(cluster, { identity });
+    if (typeof web === 'number') return assert.unreachable(`refused with ${web}`);
+    assert.is((await greet(web, { clientId })) === 0, clientId === 'hearth-n1', clientId);
+    return web;
+  };
+  await open('hearth-n2');
+  const web = await open('hearth-n1');
+  assert.is(await web.publish('hearth/node/n2/set/services/web', ''), refused);
   cluster.watcher.forget();
-  await client.publishAsync('hearth/node/n2/set/services/web', '', { qos: 1 });
-  await client.publishAsync('hearth/node/n1/heartbeat', 'by web', { qos: 1 });
+  assert.is(await web.publish('hearth/node/n1/heartbeat', 'by web'), 0);
   await cluster.watcher.wait('its own', m => m.text === 'by web');
   assert.not(cluster.watcher.heard.some(m => m.topic === 'hearth/node/n2/set/services/web'));
-  await client.endAsync(true);
 });
 
 attack.run();
