@@ -138,9 +138,14 @@ attack('who answers in the supervisor’s place hears nothing from an agent', as
 });
 
 attack('revoked: cut at once on every line, and never again let in by any', async () => {
-  const agent = await member(cluster, 'n3');
-  const identity = steal(agent);
-  await agent.stop('SIGKILL');
+  const [identity, second] = await Promise.all(
+    ['n3', 'n4'].map(async node => {
+      const agent = await member(cluster, node);
+      await agent.stop('SIGKILL');
+      return steal(agent);
+    }),
+  );
+  if (!identity || !second) throw new Error('two nodes');
   const lines = {
     tls: await wireTls(tlsPortOf(cluster), identity),
   };
@@ -149,9 +154,6 @@ attack('revoked: cut at once on every line, and never again let in by any', asyn
   await cluster.hearth('revoke', 'n3', '--data', cluster.data);
   await lines.tls.ended(5000);
   assert.equal(await welcome(identity, 'hearth-n3'), { mqtt: banned, me: 401, ws: 401 });
-  const cut = await member(cluster, 'n4');
-  const second = steal(cut);
-  await cut.stop();
   const web = await wireWeb(cluster, { identity: second });
   if (typeof web === 'number') return assert.unreachable(`refused with ${web}`);
   assert.is(await greet(web, { clientId: 'hearth-n4' }), 0);
