@@ -3,12 +3,13 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { UserError } from '../../shared/user-error.ts';
 import { packUp, settle } from './archive.ts';
+import { assembleScript } from './assemble-script.ts';
 import type { Archive } from './install-script.ts';
 
 export interface AgentFiles {
   /** Holds agent.js and agent-parts/. */
   readonly dist: string;
-  /** Holds hearth-agent.sh. */
+  /** Holds hearth-agent.sh and its parts. */
   readonly deploy: string;
 }
 
@@ -31,7 +32,7 @@ export async function packAgent(
       throw new UserError(`${join(dist, 'agent.js')} is missing: build it with "npm run build".`);
     }
     for (const name of names.filter(one => agents.test(one))) await copy(join(dist, name), join(files, name));
-    await copyFile(join(deploy, 'hearth-agent.sh'), join(files, 'hearth-agent'));
+    await writeFile(join(files, 'hearth-agent'), await assembleScript(join(deploy, 'hearth-agent.sh')));
     await settle(join(files, 'hearth-agent'), 0o755);
     await copyFile(join(deploy, '../LICENSE'), join(files, 'LICENSE'));
     await settle(join(files, 'LICENSE'), 0o644);

@@ -7,6 +7,7 @@ import type { Log } from '../../shared/log.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { type AgentFiles, packAgent } from './agent-archive.ts';
 import type { ArtifactStore } from './artifact-store.ts';
+import { assembleScript } from './assemble-script.ts';
 import {
   type Architecture,
   type Archive,
@@ -104,7 +105,7 @@ class KeptDistribution implements Distribution {
     }
     await this.#remember({ hearth: ver, runtimes, agent }, before);
     this.#againAt = Object.keys(runtimes).length === architectures.length ? Number.POSITIVE_INFINITY : now() + retryMs;
-    const template = await readFile(join(deploy, 'install.sh'), 'utf8');
+    const template = await assembleScript(join(deploy, 'install.sh'));
     for (const { sha256 } of [agent, ...Object.values(runtimes)]) store.find(sha256);
     this.#script = renderInstallScript(template, parts);
     return this.#script;

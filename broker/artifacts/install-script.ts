@@ -29,7 +29,7 @@ export interface InstallScript {
   readonly sha256: string;
 }
 
-/** @param template deploy/install.sh, whose line `#@parts` is replaced. */
+/** @param template deploy/install.sh with its parts, whose line `#@parts` is replaced. */
 export function renderInstallScript(template: string, parts: ScriptParts): InstallScript {
   const [before, after, ...more] = template.split(/^#@parts\n/m);
   if (before === undefined || after === undefined || more.length > 0)

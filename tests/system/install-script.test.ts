@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { suite as describe } from 'uvu';
 import * as assert from 'uvu/assert';
+import { assembleScript } from '../../broker/artifacts/assemble-script.ts';
 import { ownRuntime } from '../../broker/artifacts/runtimes.ts';
 import { type InstallServer, installServer } from '../fixture/install-server.ts';
 import { folder, start, until } from '../fixture/processes.ts';
@@ -68,10 +69,13 @@ async function refuses(at: Home, pattern: RegExp, ...args: string[]): Promise<vo
   assert.equal(at.files(), before);
 }
 
-testWith(suite, ['shellcheck'], 'is clean by shellcheck, as POSIX sh', () => {
-  const file = join(folder(), 'install.sh');
-  writeFileSync(file, server.script);
-  execFileSync('shellcheck', ['-s', 'sh', file, join(root, 'deploy/hearth-agent.sh')], { stdio: 'inherit' });
+testWith(suite, ['shellcheck'], 'is clean by shellcheck, as POSIX sh', async () => {
+  const place = folder();
+  const files = [join(place, 'install.sh'), join(place, 'hearth-agent.sh')] as const;
+  writeFileSync(files[0], server.script);
+  writeFileSync(files[1], await assembleScript(join(root, 'deploy/hearth-agent.sh')));
+  for (const file of files) assert.not.match(readFileSync(file, 'utf8'), /^#@/m);
+  execFileSync('shellcheck', ['-s', 'sh', ...files], { stdio: 'inherit' });
 });
 
 for (const shell of [['sh'], ['dash'], ['busybox', 'sh'], ['bash', '--posix']]) {

@@ -1,0 +1,41 @@
+# What the install script wrote down.
+
+# What the install script found and decided; read line by line, since a shell that ran it would run anything in it.
+read_layout() {
+  VERSION='' AGENT='' NODE='' BIN='' CONF='' VAR='' INIT='' UNIT='' TARGET='' USER_MODE='' LINGER=''
+  while IFS= read -r line; do
+    value=${line#*=}
+    case ${line%%=*} in
+      VERSION) VERSION=$value ;;
+      AGENT) AGENT=$value ;;
+      NODE) NODE=$value ;;
+      BIN) BIN=$value ;;
+      CONF) CONF=$value ;;
+      VAR) VAR=$value ;;
+      INIT) INIT=$value ;;
+      UNIT) UNIT=$value ;;
+      TARGET) TARGET=$value ;;
+      USER_MODE) USER_MODE=$value ;;
+      LINGER) LINGER=$value ;;
+    esac
+  done <"$LIB/layout"
+  PID_FILE=$VAR/run/pid LOG=$VAR/run/log READY=$VAR/run/ready
+}
+
+need_rights() {
+  if [ "$USER_MODE" = no ] && [ "$(id -u)" != 0 ]; then fail "only root may do this: put \"sudo\" before it."; fi
+}
+
+# The agent's settings are its environment.
+environment() {
+  if [ -f "$CONF/settings" ]; then
+    while IFS= read -r line; do
+      case ${line%%=*} in
+        HEARTH_SUPERVISOR) export HEARTH_SUPERVISOR="${line#*=}" ;;
+        # A wish, until the supervisor has said which id it is.
+        HEARTH_NODE) if [ ! -f "$VAR/data/membership.json" ]; then export HEARTH_NODE="${line#*=}"; fi ;;
+      esac
+    done <"$CONF/settings"
+  fi
+  export HEARTH_DATA="$VAR/data" HEARTH_READY_FILE="$READY"
+}

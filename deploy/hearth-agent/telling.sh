@@ -1,0 +1,37 @@
+# How the agent is.
+
+wait_ready() {
+  tries=0
+  until [ -s "$READY" ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt "$1" ]; then return 1; fi
+    sleep 1
+  done
+  say "node $(sed -n 's/.*"node":"\([a-z0-9-]*\)".*/\1/p' "$READY") is ready"
+}
+
+status() {
+  need_rights
+  if ! is_running; then
+    say "the agent $VERSION does not run; it said last:"
+    logs 5
+    exit 3
+  fi
+  if [ -s "$READY" ]; then
+    say "the agent $VERSION runs, as node $(sed -n 's/.*"node":"\([a-z0-9-]*\)".*/\1/p' "$READY")"
+  else
+    say "the agent $VERSION runs, and has not reached its cluster yet; it said last:"
+    logs 5
+  fi
+}
+
+logs() {
+  need_rights
+  case $1 in *[!0-9]* | '') fail 'logs takes a number of lines.' ;; esac
+  if [ "$INIT" = systemd ]; then
+    if [ "$USER_MODE" = yes ]; then set -- "$1" --user-unit; else set -- "$1" --unit; fi
+    journalctl --no-pager -q -o cat -n "$1" "$2" hearth-agent
+  elif [ -f "$LOG" ]; then
+    tail -n "$1" "$LOG"
+  fi
+}
