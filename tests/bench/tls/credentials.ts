@@ -1,5 +1,5 @@
 /** A cluster's authority with a server certificate, and certificates of its nodes and of one user: for both brokers the same. */
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
@@ -33,7 +33,8 @@ export async function makeCredentials(): Promise<Credentials> {
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
   const csr = makeCsr(privateKey);
   const ca = [...authority.certificates()];
-  const contextOf = (cert: string) => createSecureContext({ key, cert, ca, minVersion: version });
+  // As the agent does: without CAs, or OpenSSL would build and send a chain, which the other end would have to read.
+  const contextOf = (cert: string) => createSecureContext({ key, cert, ca: [], minVersion: version });
   const contexts = new Map<string, SecureContext>();
   for (let index = 0; index < certifiedNodes; index++) {
     const node = `n${index}`;
@@ -43,6 +44,8 @@ export async function makeCredentials(): Promise<Credentials> {
   const personal = contextOf(person.pem);
   const server = authority.serverCredentials();
   authority.close();
+  const expected = new X509Certificate(server.cert).fingerprint256;
+  const servername = serverName(cluster);
   const file = (name: string, text: string) => {
     writeFileSync(join(path, name), text, { mode: 0o600 });
     return join(path, name);
@@ -51,7 +54,10 @@ export async function makeCredentials(): Promise<Credentials> {
     trust: { folder: path, cluster, user, serial: person.serial },
     open: (port, clientId) => {
       const secureContext = contexts.get(clientId) ?? personal;
-      const socket = connect({ host: '127.0.0.1', port, secureContext, servername: serverName(cluster) });
+      const socket = connect({ host: '127.0.0.1', port, secureContext, rejectUnauthorized: false, servername });
+      socket.once('secureConnect', () => {
+        if (socket.getPeerCertificate().fingerprint256 !== expected) socket.destroy(new Error('another server'));
+      });
       return socket.setNoDelay(true);
     },
     mosquitto: [
