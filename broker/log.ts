@@ -1,5 +1,5 @@
 /** The supervisor's log: everything from `info` on as JSON lines in a bounded file, warnings and errors on stderr too. */
-import { pino } from 'pino';
+import { pino, stdSerializers } from 'pino';
 import type { Log } from '../shared/log.ts';
 import { printable } from '../shared/names.ts';
 import { type LogFile, openLogFile } from './log-file.ts';
@@ -8,11 +8,14 @@ export interface SupervisorLog extends Log {
   close(): void;
 }
 
+/** An error's own sentence is no enumerable property of it. */
+const serializers = { error: stdSerializers.err };
+
 /** @param say prints a line for the person at the terminal. */
 export function openLog(file: string, say: (line: string) => void): SupervisorLog {
   const out: LogFile = openLogFile(file);
   const level = process.env.HEARTH_LOG === 'debug' ? 'debug' : 'info';
-  const json = pino({ level, base: { pid: process.pid } }, { write: line => out.write(line) });
+  const json = pino({ level, base: { pid: process.pid }, serializers }, { write: line => out.write(line) });
   return {
     debug: (fields, text) => json.debug(fields, text),
     info: (fields, text) => json.info(fields, text),

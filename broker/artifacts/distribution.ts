@@ -16,7 +16,7 @@ import {
   renderInstallScript,
   type ScriptParts,
 } from './install-script.ts';
-import { npmRegistry, type Registry } from './npm-registry.ts';
+import { askedOnce, npmRegistry, type Registry } from './npm-registry.ts';
 import { fetchRuntime, ownRuntime, type Runtime } from './runtimes.ts';
 
 export interface Distribution {
@@ -77,7 +77,9 @@ class KeptDistribution implements Distribution {
       this.#preparing = this.#prepare().finally(() => {
         this.#preparing = undefined;
       });
-      this.#preparing.catch(error => this.#options.log.error({ error }, 'the install script cannot be made'));
+      this.#preparing.catch(error => {
+        if (!this.#end.signal.aborted) this.#options.log.error({ error }, 'the install script cannot be made');
+      });
     }
     // While something missing is tried again, the last one will do.
     const script = this.#script ?? (await this.#preparing);
@@ -98,8 +100,9 @@ class KeptDistribution implements Distribution {
     const agent = await packAgent(this.#options, this.#scratch, this.#keep);
     const runtimes: Partial<Record<Architecture, Runtime>> = {};
     const parts: ScriptParts = { ver, agent, runtimes: { x64: none, arm64: none, armv7l: none } };
+    const registry = askedOnce(this.#options.registry ?? npmRegistry(folder));
     for (const arch of architectures) {
-      const one = await this.#runtime(arch, before);
+      const one = await this.#runtime(arch, before, registry);
       if (!('missing' in one)) runtimes[arch] = one;
       Object.assign(parts.runtimes, { [arch]: one });
     }
@@ -112,12 +115,15 @@ class KeptDistribution implements Distribution {
   }
 
   /** The one that was handed out before where there is one and it is of this version, else a new one, else the old one. */
-  async #runtime(arch: Architecture, before: Remembered | undefined): Promise<Runtime | { readonly missing: string }> {
+  async #runtime(
+    arch: Architecture,
+    before: Remembered | undefined,
+    registry: Registry,
+  ): Promise<Runtime | { readonly missing: string }> {
     const { store, ver, log, now } = this.#options;
     const old = before?.runtimes[arch];
     const there = old && store.find(old.sha256)?.open ? old : undefined;
     if (there && before?.hearth === ver) return there;
-    const registry = this.#options.registry ?? npmRegistry(this.#options.folder);
     const { signal } = this.#end;
     const own = there ? undefined : ownRuntime();
     try {

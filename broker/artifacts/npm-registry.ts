@@ -16,7 +16,9 @@ export interface Registry {
   download(name: string, version: string, folder: string, signal: AbortSignal): Promise<string>;
 }
 
-const [askMs, downloadMs] = [60_000, 30 * 60_000];
+const [askMs, downloadMs] = [30_000, 30 * 60_000];
+/** Where there is no way to it, that is known soon: by itself npm goes on for more than a minute. */
+const impatient = ['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-timeout=20000'];
 
 const listing = z.object({ versions: z.array(z.string()), time: z.record(z.string(), z.string()) });
 const packed = z.tuple([z.object({ filename: z.string().regex(/^[A-Za-z0-9._-]+\.tgz$/) })]);
@@ -27,13 +29,16 @@ export function npmRegistry(folder: string): Registry {
   const npm = (args: readonly string[], timeout: number, signal: AbortSignal) => run(args, { folder, timeout, signal });
   return {
     async releases(name, signal) {
-      const said = await npm(['view', name, 'versions', 'time'], askMs, signal);
+      const said = await npm(['view', name, 'versions', 'time', ...impatient], askMs, signal);
       const { versions, time } = understood(listing.safeParse(said), name);
       return versions.map(version => ({ version, publishedMs: Date.parse(time[version] ?? '') }));
     },
     async download(name, version, target, signal) {
       const one = `${name}@${version}`;
-      const said = understood(integrity.safeParse(await npm(['view', one, 'dist.integrity'], askMs, signal)), one);
+      const said = understood(
+        integrity.safeParse(await npm(['view', one, 'dist.integrity', ...impatient], askMs, signal)),
+        one,
+      );
       const answer = await npm(['pack', one, '--pack-destination', target], downloadMs, signal);
       const [{ filename }] = understood(packed.safeParse(answer), one);
       const file = join(target, basename(filename));
@@ -46,6 +51,19 @@ export function npmRegistry(folder: string): Registry {
       }
       return file;
     },
+  };
+}
+
+/** The same registry, asked once about each package: an answer that it did not give is not waited for again. */
+export function askedOnce(registry: Registry): Registry {
+  const asked = new Map<string, Promise<readonly Release[]>>();
+  return {
+    releases(name, signal) {
+      const answer = asked.get(name) ?? registry.releases(name, signal);
+      asked.set(name, answer);
+      return answer;
+    },
+    download: (...args) => registry.download(...args),
   };
 }
 
@@ -78,6 +96,7 @@ function run(args: readonly string[], { folder, timeout, signal }: RunOptions): 
 /** With --json npm says on standard output what is wrong. */
 function why(error: Error | null, stdout: string): string {
   const { code, killed } = (error ?? {}) as { code?: unknown; killed?: boolean };
+  if (code === 'ABORT_ERR') return 'the supervisor is stopping';
   if (code === 'ENOENT') return 'there is no npm on this machine';
   if (killed) return 'it took too long';
   try {

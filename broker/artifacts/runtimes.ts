@@ -1,4 +1,5 @@
 /** Node for machines that have none: from the npm registry, cut down to the program and its licence. */
+import { readFileSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../shared/log.ts';
@@ -88,10 +89,17 @@ async function pack(folder: string, node: string, { keep }: RuntimeParts): Promi
 export function ownRuntime(): RuntimeParts['own'] {
   const { variables } = process.config as { variables: Record<string, unknown> };
   const shared = Object.entries(variables).some(([name, value]) => name.startsWith('node_shared') && value === true);
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
   const name = process.arch === 'arm' ? 'armv7l' : process.arch;
   const arch = architectures.find(one => one === name);
-  const foreign =
-    process.platform !== 'linux' || !header.glibcVersionRuntime || shared || !isGoodEnough(process.version);
+  const foreign = process.platform !== 'linux' || !runsOnGlibc() || shared || !isGoodEnough(process.version);
   return foreign || !arch ? undefined : { arch, version: process.version.slice(1), program: process.execPath };
+}
+
+/** Node's own report would know, but it asks the name server about every socket, and everything stands still meanwhile. */
+function runsOnGlibc(): boolean {
+  try {
+    return /\/libc(\.so\.6|-2\.\d+\.so)$/m.test(readFileSync('/proc/self/maps', 'utf8'));
+  } catch {
+    return false;
+  }
 }

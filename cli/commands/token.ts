@@ -42,7 +42,10 @@ export function formatLines({ token, host, port, script_sha256, expires_ms, uses
   const left = ago(Math.max(60_000, expires_ms - now + 500));
   const check =
     script_sha256 === undefined
-      ? ['The supervisor still fetches what it hands out: run this again in a minute for the hash of the script.']
+      ? [
+          'The supervisor still fetches Node for other machines, and the line waits for that. Run this again in a minute for',
+          'the hash of the script.',
+        ]
       : [
           'To check the script before it runs:',
           '',

@@ -239,19 +239,23 @@ testWith(
   },
 );
 
+/** A connection that says half a request, as long as that one is cut off for it, and twice. */
+async function twiceTheIdleTime(port: number): Promise<void> {
+  for (let round = 0; round < 2; round += 1) {
+    const half = connectPlain(port, '127.0.0.1');
+    half.on('error', () => {});
+    half.write(`GET /healthz HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n`);
+    half.resume();
+    await new Promise(resolve => half.once('close', resolve));
+  }
+}
+
 suite('a WebSocket that is quiet stays; half a request does not', async () => {
   const quiet = await webRig({ limits: { idleMs: 200 }, attach: stream => void stream.resume() });
   try {
     const socket = new WebSocket(`wss://127.0.0.1:${quiet.http.port}/mqtt`, 'mqtt', { rejectUnauthorized: false });
     await new Promise(resolve => socket.once('open', resolve));
-    // A connection that says half a request, as long as that one is cut off for it, and twice.
-    for (let round = 0; round < 2; round += 1) {
-      const half = connectPlain(quiet.http.port, '127.0.0.1');
-      half.on('error', () => {});
-      half.write(`GET /healthz HTTP/1.1\r\nhost: 127.0.0.1:${quiet.http.port}\r\n`);
-      half.resume();
-      await new Promise(resolve => half.once('close', resolve));
-    }
+    await twiceTheIdleTime(quiet.http.port);
     assert.equal(socket.readyState, WebSocket.OPEN);
     socket.terminate();
   } finally {
@@ -268,6 +272,22 @@ suite('a stranger cannot hold many lines half open', async () => {
   await Promise.all(sockets.map(socket => new Promise(resolve => socket.once('open', resolve))));
   for (const socket of sockets) socket.terminate();
   await until('the broker holds none', () => broker.gauges().connections === 0);
+});
+
+suite('who asks for the install script while Node is still fetched is not cut off for being quiet', async () => {
+  let fetched: (value?: unknown) => void = () => {};
+  const scriptReady = new Promise(resolve => {
+    fetched = resolve;
+  });
+  const slow = await webRig({ limits: { idleMs: 200 }, scriptReady });
+  try {
+    const answer = slow.ask('/install.sh', { scheme: 'http' });
+    await twiceTheIdleTime(slow.http.port);
+    fetched();
+    assert.equal((await answer).body, slow.script);
+  } finally {
+    await slow.close();
+  }
 });
 
 suite.run();

