@@ -34,14 +34,28 @@ export function checkId(text: string, what: string): Result<string> {
   return fail('id', `"${printable(text)}" is not a ${what} id: use 1 to 20 of a-z, 0-9 and "-"`);
 }
 
-/** Text made safe to echo: control characters escaped, cut at `max` characters. Hostile input goes through here. */
+/** Controls of terminals and lines, and what turns the direction of text (Unicode, UAX 9): none of it is seen. */
+const unseen: readonly (readonly [from: number, to: number])[] = [
+  [0x00, 0x1f],
+  [0x7f, 0x9f],
+  [0x061c, 0x061c],
+  [0x200e, 0x200f],
+  [0x2028, 0x202e],
+  [0x2066, 0x2069],
+  [0xfeff, 0xfeff],
+  [0xfffd, 0xfffd],
+];
+
+/** Text made safe to echo: what is not seen is escaped, cut at `max` characters. Hostile input goes through here. */
 export function printable(text: string, max = 64): string {
   let out = '';
   for (const char of text) {
     const code = char.codePointAt(0) ?? 0;
-    const control =
-      code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x202a && code <= 0x202e) || code === 0xfffd;
-    out += control ? `\\u${code.toString(16).padStart(4, '0')}` : char;
+    const isPlain = code >= 0x20 && code < 0x7f;
+    out +=
+      !isPlain && unseen.some(([from, to]) => code >= from && code <= to)
+        ? `\\u${code.toString(16).padStart(4, '0')}`
+        : char;
     if (out.length >= max) return `${out.slice(0, max - 1)}…`;
   }
   return out;

@@ -94,6 +94,7 @@ values('the nearest name is offered only for a typing error', () => {
 
 values('what is echoed has no control characters and is cut', () => {
   assert.is(printable('a\u0000b\u001b[2J\u202ec'), 'a\\u0000b\\u001b[2J\\u202ec');
+  assert.is(printable('\u2066a\u2069\u200f\u061c\u2028\ufeffé中'), '\\u2066a\\u2069\\u200f\\u061c\\u2028\\ufeffé中');
   assert.ok(printable('x'.repeat(1000)).length <= 64);
 });
 
