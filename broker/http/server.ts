@@ -5,7 +5,7 @@
  */
 import { createServer, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Log } from '../../shared/log.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
 import type { Peer } from '../trust/types.ts';
@@ -106,6 +106,12 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
 
   const app = fastify({
     bodyLimit: 1024,
+    // A path that cannot be read comes to no route, and so past every hook.
+    frameworkErrors: (_error, _request, reply) =>
+      void (reply as unknown as FastifyReply)
+        .headers(guardHeaders)
+        .code(400)
+        .send({ error: 'This path cannot be read.' }),
     serverFactory: handler => {
       http.on('request', (ask: IncomingMessage, answer) => {
         const no = refused(ask);

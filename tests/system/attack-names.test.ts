@@ -242,10 +242,9 @@ testWith(attack, ['chromium'], 'HTML is text on the dashboard, wherever it comes
   const faults: string[] = [];
   const asked: string[] = [];
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  await context.addInitScript(() => {
-    addEventListener('securitypolicyviolation', event =>
-      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
-    );
+  await context.addInitScript({
+    content: `addEventListener('securitypolicyviolation', event =>
+      console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI));`,
   });
   const page = await context.newPage();
   page.setDefaultTimeout(patienceMs);
