@@ -7,6 +7,7 @@
 #   sh install.sh --supervisor HOST:PORT   ask to join, and wait until somebody approves
 #     --user       for this user alone, without root
 #     --node ID    the id that the node is to have
+#     --cluster FINGERPRINT  which cluster's supervisor it looks for, where there are several on the network
 #     --image      install on an image: starts with the machine, not now, and finds its supervisor by itself
 #     --init NAME  systemd, openrc or none, instead of what is found
 #     --wait SECONDS   how long to wait until the node is ready (default 50)
@@ -28,7 +29,8 @@ export LC_ALL
 usage() {
   cat <<'END'
 Usage: sh install.sh --token TOKEN [--user] [--node ID] [--dry-run]
-       sh install.sh --supervisor HOST:PORT [--image] [--init systemd|openrc|none] ...
+       sh install.sh --supervisor HOST:PORT [--image] [--cluster FINGERPRINT]
+                     [--user] [--node ID] [--init systemd|openrc|none] [--wait SECONDS] [--dry-run]
 "hearth token", on the supervisor, prints the whole line.
 END
 }

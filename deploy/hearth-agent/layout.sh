@@ -32,8 +32,9 @@ environment() {
     while IFS= read -r line; do
       case ${line%%=*} in
         HEARTH_SUPERVISOR) export HEARTH_SUPERVISOR="${line#*=}" ;;
-        # A wish, until the supervisor has said which id it is.
+        # Wishes, until a supervisor has let it in: then the node goes by what it said.
         HEARTH_NODE) if [ ! -f "$VAR/data/membership.json" ]; then export HEARTH_NODE="${line#*=}"; fi ;;
+        HEARTH_CLUSTER) if [ ! -f "$VAR/data/membership.json" ]; then export HEARTH_CLUSTER="${line#*=}"; fi ;;
       esac
     done <"$CONF/settings"
   fi

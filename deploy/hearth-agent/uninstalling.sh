@@ -36,7 +36,7 @@ uninstall() {
 stop_services() {
   if [ ! -e "$VAR/data/identity.json" ] || [ ! -x "$NODE" ]; then return; fi
   environment
-  unset HEARTH_SUPERVISOR HEARTH_NODE
+  unset HEARTH_SUPERVISOR HEARTH_NODE HEARTH_CLUSTER
   export HEARTH_STOP_SERVICES=true
   "$NODE" "$AGENT/agent.js" </dev/null >/dev/null 2>&1 &
   agent=$!

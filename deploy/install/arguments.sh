@@ -1,15 +1,16 @@
 # What the person asked for.
 
 read_arguments() {
-  TOKEN=${HEARTH_JOIN_TOKEN:-} ADDRESS='' NODE_ID='' USER_MODE=no DRY=no IMAGE=no INIT='' WAIT=50
+  TOKEN=${HEARTH_JOIN_TOKEN:-} ADDRESS='' NODE_ID='' SAID_CLUSTER='' USER_MODE=no DRY=no IMAGE=no INIT='' WAIT=50
   unset HEARTH_JOIN_TOKEN
   while [ $# -gt 0 ]; do
     case $1 in
-      --token | --supervisor | --node | --init | --wait)
+      --token | --supervisor | --cluster | --node | --init | --wait)
         if [ $# -lt 2 ]; then fail "$1 needs a value: \"hearth token\" prints the whole line."; fi
         case $1 in
           --token) TOKEN=$2 ;;
           --supervisor) ADDRESS=$2 ;;
+          --cluster) SAID_CLUSTER=$2 ;;
           --node) NODE_ID=$2 ;;
           --init) INIT=$2 ;;
           --wait) WAIT=$2 ;;
@@ -42,6 +43,12 @@ read_arguments() {
   else
     CLUSTER=''
   fi
+  case $SAID_CLUSTER in
+    '') ;;
+    *[!0-9a-f]*) bad_cluster ;;
+    ????????????????????????????????) if [ "${CLUSTER:-$SAID_CLUSTER}" != "$SAID_CLUSTER" ]; then fail '--token is of another cluster than --cluster names.'; fi ;;
+    *) bad_cluster ;;
+  esac
   if [ -z "$ADDRESS" ]; then
     usage >&2
     fail 'give --token TOKEN, or --supervisor HOST:PORT to ask to join without one.'
@@ -63,5 +70,7 @@ read_arguments() {
 
 # The token is a secret: it is not repeated.
 bad_token() { fail 'this is no whole join token: copy the line that "hearth token" prints, up to its end.'; }
+
+bad_cluster() { fail '--cluster takes the fingerprint of 32 of 0-9 and a-f that "hearth up" prints as "cluster".'; }
 
 printable() { printf '"%s"' "$(printf '%s' "$1" | tr -c '[:print:]' '?' | cut -c 1-60)"; }

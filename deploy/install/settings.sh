@@ -17,6 +17,7 @@ write_settings() {
   umask 077
   {
     if [ "$IMAGE" = no ] && [ -n "$SAID_ADDRESS" ]; then printf 'HEARTH_SUPERVISOR=%s\n' "$SAID_ADDRESS"; fi
+    if [ -n "$SAID_CLUSTER" ]; then printf 'HEARTH_CLUSTER=%s\n' "$SAID_CLUSTER"; fi
     if [ -n "$NODE_ID" ]; then printf 'HEARTH_NODE=%s\n' "$NODE_ID"; fi
   } >"$SCRATCH/settings"
   mv -f "$SCRATCH/settings" "$CONF/settings"

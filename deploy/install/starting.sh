@@ -6,6 +6,8 @@ find_there() {
   if [ -x "$NODE" ] && [ -f "$LIB/$AGENT/agent.js" ] && [ -x "$BIN/hearth-agent" ] && "$BIN/hearth-agent" is-running; then
     THERE=yes
     if [ -n "$CLUSTER" ] && ! is_member; then THERE=no; fi
+    # One that still looks for its cluster is told which.
+    if [ -n "$SAID_CLUSTER" ] && [ ! -f "$VAR/data/membership.json" ]; then THERE=no; fi
   fi
 }
 

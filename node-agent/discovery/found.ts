@@ -101,6 +101,6 @@ export function chooseSupervisor(found: readonly FoundSupervisor[], cluster: str
   const names = [...clusters.values()]
     .slice(0, 5)
     .map(each => `"${each.name}" at ${each.addresses[0]}:${each.port} (${each.cluster})`);
-  const sentence = `There are ${clusters.size} clusters on this network: ${names.join(', ')}. Say which one with --cluster FINGERPRINT, --supervisor HOST:PORT or --token.`;
+  const sentence = `There are ${clusters.size} clusters on this network: ${names.join(', ')}. Say which one with --cluster FINGERPRINT, --supervisor HOST:PORT or --token; an agent that install.sh put here reads HEARTH_CLUSTER=FINGERPRINT from its settings.`;
   return { kind: 'several', sentence };
 }

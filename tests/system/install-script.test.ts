@@ -16,7 +16,7 @@ import * as assert from 'uvu/assert';
 import { assembleScript } from '../../broker/artifacts/assemble-script.ts';
 import { ownRuntime } from '../../broker/artifacts/runtimes.ts';
 import { type InstallServer, installServer } from '../fixture/install-server.ts';
-import { folder, start, until } from '../fixture/processes.ts';
+import { folder, type Started, start, until } from '../fixture/processes.ts';
 import { findProgram, testWith } from '../fixture/programs.ts';
 
 const suite = describe('install script');
@@ -232,6 +232,11 @@ suite('a new version replaces the old one, and what was half unpacked is no vers
   assert.equal(at.files(), []);
 });
 
+async function failed(run: Started): Promise<string> {
+  assert.is.not(await run.ended, 0, run.output());
+  return run.output();
+}
+
 suite('on an image nothing runs, and nothing of the supervisor or this machine stays', async () => {
   const at = home();
   const run = at.sh(server.script, ['--user', '--init', 'none', '--image', '--supervisor', server.address]);
@@ -240,6 +245,14 @@ suite('on an image nothing runs, and nothing of the supervisor or this machine s
   assert.is(readFileSync(join(lib, 'settings/settings'), 'utf8'), '');
   assert.not.ok(existsSync(join(lib, 'var/data')));
   assert.is(await at.command('status').ended, 3);
+  // Where there are several clusters, one may be named: also later.
+  const image = ['--user', '--init', 'none', '--image', '--supervisor', server.address, '--cluster'];
+  const named = at.sh(server.script, [...image, 'ab'.repeat(16)]);
+  assert.is(await named.ended, 0, named.output());
+  assert.is(readFileSync(join(lib, 'settings/settings'), 'utf8'), `HEARTH_CLUSTER=${'ab'.repeat(16)}\n`);
+  assert.match(await failed(at.sh(server.script, [...image, 'abc'])), /--cluster takes the fingerprint/);
+  const other = at.sh(server.script, [...image, 'ab'.repeat(16), '--token', token()]);
+  assert.match(await failed(other), /another cluster/);
   assert.is(await at.command('uninstall').ended, 0);
   assert.equal(at.files(), []);
 });
