@@ -79,7 +79,7 @@ export function createMqttLink(way: Way): Link {
       const limit = new PacketLimit(limits.work + 1024);
       // Before MQTT.js sees them, and without setting the stream flowing.
       socket.prependListener('data', (chunk: Buffer) => {
-        if (!limit.accept(chunk)) attempt.fail('the broker sent a packet above the size limit');
+        if (!limit.accept(chunk)) attempt.fail('the broker sent a packet above the size limit, or one at QoS 2');
       });
       const client = clientOver(socket, options);
       attempt.client = client;

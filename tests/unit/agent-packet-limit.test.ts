@@ -45,4 +45,17 @@ limit('a length of five bytes is no MQTT', () => {
   assert.not(new PacketLimit(1e9).accept(Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01])));
 });
 
+limit(
+  'a message at QoS 2, which a client would have to keep, is refused; what looks like one inside another is not',
+  () => {
+    for (const first of [0x34, 0x35, 0x3c, 0x36]) {
+      assert.not(new PacketLimit(1000).accept(Buffer.from([first, 0])), String(first));
+      assert.not(feed(new PacketLimit(1000), Buffer.concat([packet(3), Buffer.from([first, 0])]), [1, 1, 1, 1, 1]));
+    }
+    for (const first of [0x32, 0x33, 0x3b, 0x62, 0x50, 0x90]) {
+      assert.ok(new PacketLimit(1000).accept(Buffer.from([first, 2, 0x34, 0x34, 0x30, 0])), String(first));
+    }
+  },
+);
+
 limit.run();
