@@ -57,7 +57,7 @@ const wayIn = (url: URL): string =>
     ? 'A login is needed here: run this as the user who runs the supervisor, or put an API token into HEARTH_TOKEN.'
     : 'A login is needed: put an API token ("hearth api create NAME --role ROLE" on the supervisor\'s machine) into HEARTH_TOKEN.';
 
-const isLoopback = ({ hostname }: URL): boolean =>
+export const isLoopback = ({ hostname }: URL): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -100,7 +100,8 @@ function localPort(flag: string | undefined, env: Environment): number {
   return 22581;
 }
 
-function bearer(env: Environment): string | undefined {
+/** The API token in HEARTH_TOKEN. @throws UserError where that is none. */
+export function bearer(env: Environment): string | undefined {
   const token = env.HEARTH_TOKEN?.trim();
   if (token === undefined || token === '') return undefined;
   if (token.startsWith('hearth1.')) {
@@ -114,7 +115,8 @@ function bearer(env: Environment): string | undefined {
   return token;
 }
 
-function readCa(file: string): Buffer {
+/** @throws UserError where it cannot be read. */
+export function readCa(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {

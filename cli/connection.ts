@@ -5,10 +5,13 @@ import mqtt from 'mqtt';
 import { settings } from '../shared/schemas/config.ts';
 import { flagOrEnvironment } from '../shared/settings.ts';
 import { UserError } from '../shared/user-error.ts';
+import { brokerLogin } from './broker-login.ts';
 
 export interface ClientFlags {
   readonly broker?: string;
   readonly base?: string;
+  /** File with the cluster's CA certificate (HEARTH_CA), for a broker over TLS. */
+  readonly ca?: string;
 }
 
 export interface Connected {
@@ -33,6 +36,7 @@ export async function connect(flags: ClientFlags, options: IClientOptions = {}):
     reconnectPeriod: 0,
     keepalive: 30,
     queueQoSZero: false,
+    ...brokerLogin(new URL(url), flags.ca, process.env),
     ...options,
   };
   try {
@@ -77,6 +81,9 @@ function shown(url: string): string {
   return parsed.href.replace(/\/$/, '');
 }
 
+const logins =
+  'put an API token ("hearth api create") into HEARTH_TOKEN, or a name and password into HEARTH_BROKER, as mqtts://NAME:PASSWORD@HOST:8883';
+
 function connectError(error: unknown, broker: string): UserError {
   const { code, message, errors } = error as { code?: string | number; message: string; errors?: { code?: string }[] };
   const reason = code ?? errors?.[0]?.code;
@@ -87,10 +94,16 @@ function connectError(error: unknown, broker: string): UserError {
     EAI_AGAIN: `The name in ${broker} cannot be resolved just now: is the network up?`,
     EHOSTUNREACH: `The machine in ${broker} cannot be reached: is it on, and the network up?`,
     ENETUNREACH: `The machine in ${broker} cannot be reached: is the network up?`,
-    '5': `The broker at ${broker} refuses this user: put user name and password into the URL.`,
-    '134': `The broker at ${broker} refuses this user name or password.`,
-    '135': `The broker at ${broker} refuses this user: put user name and password into the URL.`,
+    '4': `The broker at ${broker} refuses this login: ${logins}.`,
+    '5': `The broker at ${broker} refuses this user: ${logins}.`,
+    '134': `The broker at ${broker} refuses this login: ${logins}.`,
+    '135': `The broker at ${broker} refuses this user: ${logins}.`,
   };
+  if (/^(UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|CERT_UNTRUSTED)/.test(String(reason))) {
+    return new UserError(
+      `The certificate of ${broker} is not from a CA that is known here: give the cluster's with --ca FILE ("hearth ca show --pem" on the supervisor's machine prints it).`,
+    );
+  }
   return new UserError(
     why[String(reason)] ?? `No connection to ${broker} (${message || reason}): check it, ${elsewhere}.`,
   );

@@ -7,21 +7,26 @@ export const option = (setting: Setting, text = setting.text, fallback = setting
   return new Option(`--${setting.name}${value}`, `${text} (${environmentName(setting.name)}; default: ${fallback})`);
 };
 
+const caOption = () => new Option('--ca <FILE>', "certificate of the cluster's CA, for https: and mqtts: (HEARTH_CA)");
+
 /** For commands that are MQTT clients. */
 export const clientOptions = (command: Command): Command =>
   command
     .addOption(option(settings.broker, 'the broker to talk to', 'mqtt://127.0.0.1:1883'))
-    .addOption(option(settings.base));
+    .addOption(option(settings.base))
+    .addOption(caOption());
 
 /** For commands that ask the supervisor over HTTP, by {@link adminCall}. */
-export const adminOptions = (command: Command): Command =>
+export const adminOptions = (command: Command): Command => {
   command
     .addOption(option(settings.data, 'data folder of the supervisor on this machine'))
     .option(
       '--url <URL>',
       'https://HOST:PORT of a supervisor elsewhere (HEARTH_URL); an API token goes in HEARTH_TOKEN',
-    )
-    .option('--ca <FILE>', "certificate of that cluster's CA (HEARTH_CA)");
+    );
+  // Some commands are both.
+  return command.options.some(({ long }) => long === '--ca') ? command : command.addOption(caOption());
+};
 
 /** Runs a command's action and takes its exit code. */
 export const exits =

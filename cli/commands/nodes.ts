@@ -1,5 +1,6 @@
 /** `hearth nodes`: who is there, from the retained topics. */
 import { printable } from '../../shared/names.ts';
+import { UserError } from '../../shared/user-error.ts';
 import type { AdminFlags } from '../admin.ts';
 import { type ClientFlags, connect, disconnect } from '../connection.ts';
 import { gather, type Known, type KnownNode } from '../fleet.ts';
@@ -14,6 +15,9 @@ export interface NodesFlags extends ClientFlags, AdminFlags {
 export async function nodes(flags: NodesFlags): Promise<number> {
   if (flags.pending) return (await import('./machines.ts')).pending(flags);
   if (flags.joined) return (await import('./machines.ts')).joined(flags);
+  if (flags.url !== undefined && flags.broker === undefined && !process.env.HEARTH_BROKER) {
+    throw new UserError('The table comes over MQTT: name the broker with --broker mqtts://HOST:8883, not --url.', 2);
+  }
   const { client, base, broker } = await connect(flags);
   const known = await gather(client, base);
   await disconnect(client);
