@@ -1,5 +1,5 @@
 /** Contenders in turns, case by case and round by round, each in a fresh process; and the table of what came out. */
-import { median, verdict } from '../statistics.ts';
+import { median, percentile, verdict } from '../statistics.ts';
 import { figure, type Table } from '../table.ts';
 import type { BenchCase, Sample, Spans } from './case.ts';
 import type { Contender } from './contenders.ts';
@@ -53,12 +53,14 @@ export async function inTurns(
 /** Who is compared: the contender's name, and what the column is called. */
 type Side = readonly [name: string, column: string];
 
+/** @param spread shows beside each ratio the middle half of the rounds' ratios: how much of it is chance. */
 export function compared(
   title: string,
   cases: readonly BenchCase[],
   outcomes: readonly Outcome[],
   [ours, ourColumn]: Side,
   [peer, peerColumn]: Side,
+  spread = false,
 ): Table {
   const rows = cases.flatMap(bench => {
     const failed = outcomes.filter(outcome => outcome.case === bench.name && outcome.error);
@@ -68,13 +70,10 @@ export function compared(
       const values = (broker: string) => of(broker).map(outcome => outcome.sample?.[key] ?? Number.NaN);
       const [mine, theirs] = [median(values(ours)), median(values(peer))];
       // The ratio of every round by itself, then the median: what slows a whole round falls out.
-      const ratio = median(
-        of(ours).map(({ round, sample }) => {
-          const other = of(peer).find(outcome => outcome.round === round);
-          return (sample?.[key] ?? Number.NaN) / (other?.sample?.[key] ?? Number.NaN);
-        }),
-      );
-      const ratioText = Number.isFinite(ratio) ? `${ratio.toFixed(2)} ×` : '–';
+      const ratios = ratiosOf(outcomes, bench.name, key, ours, peer);
+      const ratio = median(ratios);
+      const middle = spread ? ` (${quartiles(ratios)})` : '';
+      const ratioText = Number.isFinite(ratio) ? `${ratio.toFixed(2)} ×${middle}` : '–';
       const target = ratioAtMost !== undefined ? `≤ ${ratioAtMost} ×` : atMost !== undefined ? `≤ ${atMost}` : '';
       const judged =
         ratioAtMost !== undefined ? verdict(ratio, ratioAtMost) : atMost !== undefined ? verdict(mine, atMost) : '';
@@ -95,4 +94,25 @@ export function compared(
   });
   const columns = ['case', 'figure', ourColumn, peerColumn, 'ratio', 'target', ''];
   return { title, columns, rows };
+}
+
+/** Of one figure, round by round. */
+export function ratiosOf(
+  outcomes: readonly Outcome[],
+  name: string,
+  key: string,
+  ours: string,
+  peer: string,
+): readonly number[] {
+  const of = (broker: string) => outcomes.filter(outcome => outcome.case === name && outcome.broker === broker);
+  return of(ours).map(({ round, sample }) => {
+    const other = of(peer).find(outcome => outcome.round === round);
+    return (sample?.[key] ?? Number.NaN) / (other?.sample?.[key] ?? Number.NaN);
+  });
+}
+
+/** Between which two values the middle half lies. */
+export function quartiles(values: readonly number[]): string {
+  const sorted = values.filter(value => !Number.isNaN(value)).sort((a, b) => a - b);
+  return [0.25, 0.75].map(share => percentile(sorted, share).toFixed(2)).join('–');
 }

@@ -13,6 +13,7 @@ import type { Entrance } from './wire-client.ts';
 const root = join(import.meta.dirname, '../../..');
 
 export interface RunningBroker extends Entrance {
+  readonly pid: number;
   cpuMicros(): number;
   rssKb(): number;
   stop(): Promise<void>;
@@ -31,6 +32,7 @@ export type Open = (port: number, clientId: string) => Socket;
 const plain: Open = port => connect({ host: '127.0.0.1', port, noDelay: true });
 
 const running = (port: number, process: Started, open: Open): RunningBroker => ({
+  pid: process.pid,
   open: clientId => open(port, clientId),
   cpuMicros: () => cpuMicros(process.pid),
   rssKb: () => rssKb(process.pid),
@@ -77,6 +79,8 @@ const listening = (port: number, process: Started): Promise<true> =>
     });
   });
 
+export const hearthVersion = `Hearth (aedes ${packageVersion('aedes')}, mqtt-packet ${packageVersion('mqtt-packet')})`;
+
 export interface HearthOptions {
   /** `hearth` unless several are compared. */
   readonly name?: string;
@@ -111,7 +115,7 @@ export async function hearth(options: HearthOptions): Promise<Contender> {
   });
   return {
     name,
-    version: `Hearth (aedes ${packageVersion('aedes')}, mqtt-packet ${packageVersion('mqtt-packet')})`,
+    version: hearthVersion,
     async start(label) {
       const profile = profileFolder
         ? ['--cpu-prof', '--cpu-prof-dir', profileFolder, '--cpu-prof-name', `${label}.cpuprofile`]
