@@ -35,6 +35,7 @@ main() {
     run) run ;;
     supervise) supervise ;;
     is-running) is_running ;;
+    leave-service) leave_service ;;
     wait-ready) wait_ready "${2:-50}" ;;
     adopt)
       shift

@@ -54,6 +54,9 @@ main() {
   if [ ! -f "$LIB/$AGENT/agent.js" ]; then
     act "fetch the agent $VERSION from http://$ADDRESS into $LIB/$AGENT" get_agent
   fi
+  if [ "$OLD_INIT" != "$INIT" ]; then
+    act "stop the agent and take it out of $OLD_INIT" "$BIN/hearth-agent" leave-service
+  fi
   settings_step
   act "write $BIN/hearth-agent, the command" write_command
   case $INIT in

@@ -2,6 +2,7 @@
 
 # What the install script found and decided; read line by line, since a shell that ran it would run anything in it.
 read_layout() {
+  if [ ! -f "$LIB/layout" ]; then fail "$LIB/layout is missing: run the install script again."; fi
   VERSION='' AGENT='' NODE='' BIN='' CONF='' VAR='' INIT='' UNIT='' TARGET='' USER_MODE='' LINGER=''
   while IFS= read -r line; do
     value=${line#*=}
@@ -19,6 +20,7 @@ read_layout() {
       LINGER) LINGER=$value ;;
     esac
   done <"$LIB/layout"
+  if [ "$USER_MODE" = yes ]; then find_user_manager; fi
   PID_FILE=$VAR/run/pid LOG=$VAR/run/log READY=$VAR/run/ready
 }
 

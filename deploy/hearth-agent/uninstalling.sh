@@ -3,24 +3,9 @@
 uninstall() {
   need_rights
   say 'stopping the agent and its services'
-  case $INIT in
-    none) stop ;;
-    *) if [ -e "$UNIT" ]; then stop || true; fi ;;
-  esac
+  leave_service
   stop_services
-  case $INIT in
-    systemd)
-      rm -f "$UNIT" "${UNIT%/*}/$TARGET.wants/hearth-agent.service"
-      systemctl_here daemon-reload 2>/dev/null || true
-      systemctl_here reset-failed hearth-agent 2>/dev/null || true
-      if [ "$LINGER" = yes ]; then loginctl disable-linger >/dev/null 2>&1 || true; fi
-      ;;
-    openrc)
-      rc-update -q del hearth-agent default || true
-      rm -f "$UNIT"
-      ;;
-    none) drop_crontab ;;
-  esac
+  if [ "$LINGER" = yes ]; then loginctl disable-linger "$(user_name)" >/dev/null 2>&1 || true; fi
   made=$(sort -r "$LIB/made" 2>/dev/null) || made=''
   rm -f "$BIN/hearth-agent"
   rm -rf "$CONF" "$VAR" "$LIB"
@@ -29,6 +14,27 @@ uninstall() {
     if [ -d "$folder" ]; then rmdir "$folder" 2>/dev/null || true; fi
   done
   say 'nothing of it is left on this machine; on the supervisor, "hearth revoke NODE" takes its certificate back'
+}
+
+# Nothing starts it with the machine any more. Its services run on.
+leave_service() {
+  need_rights
+  case $INIT in
+    none) stop ;;
+    *) if [ -e "$UNIT" ]; then stop || true; fi ;;
+  esac
+  case $INIT in
+    systemd)
+      rm -f "$UNIT" "${UNIT%/*}/$TARGET.wants/hearth-agent.service"
+      systemctl_here daemon-reload 2>/dev/null || true
+      systemctl_here reset-failed hearth-agent 2>/dev/null || true
+      ;;
+    openrc)
+      rc-update -q del hearth-agent default || true
+      rm -f "$UNIT"
+      ;;
+    none) drop_crontab ;;
+  esac
 }
 
 # Services outlive their agent. One that is told to end them when it ends finds all of them, whoever started them: it is started

@@ -5,8 +5,15 @@ read_arguments() {
   unset HEARTH_JOIN_TOKEN
   while [ $# -gt 0 ]; do
     case $1 in
+      --token=* | --supervisor=* | --cluster=* | --node=* | --init=* | --wait=*)
+        argument=$1
+        shift
+        set -- "${argument%%=*}" "${argument#*=}" "$@"
+        ;;
+    esac
+    case $1 in
       --token | --supervisor | --cluster | --node | --init | --wait)
-        if [ $# -lt 2 ]; then fail "$1 needs a value: \"hearth token\" prints the whole line."; fi
+        if [ $# -lt 2 ] || [ -z "$2" ]; then fail "$1 needs a value: see --help; \"hearth token\" prints the whole line."; fi
         case $1 in
           --token) TOKEN=$2 ;;
           --supervisor) ADDRESS=$2 ;;
@@ -24,7 +31,16 @@ read_arguments() {
         usage
         exit 0
         ;;
-      *) fail "there is no option $(printable "$1"): see --help." ;;
+      # The token is a secret: it is not repeated.
+      hearth1.*) fail 'there is no "--token" before the token: copy the whole line that "hearth token" prints.' ;;
+      *)
+        argument=${1%%=*}
+        argument=$(printable "${argument%%hearth1.*}")
+        case $1 in
+          -*) fail "there is no option $argument: see --help." ;;
+          *) fail "$argument stands where an option should: see --help." ;;
+        esac
+        ;;
     esac
     shift
   done
@@ -38,7 +54,10 @@ read_arguments() {
     CLUSTER=${TOKEN#hearth1.}
     CLUSTER=${CLUSTER%%.*}
     case $CLUSTER in *[!0-9a-f]*) bad_token ;; esac
-    if [ ${#CLUSTER} -ne 32 ]; then bad_token; fi
+    rest=${TOKEN#"hearth1.$CLUSTER."}
+    secret=${rest#*.}
+    secret=${secret%@*}
+    if [ ${#CLUSTER}.${#secret} != 32.32 ]; then bad_token; fi
     if [ -z "$ADDRESS" ]; then ADDRESS=${TOKEN##*@}; fi
   else
     CLUSTER=''
@@ -53,11 +72,7 @@ read_arguments() {
     usage >&2
     fail 'give --token TOKEN, or --supervisor HOST:PORT to ask to join without one.'
   fi
-  case $ADDRESS in
-    *[!]A-Za-z0-9.:[-]* | :* | -* | *:*[!0-9]) fail "$(printable "$ADDRESS") is no HOST:PORT." ;;
-    *:[0-9]*) ;;
-    *) fail "$(printable "$ADDRESS") is no HOST:PORT: the dashboard's port is 22581." ;;
-  esac
+  check_address
   case $NODE_ID in
     *[!a-z0-9-]* | all | ?????????????????????*) fail "--node: an id is 1 to 20 of a-z, 0-9 and \"-\", and not \"all\"." ;;
   esac
@@ -68,7 +83,24 @@ read_arguments() {
   case $WAIT in '' | *[!0-9]* | ?????*) fail '--wait takes seconds.' ;; esac
 }
 
-# The token is a secret: it is not repeated.
+# A name, an IPv4 address, or an IPv6 one in brackets, and a port.
+check_address() {
+  host=${ADDRESS%:*}
+  port=${ADDRESS##*:}
+  case $ADDRESS in
+    *://*) bad_address 'leave out what stands before the host' ;;
+    *[!]A-Za-z0-9.:[-]* | -*) bad_address 'write it as 192.168.1.5:22581' ;;
+    \[*\]:*) host=${host#?} host=${host%?} ;;
+    *:*:*) bad_address 'an IPv6 address stands in brackets, as in [fd00::5]:22581' ;;
+    *:*) case $host in *[]:[]*) host='' ;; esac ;;
+    *) bad_address "the port is missing, as in $ADDRESS:22581" ;;
+  esac
+  case $host in '' | *[][]*) bad_address 'write it as 192.168.1.5:22581' ;; esac
+  case $port in '' | *[!0-9]* | ??????*) port=0 ;; esac
+  if [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; then bad_address 'a port is a number from 1 to 65535'; fi
+}
+bad_address() { fail "$(printable "$ADDRESS") is no HOST:PORT: $1."; }
+
 bad_token() { fail 'this is no whole join token: copy the line that "hearth token" prints, up to its end.'; }
 
 bad_cluster() { fail '--cluster takes the fingerprint of 32 of 0-9 and a-f that "hearth up" prints as "cluster".'; }

@@ -27,9 +27,8 @@ get() {
     fetch "$url" | head -c "$(($2 + 1))" >"$archive" || true
     sum=$($SUM "$archive")
     if [ "${sum%% *}" = "$1" ]; then break; fi
-    if [ ! -s "$archive" ]; then why="$url cannot be fetched: is the supervisor reachable from here, and still of version $VERSION?"; else
-      why="what came from $url is not what this script was made for: fetch the script again."
-    fi
+    why="what came from $url is not what this script was made for: fetch the script again."
+    if [ ! -s "$archive" ]; then why="$url cannot be fetched: is the supervisor reachable from here, and still of version $VERSION?"; fi
     if [ "$attempt" = 3 ]; then fail "$why"; fi
     say "not fetched; another try"
   done
@@ -40,7 +39,7 @@ get() {
 
 fetch() {
   if [ "$FETCH" = curl ]; then
-    curl -fsSg --proto '=http' --connect-timeout 15 --speed-limit 1 --speed-time 60 "$1"
+    curl -q -fsSg --proto '=http' --connect-timeout 15 --speed-limit 1 --speed-time 60 "$1"
   else
     # No limit of time: busybox 1.35 crashes over -T.
     wget -q -O - "$1"

@@ -1,9 +1,11 @@
 # What this machine is, and which Node runs on it.
 
 find_tools() {
-  for tool in uname mktemp tar gzip tr cut od df head; do
-    if ! has "$tool"; then fail "this machine has no $tool: install it and run this again."; fi
+  missing=''
+  for tool in uname id mktemp tar gzip tr cut od df head tail sed grep sort; do
+    if ! has "$tool"; then missing="$missing $tool"; fi
   done
+  if [ -n "$missing" ]; then fail "this machine lacks$missing: install that and run this again."; fi
   if has curl; then
     FETCH=curl
   elif has wget; then
@@ -71,7 +73,11 @@ node_hint() { if has apk; then echo 'apk add nodejs'; else echo 'from your distr
 # Node 20.11 or newer that is here already.
 find_own_node() {
   NODE=$(command -v node 2>/dev/null) || return 1
-  case $NODE in /*) ;; *) return 1 ;; esac
+  case $NODE in *[!A-Za-z0-9/._@+-]*) return 1 ;; /*) ;; *) return 1 ;; esac
+  owner=$(owner_of "$NODE")
+  if [ "$owner" != 0 ] && [ "$owner" != "$(id -u)" ]; then
+    fail "$NODE belongs to another user, who could change what runs here: install Node 20.11 or newer for the whole machine and run this again."
+  fi
   NODE_VERSION=$("$NODE" --version 2>/dev/null) || return 1
   NODE_VERSION=${NODE_VERSION#v}
   major=${NODE_VERSION%%.*}

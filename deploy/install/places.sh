@@ -10,13 +10,20 @@ find_places() {
       /*) ;;
       *) fail 'HOME names no folder, and --user installs there.' ;;
     esac
+    if [ ! -d "$HOME" ] || [ "$(owner_of "$HOME/.")" != "$ME" ]; then
+      fail "HOME, $(printable "$HOME"), is no folder of this user's: run this as the user that the agent is to run as, without sudo."
+    fi
     LIB=${XDG_DATA_HOME:-$HOME/.local/share}/hearth-agent
     BIN=$HOME/.local/bin
     CONF=$LIB/settings
     VAR=$LIB/var
+    if [ -e /usr/local/lib/hearth-agent/layout ]; then
+      say 'this machine is a node already, by its root: this makes it another one, of this user'
+    fi
   else
     LIB=/usr/local/lib/hearth-agent BIN=/usr/local/bin CONF=/etc/hearth-agent VAR=/var/lib/hearth-agent
   fi
+  case $LIB in /*) ;; *) fail "XDG_DATA_HOME, $(printable "$XDG_DATA_HOME"), is no whole path." ;; esac
   case $LIB$BIN in
     *"
 "* | *[!\ -~]* | *"'"* | *'"'* | *\\* | *%* | *'$'*)
@@ -37,10 +44,15 @@ find_places() {
 
 owner_of() {
   # shellcheck disable=SC2012 # the number alone is wanted
-  ls -ldn "$1" | { read -r _ _ owner _ && echo "$owner"; }
+  ls -ldnL "$1" | { read -r _ _ owner _ && echo "$owner"; }
 }
 
 make_places() {
+  SCRATCH=''
+  trap leave EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   # First of all the place where it is written down what was made, so that all of it can be taken away again.
   if [ ! -d "$LIB" ]; then
     made=$(missing_parents "$LIB")
@@ -59,18 +71,18 @@ make_places() {
     *) if [ "$4" -lt "$NEED" ]; then fail "$LIB has $(($4 / 1024)) MB free, and $((NEED / 1024)) MB are needed."; fi ;;
   esac
   SCRATCH=$(mktemp -d "$LIB/.scratch.XXXXXXXXXX")
-  trap leave EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
 }
 
 # A first installation that failed leaves nothing behind; a later one leaves what was there.
 leave() {
   code=$?
-  rm -rf "$SCRATCH"
-  if [ "$code" = 0 ] || [ -e "$BIN/hearth-agent" ]; then return; fi
-  made=$(sort -r "$LIB/made")
+  if [ -n "$SCRATCH" ]; then rm -rf "$SCRATCH"; fi
+  if [ "$code" = 0 ]; then return; fi
+  if [ -e "$BIN/hearth-agent" ]; then
+    say "this did not go through, and what is installed stays: run it again, or \"$BIN/hearth-agent uninstall\"" >&2
+    return
+  fi
+  made=$(sort -r "$LIB/made" 2>/dev/null) || made=''
   rm -rf "$LIB" "$CONF" "$VAR"
   printf '%s\n' "$made" | while IFS= read -r folder; do
     if [ -d "$folder" ]; then rmdir "$folder" 2>/dev/null || true; fi

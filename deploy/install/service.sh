@@ -1,11 +1,23 @@
 # What starts the agent with the machine.
 
 find_init() {
-  if [ -z "$INIT" ]; then
-    if [ "$USER_MODE" = yes ]; then
-      INIT=none
-      if has systemctl && systemctl --user show-environment >/dev/null 2>&1; then INIT=systemd; fi
-    elif [ -d /run/systemd/system ] && has systemctl; then
+  if [ "$USER_MODE" = yes ]; then
+    find_user_manager
+    case $INIT in
+      openrc) fail 'OpenRC starts nothing for users: leave --init openrc out.' ;;
+      none) ;;
+      *)
+        if has systemctl && systemctl --user show-environment >/dev/null 2>&1; then
+          INIT=systemd
+        elif [ "$INIT" = systemd ] && [ "$IMAGE" = no ]; then
+          fail "no systemd runs for this user: \"loginctl enable-linger $(user_name)\", as root, starts one; or leave --init systemd out."
+        else
+          INIT=${INIT:-none}
+        fi
+        ;;
+    esac
+  elif [ -z "$INIT" ]; then
+    if [ -d /run/systemd/system ] && has systemctl; then
       INIT=systemd
     elif [ -x /sbin/openrc-run ] && has rc-service; then
       INIT=openrc
@@ -17,7 +29,6 @@ find_init() {
       INIT=none
     fi
   fi
-  if [ "$USER_MODE" = yes ] && [ "$INIT" = openrc ]; then fail 'OpenRC starts nothing for users: leave --init openrc out.'; fi
   UNIT=''
   case $INIT in
     systemd)
@@ -82,11 +93,14 @@ END
 }
 
 write_crontab() {
+  if [ "$USER_MODE" = yes ] && [ -d /run/systemd/system ]; then
+    say "no systemd runs for this user: \"loginctl enable-linger $(user_name)\", as root, starts one; run this again then"
+  fi
   if ! has crontab; then
     say 'nothing here starts programs with the machine: after a restart run "hearth-agent start"'
     return
   fi
   crontab -l 2>/dev/null | grep -v '# hearth-agent$' >"$SCRATCH/crontab" || true
   printf '@reboot %s start # hearth-agent\n' "'$BIN/hearth-agent'" >>"$SCRATCH/crontab"
-  crontab "$SCRATCH/crontab"
+  if ! crontab "$SCRATCH/crontab"; then say 'the crontab may not be changed: after a restart run "hearth-agent start"'; fi
 }

@@ -32,9 +32,13 @@ write_settings() {
 write_command() {
   LINGER=no
   if [ -f "$LIB/layout" ] && grep -q '^LINGER=yes$' "$LIB/layout"; then LINGER=yes; fi
-  if [ "$INIT$USER_MODE" = systemdyes ] && [ ! -e "/var/lib/systemd/linger/$(id -un)" ] && has loginctl; then
+  if [ "$INIT$USER_MODE" = systemdyes ] && [ ! -e "/var/lib/systemd/linger/$(user_name)" ]; then
     # Without it a user's agent ends when the user logs out.
-    if loginctl enable-linger >/dev/null 2>&1; then LINGER=yes; else say 'this agent ends when you log out: "loginctl enable-linger", as root, keeps it running'; fi
+    if loginctl enable-linger "$(user_name)" >/dev/null 2>&1; then
+      LINGER=yes
+    else
+      say "this agent ends when you log out: \"loginctl enable-linger $(user_name)\", as root, keeps it running"
+    fi
   fi
   cat >"$SCRATCH/layout" <<END
 VERSION=$VERSION

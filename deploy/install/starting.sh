@@ -2,8 +2,9 @@
 
 # Is the same installed, does it run, and is it of this cluster?
 find_there() {
-  THERE=no
-  if [ -x "$NODE" ] && [ -f "$LIB/$AGENT/agent.js" ] && [ -x "$BIN/hearth-agent" ] && "$BIN/hearth-agent" is-running; then
+  THERE=no OLD_INIT=$INIT
+  if [ -f "$LIB/layout" ] && [ -x "$BIN/hearth-agent" ]; then OLD_INIT=$(sed -n 's/^INIT=//p' "$LIB/layout"); fi
+  if [ "$OLD_INIT" = "$INIT" ] && [ -x "$NODE" ] && [ -f "$LIB/$AGENT/agent.js" ] && [ -x "$BIN/hearth-agent" ] && "$BIN/hearth-agent" is-running; then
     THERE=yes
     if [ -n "$CLUSTER" ] && ! is_member; then THERE=no; fi
     # One that still looks for its cluster is told which.

@@ -19,7 +19,9 @@ suite.before(async () => {
   await realRuntimes(data);
   cluster = await up({ data, flags: ['--lan', '--tls-port', '0', '--no-agent'] });
 });
-suite.after(() => cluster.process.stop());
+suite.after(async () => {
+  await cluster.process.stop();
+});
 
 async function here(...args: string[]): Promise<string> {
   const run = start(process.execPath, [hearthCommand, ...args]);

@@ -105,15 +105,68 @@ suite('what it cannot use is refused in one sentence, and nothing is changed', a
   await refuses(at, /no whole join token/, ...user, '--token', 'hearth1.abc');
   await refuses(at, /no whole join token/, ...user, '--token', `${token()};touch x`);
   await refuses(at, /no whole join token/, ...user, '--token', token().replace('aaaa', 'zzzz'));
-  await refuses(at, /is no HOST:PORT/, ...user, '--supervisor', 'host');
-  await refuses(at, /is no HOST:PORT/, ...user, '--supervisor', '-o/etc/passwd:1');
-  await refuses(at, /is no HOST:PORT/, ...user, '--supervisor', 'a:1/../x');
+  await refuses(at, /no whole join token/, ...user, '--token', token().replace('cccc@', '@'));
+  for (const [address, pattern] of [
+    ['host', /the port is missing, as in host:22581/],
+    ['http://host:22581', /leave out what stands before the host/],
+    ['fd00::5:22581', /an IPv6 address stands in brackets/],
+    ['[fd00::5]', /is no HOST:PORT/],
+    ['host:', /a port is a number/],
+    ['host:0', /a port is a number/],
+    ['host:65536', /a port is a number/],
+    [':22581', /is no HOST:PORT/],
+    ['-o/etc/passwd:1', /is no HOST:PORT/],
+    ['a:1/../x', /is no HOST:PORT/],
+  ] as const) {
+    await refuses(at, pattern, ...user, '--supervisor', address);
+  }
   await refuses(at, /an id is 1 to 20/, ...user, '--token', token(), '--node', 'Über');
   await refuses(at, /--token needs a value/, ...user, '--token');
+  await refuses(at, /--token needs a value/, ...user, '--token', '');
   await refuses(at, /there is no option "--jump"/, '--jump');
-  const secret = at.sh(server.script, ['--token', 'hearth1.secretsecret']);
-  await secret.ended;
-  assert.not.match(secret.output(), /secretsecret/);
+  await refuses(at, /"please" stands where an option should/, 'please');
+  await refuses(at, /no "--token" before the token/, ...user, token());
+});
+
+suite('a token in the wrong place is not repeated', async () => {
+  const at = home();
+  for (const args of [
+    ['--token', token().slice(0, -22)],
+    ['--token', `${token()}\n`],
+    [token()],
+    [`-token=${token()}`],
+    [`--token:${token()}`],
+    [`"${token()}`],
+    ['--node', token()],
+    ['--init', token()],
+    ['--wait', token()],
+  ]) {
+    const run = at.sh(server.script, ['--user', ...args]);
+    assert.is(await run.ended, 1, run.output());
+    assert.not.match(run.output(), /ccc/, args.join(' '));
+  }
+  assert.equal(at.files(), []);
+});
+
+suite('options are taken with "=" as well', async () => {
+  const at = home();
+  const run = at.sh(server.script, ['--user', '--init=none', `--token=${token()}`, '--node=n7', '--dry-run']);
+  assert.is(await run.ended, 0, run.output());
+  assert.match(run.output(), /nothing was changed/);
+});
+
+suite('where there is no room, or no home, it says so and leaves nothing', async () => {
+  const at = home();
+  const tools = folder();
+  writeFileSync(join(tools, 'df'), '#!/bin/sh\necho Filesystem; echo "/dev/x 100 99 1024 99% /"\n', { mode: 0o755 });
+  const args = ['--user', '--init', 'none', '--token', token()];
+  const full = at.sh(server.script, args, ['sh'], { PATH: `${tools}:${process.env.PATH}` });
+  assert.is(await full.ended, 1, full.output());
+  assert.match(full.output(), /has 1 MB free, and \d+ MB are needed/);
+  assert.equal(at.files(), []);
+  const nowhere = at.sh(server.script, args, ['sh'], { HOME: join(at.path, 'none') });
+  assert.is(await nowhere.ended, 1);
+  assert.match(nowhere.output(), /HOME, ".*\/none", is no folder of this user's/);
 });
 
 suite('cut off anywhere on its way, it does nothing', async () => {
