@@ -37,6 +37,7 @@ main() {
     is-running) is_running ;;
     leave-service) leave_service ;;
     wait-ready) wait_ready "${2:-50}" ;;
+    wait-asked) wait_asked "${2:-50}" ;;
     adopt)
       shift
       adopt "$@"

@@ -10,6 +10,19 @@ wait_ready() {
   say "node $(sed -n 's/.*"node":"\([a-z0-9-]*\)".*/\1/p' "$READY") is ready"
 }
 
+# The same for one that has to be approved first: whoever installs it wants to see the code, and not to wait for somebody else.
+wait_asked() {
+  tries=0
+  until [ -s "$READY" ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt "$1" ]; then return 1; fi
+    sleep 1
+    # What it said before it was started is not what it says now.
+    if [ "$tries" -ge 3 ] && logs 1 | grep 'waiting to be approved as'; then return 0; fi
+  done
+  wait_ready 0
+}
+
 status() {
   need_rights
   if ! is_running; then
@@ -17,7 +30,10 @@ status() {
     logs 5
     exit 3
   fi
-  if [ -s "$READY" ]; then
+  if grep -qs '"refused":' "$VAR/data/membership.json"; then
+    say "the agent $VERSION runs, and its cluster refuses it; it said last:"
+    logs 5
+  elif [ -s "$READY" ]; then
     say "the agent $VERSION runs, as node $(sed -n 's/.*"node":"\([a-z0-9-]*\)".*/\1/p' "$READY")"
   else
     say "the agent $VERSION runs, and has not reached its cluster yet; it said last:"

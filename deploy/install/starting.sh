@@ -27,7 +27,8 @@ start_step() {
 
 start_and_wait() {
   "$BIN/hearth-agent" restart
-  if "$BIN/hearth-agent" wait-ready "$WAIT"; then return; fi
+  if [ -n "$TOKEN" ]; then ends=wait-ready; else ends=wait-asked; fi
+  if "$BIN/hearth-agent" "$ends" "$WAIT"; then return; fi
   say 'the agent runs, and goes on trying; what it said last:'
   "$BIN/hearth-agent" logs 5 || true
   say '"hearth-agent status" says how it is'

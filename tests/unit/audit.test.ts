@@ -115,4 +115,13 @@ audit('before there is a bus it goes to the file, then to both', () => {
   );
   log.close();
 });
+audit('an address of IPv4 is told as one, however the socket tells it', () => {
+  const { audit: log } = open();
+  for (const from of ['::ffff:10.0.0.7', '10.0.0.7', 'fe80::1']) log.record(entry({ from }));
+  assert.equal(
+    log.tail(3).map(({ from }) => from),
+    ['10.0.0.7', '10.0.0.7', 'fe80::1'],
+  );
+  log.close();
+});
 audit.run();

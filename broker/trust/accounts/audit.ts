@@ -76,7 +76,8 @@ const clean = (entry: AuditEntry, detail: string | undefined): AuditEntry => ({
   at_ms: entry.at_ms,
   who: printable(entry.who),
   how: entry.how,
-  from: printable(entry.from),
+  // A listener for IPv6 tells addresses of IPv4 so.
+  from: printable(entry.from.replace(/^::ffff:(?=\d+\.)/i, '')),
   what: printable(entry.what),
   target: printable(entry.target, 200),
   ok: entry.ok,

@@ -43,7 +43,7 @@ export async function lookAtFreePorts(ports: Ports): Promise<readonly Finding[]>
       return bad(
         'ports',
         text,
-        `end the program that has it (ss -ltnp 'sport = :${port}' names it), or take another with ${flag}`,
+        `end the program that has it (ss -ltnp 'sport = :${port}' names it), or take another with ${flag}; a supervisor on another data folder is looked at with --data`,
       );
     });
   return await Promise.all(looked);
