@@ -26,8 +26,17 @@ export interface Distribution {
    * everything could be had.
    */
   installScript(): Promise<InstallScript>;
+  /** What is fetched now, for who waits: most of a minute for each architecture on a slow line. */
+  fetching(): Fetching | undefined;
   /** Ends what is being fetched. */
   close(): Promise<void>;
+}
+
+export interface Fetching {
+  readonly arch: Architecture;
+  /** It is the first, second ... of how many. */
+  readonly number: number;
+  readonly of: number;
 }
 
 export interface DistributionOptions extends AgentFiles {
@@ -64,6 +73,7 @@ class KeptDistribution implements Distribution {
   readonly #end = new AbortController();
   #script: InstallScript | undefined;
   #preparing: Promise<InstallScript> | undefined;
+  #fetching: Fetching | undefined;
   /** When to try again for what is missing; infinity: nothing is. */
   #againAt = 0;
 
@@ -76,6 +86,7 @@ class KeptDistribution implements Distribution {
     if (this.#preparing === undefined && this.#options.now() >= this.#againAt) {
       this.#preparing = this.#prepare().finally(() => {
         this.#preparing = undefined;
+        this.#fetching = undefined;
       });
       this.#preparing.catch(error => {
         if (!this.#end.signal.aborted) this.#options.log.error({ error }, 'the install script cannot be made');
@@ -85,6 +96,10 @@ class KeptDistribution implements Distribution {
     const script = this.#script ?? (await this.#preparing);
     if (!script) throw new UserError('The install script could not be made: the log says why.');
     return script;
+  }
+
+  fetching(): Fetching | undefined {
+    return this.#fetching;
   }
 
   async close(): Promise<void> {
@@ -124,6 +139,7 @@ class KeptDistribution implements Distribution {
     const old = before?.runtimes[arch];
     const there = old && store.find(old.sha256)?.open ? old : undefined;
     if (there && before?.hearth === ver) return there;
+    this.#fetching = { arch, number: architectures.indexOf(arch) + 1, of: architectures.length };
     const { signal } = this.#end;
     const own = there ? undefined : ownRuntime();
     try {

@@ -118,6 +118,7 @@ export async function openClusterTrust(parts: ClusterTrustParts): Promise<Cluste
     brokers: () => reach.brokers(),
     entrance: () => reach.entrance(),
     installScript: () => distribution.installScript(),
+    fetching: () => distribution.fetching(),
     event: (level, kind, text, node) => fleet?.events.emit(level, kind, text, node),
   });
   const accounts = await openAccounts({ base, store, clock, now, nodes: desk, audit });

@@ -25,27 +25,60 @@ interface Made {
 
 export async function create(flags: TokenFlags): Promise<number> {
   const { uses, ttl, node, host } = flags;
-  const made = await adminCall<Made>(flags, 'token.create', {
+  const args = {
     ...(uses === undefined ? {} : { uses: readCount(uses) }),
     ...(ttl === undefined ? {} : { ttl_s: readTime(ttl) }),
     ...(node === undefined ? {} : { node }),
     ...(host === undefined ? {} : { host: host.includes(':') && !host.startsWith('[') ? `[${host}]` : host }),
-  });
-  console.log(flags.json ? JSON.stringify(made, undefined, 2) : formatLines(made, Date.now()));
+  };
+  // Before the token, whose time runs. A program does not wait: it asks again when it likes.
+  const script = flags.json ? {} : await scriptIsReady(flags);
+  const made = await adminCall<Made>(flags, 'token.create', args);
+  console.log(flags.json ? JSON.stringify(made, undefined, 2) : formatLines(made, Date.now(), script.error));
   return 0;
 }
 
+interface Script {
+  readonly sha256?: string;
+  readonly fetching?: { readonly arch: string; readonly number: number; readonly of: number };
+  readonly error?: string;
+}
+
+/** At its first start with --lan the supervisor fetches what it hands out, some 120 MB; nobody waits longer than this. */
+const scriptMs = 120_000;
+
+/** Waits until the lines can be printed with the hash of the script, and says why that takes time. */
+async function scriptIsReady(flags: TokenFlags): Promise<Script> {
+  const since = performance.now();
+  let said = '';
+  for (;;) {
+    const script = await adminCall<Script>(flags, 'token.script');
+    if (script.sha256 !== undefined || script.error !== undefined) return script;
+    if (performance.now() - since > scriptMs) return script;
+    const { arch, number, of } = script.fetching ?? {};
+    const what = arch === undefined ? 'what it hands out' : `Node for ${printable(arch)} machines (${number} of ${of})`;
+    if (what !== said) console.error(`hearth: the supervisor fetches ${what}, once per version; please wait`);
+    said = what;
+  }
+}
+
 /** The token stands on the new machine's command line: so it is short-lived, and of few uses. */
-export function formatLines({ token, host, port, script_sha256, expires_ms, uses, node }: Made, now: number): string {
+export function formatLines(
+  { token, host, port, script_sha256, expires_ms, uses, node }: Made,
+  now: number,
+  error?: string,
+): string {
   const script = `http://${host}:${port}/install.sh`;
   const who = node === undefined ? (uses === 1 ? 'one machine' : `up to ${uses} machines`) : `node ${node}`;
   const left = ago(Math.max(60_000, expires_ms - now + 500));
   const check =
     script_sha256 === undefined
-      ? [
-          'The supervisor still fetches Node for other machines, and the line waits for that. Run this again in a minute for',
-          'the hash of the script.',
-        ]
+      ? error !== undefined
+        ? [`That line does not work yet, since the supervisor has no install script: ${error}`]
+        : [
+            'The supervisor still fetches Node for other machines, and the line waits for that. Run this again in a minute for',
+            'the hash of the script.',
+          ]
       : [
           'To check the script before it runs:',
           '',

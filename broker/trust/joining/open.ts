@@ -14,7 +14,7 @@ import { type TokenVerbParts, tokenVerbs } from './verbs/tokens.ts';
 
 export interface JoinDeskParts
   extends Omit<JoiningParts, 'amnesty'>,
-    Pick<TokenVerbParts, 'entrance' | 'installScript'> {
+    Pick<TokenVerbParts, 'entrance' | 'installScript' | 'fetching'> {
   readonly store: Store;
   readonly clock: Pick<Clock, 'after'>;
 }

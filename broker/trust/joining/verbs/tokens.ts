@@ -1,4 +1,4 @@
-/** `token.create`, `token.list`, `token.revoke`: the lines that let machines in. */
+/** `token.create`, `token.script`, `token.list`, `token.revoke`: the lines that let machines in. */
 import { z } from 'zod';
 import type { Clock, Random } from '../../../../shared/clock.ts';
 import { formatJoinToken } from '../../../../shared/join-token.ts';
@@ -18,11 +18,13 @@ export interface TokenVerbParts {
   readonly entrance: () => { readonly host: string; readonly port: number } | undefined;
   /** The first one waits until runtimes are fetched. */
   readonly installScript: () => Promise<{ readonly sha256: string }>;
+  /** What is fetched for it now. */
+  readonly fetching?: () => { readonly arch: string; readonly number: number; readonly of: number } | undefined;
   readonly clock: Pick<Clock, 'after'>;
 }
 
-/** How long a person waits for the script's hash; the token is good without. */
-const scriptMs = 15_000;
+/** How long a program waits for the script's hash; the token is good without. A person is told why, and asks again. */
+const [scriptMs, lookMs] = [15_000, 2000];
 
 /** An expired token is shown for a day, so that who looks why nobody comes in sees it. */
 const shownMs = 86_400_000;
@@ -51,14 +53,9 @@ export function tokenVerbs(parts: TokenVerbParts): AdminVerb[] {
       if (node !== undefined && uses !== 1) {
         throw new UserError('A token for one node has one use: leave out --uses, or --node.', 2);
       }
-      const entrance = parts.entrance();
-      if (!entrance) {
-        throw new UserError(
-          'The supervisor listens on this machine only, so that no other could join: start it with "hearth up --lan".',
-        );
-      }
+      const entrance = openEntrance(parts);
       // Before the token: it may have to wait for runtimes, and a token's time runs.
-      const script_sha256 = await scriptHash(parts);
+      const { sha256: script_sha256 } = await script(parts, scriptMs);
       const at = Math.floor(now());
       const gone: Change[] = [...ledger.tokens.values()]
         .filter(token => at > token.expires_ms + shownMs)
@@ -90,6 +87,15 @@ export function tokenVerbs(parts: TokenVerbParts): AdminVerb[] {
       };
     },
   });
+  const about = adminVerb({
+    name: 'token.script',
+    role: 'admin',
+    args: z.strictObject({}),
+    run() {
+      openEntrance(parts);
+      return script(parts, lookMs);
+    },
+  });
   const list = adminVerb({
     name: 'token.list',
     role: 'admin',
@@ -113,23 +119,44 @@ export function tokenVerbs(parts: TokenVerbParts): AdminVerb[] {
       return { id };
     },
   });
-  return [create, list, revoke];
+  return [create, about, list, revoke];
 }
 
 /** Of a whole token, too: one that was pasted where it should not be is what one wants to revoke most. */
 const publicPart = (text: string): string =>
   /^(?:hearth1\.[0-9a-f]{32}\.)?([a-z2-7]{8})(?![^.])/.exec(text)?.[1] ?? '?';
 
-function scriptHash({ installScript, clock }: TokenVerbParts): Promise<string | undefined> {
+function openEntrance({ entrance }: TokenVerbParts): { readonly host: string; readonly port: number } {
+  const open = entrance();
+  if (open) return open;
+  throw new UserError(
+    'The supervisor listens on this machine only, so that no other could join: start it with "hearth up --lan".',
+  );
+}
+
+interface Script {
+  /** Absent while it is being made. */
+  readonly sha256?: string;
+  /** What is fetched for it. */
+  readonly fetching?: { readonly arch: string; readonly number: number; readonly of: number };
+  /** Why there is none. */
+  readonly error?: string;
+}
+
+/** How the install script is, after `ms` at most. */
+function script({ installScript, fetching, clock }: TokenVerbParts, ms: number): Promise<Script> {
   return new Promise(resolve => {
-    const late = clock.after(scriptMs, () => resolve(undefined));
-    const told = (sha256: string | undefined) => {
+    const late = clock.after(ms, () => {
+      const what = fetching?.();
+      resolve(what ? { fetching: what } : {});
+    });
+    const told = (how: Script) => {
       late.cancel();
-      resolve(sha256);
+      resolve(how);
     };
     installScript().then(
-      ({ sha256 }) => told(sha256),
-      () => told(undefined),
+      ({ sha256 }) => told({ sha256 }),
+      error => told({ error: error instanceof UserError ? error.message : 'The log of the supervisor says why.' }),
     );
   });
 }
