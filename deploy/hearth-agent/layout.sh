@@ -28,8 +28,9 @@ need_rights() {
   if [ "$USER_MODE" = no ] && [ "$(id -u)" != 0 ]; then fail "only root may do this: put \"sudo\" before it."; fi
 }
 
-# The agent's settings are its environment.
+# The agent's settings are its environment, and what the shell that starts it was told of other clusters is not.
 environment() {
+  unset HEARTH_BROKER HEARTH_BASE HEARTH_CLUSTER HEARTH_NODE HEARTH_SUPERVISOR HEARTH_STOP_SERVICES
   if [ -f "$CONF/settings" ]; then
     while IFS= read -r line; do
       case ${line%%=*} in

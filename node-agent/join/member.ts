@@ -221,7 +221,7 @@ export class Member implements Way {
 }
 
 const refusal = (sentence: string): string =>
-  `the supervisor refuses this node (${sentence.replace(/\.$/, '')}): ask for a new token there and give it with "hearth agent adopt TOKEN"`;
+  `the supervisor refuses this node (${sentence.replace(/\.$/, '')}): ask for a new token there and give it with "hearth-agent adopt TOKEN"`;
 
 function isByNewest({ cert, ca: [newest = ''] }: Membership): boolean {
   try {

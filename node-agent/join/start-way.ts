@@ -107,7 +107,7 @@ const error = (sentence: string): StartWay => ({ kind: 'error', sentence });
 function contradiction({ cluster, node }: Asked, member: Membership): StartWay | undefined {
   if (cluster !== undefined && cluster !== member.cluster.fingerprint) {
     return error(
-      `this node belongs to cluster ${member.cluster.fingerprint}, not ${cluster}: leave out --cluster, or move it with "hearth agent adopt TOKEN"`,
+      `this node belongs to cluster ${member.cluster.fingerprint}, not ${cluster}: leave out --cluster, or move it with "hearth-agent adopt TOKEN"`,
     );
   }
   if (node !== undefined && node !== member.node) {
