@@ -1,22 +1,14 @@
-/** The install script by itself, for one user, in a home of the test's own: what it does, what it refuses, what it leaves. */
+/** The install script by itself, for one user, in a home of the test's own: what it does, and what it leaves. */
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite as describe } from 'uvu';
 import * as assert from 'uvu/assert';
 import { assembleScript } from '../../broker/artifacts/assemble-script.ts';
 import { ownRuntime } from '../../broker/artifacts/runtimes.ts';
+import { type InstallHome, installHome } from '../fixture/install-home.ts';
 import { type InstallServer, installServer } from '../fixture/install-server.ts';
-import { folder, type Started, start, until } from '../fixture/processes.ts';
+import { folder, type Started, until } from '../fixture/processes.ts';
 import { findProgram, testWith } from '../fixture/programs.ts';
 
 const suite = describe('install script');
@@ -35,39 +27,8 @@ suite.after(() => server.close());
 /** Nobody listens there: the agent goes on trying. */
 const token = () => `hearth1.${'a'.repeat(32)}.bbbbbbbb.${'c'.repeat(32)}@${server.address}`;
 
-/** A home, and a `crontab` that keeps its table in it, so that nobody's own is touched. */
-function home() {
-  const path = folder();
-  const tools = folder();
-  const table = join(tools, 'table');
-  writeFileSync(
-    join(tools, 'crontab'),
-    `#!/bin/sh\ncase $1 in -l) cat '${table}' 2>/dev/null ;; -r) rm '${table}' ;; -) cat >'${table}' ;; *) cat "$1" >'${table}' ;; esac\n`,
-  );
-  chmodSync(join(tools, 'crontab'), 0o755);
-  const env = { PATH: `${tools}:${process.env.PATH}`, HOME: path };
-  const lines = () => (existsSync(table) ? readFileSync(table, 'utf8') : '');
-  const sh = (script: string, args: readonly string[], shell: readonly string[] = ['sh'], more = {}) => {
-    const file = join(tools, 'install.sh');
-    writeFileSync(file, script);
-    return start(shell[0] ?? 'sh', [...shell.slice(1), file, ...args], { env: { ...env, ...more } });
-  };
-  const command = (...args: string[]) => start(join(path, '.local/bin/hearth-agent'), args, { env });
-  const files = () => readdirSync(path, { recursive: true }).map(String).sort();
-  return { path, sh, command, files, crontab: lines, table };
-}
-type Home = ReturnType<typeof home>;
-
-const install = (at: Home, ...more: string[]) =>
+const install = (at: InstallHome, ...more: string[]) =>
   at.sh(server.script, ['--user', '--init', 'none', '--wait', '0', '--token', token(), ...more]);
-
-async function refuses(at: Home, pattern: RegExp, ...args: string[]): Promise<void> {
-  const before = at.files();
-  const run = at.sh(server.script, args);
-  assert.is(await run.ended, 1, run.output());
-  assert.match(run.output(), pattern);
-  assert.equal(at.files(), before);
-}
 
 testWith(suite, ['shellcheck'], 'is clean by shellcheck, as POSIX sh', async () => {
   const place = folder();
@@ -84,7 +45,7 @@ for (const shell of [['sh'], ['dash'], ['busybox', 'sh'], ['bash', '--posix']]) 
     [shell[0] ?? ''],
     `a dry run in ${shell.join(' ')} shows every step and changes nothing`,
     async () => {
-      const at = home();
+      const at = installHome();
       const run = at.sh(server.script, ['--user', '--init', 'none', '--token', token(), '--dry-run'], shell);
       assert.is(await run.ended, 0, run.output());
       assert.match(run.output(), /would fetch Node [\d.]+, \d+ MB, from http:\/\/127\.0\.0\.1:\d+ into /);
@@ -98,136 +59,8 @@ for (const shell of [['sh'], ['dash'], ['busybox', 'sh'], ['bash', '--posix']]) 
   );
 }
 
-suite('what it cannot use is refused in one sentence, and nothing is changed', async () => {
-  const at = home();
-  const user = ['--user', '--init', 'none'];
-  await refuses(at, /give --token TOKEN/, ...user);
-  await refuses(at, /no whole join token/, ...user, '--token', 'hearth1.abc');
-  await refuses(at, /no whole join token/, ...user, '--token', `${token()};touch x`);
-  await refuses(at, /no whole join token/, ...user, '--token', token().replace('aaaa', 'zzzz'));
-  await refuses(at, /no whole join token/, ...user, '--token', token().replace('cccc@', '@'));
-  for (const [address, pattern] of [
-    ['host', /the port is missing, as in host:22581/],
-    ['http://host:22581', /leave out what stands before the host/],
-    ['fd00::5:22581', /an IPv6 address stands in brackets/],
-    ['[fd00::5]', /is no HOST:PORT/],
-    ['host:', /a port is a number/],
-    ['host:0', /a port is a number/],
-    ['host:65536', /a port is a number/],
-    [':22581', /is no HOST:PORT/],
-    ['-o/etc/passwd:1', /is no HOST:PORT/],
-    ['a:1/../x', /is no HOST:PORT/],
-  ] as const) {
-    await refuses(at, pattern, ...user, '--supervisor', address);
-  }
-  await refuses(at, /an id is 1 to 20/, ...user, '--token', token(), '--node', 'Über');
-  await refuses(at, /--token needs a value/, ...user, '--token');
-  await refuses(at, /--token needs a value/, ...user, '--token', '');
-  await refuses(at, /there is no option "--jump"/, '--jump');
-  await refuses(at, /"please" stands where an option should/, 'please');
-  await refuses(at, /no "--token" before the token/, ...user, token());
-});
-
-suite('a token in the wrong place is not repeated', async () => {
-  const at = home();
-  for (const args of [
-    ['--token', token().slice(0, -22)],
-    ['--token', `${token()}\n`],
-    [token()],
-    [`-token=${token()}`],
-    [`--token:${token()}`],
-    [`"${token()}`],
-    ['--node', token()],
-    ['--init', token()],
-    ['--wait', token()],
-  ]) {
-    const run = at.sh(server.script, ['--user', ...args]);
-    assert.is(await run.ended, 1, run.output());
-    assert.not.match(run.output(), /ccc/, args.join(' '));
-  }
-  assert.equal(at.files(), []);
-});
-
-suite('options are taken with "=" as well', async () => {
-  const at = home();
-  const run = at.sh(server.script, ['--user', '--init=none', `--token=${token()}`, '--node=n7', '--dry-run']);
-  assert.is(await run.ended, 0, run.output());
-  assert.match(run.output(), /nothing was changed/);
-});
-
-suite('where there is no room, or no home, it says so and leaves nothing', async () => {
-  const at = home();
-  const tools = folder();
-  writeFileSync(join(tools, 'df'), '#!/bin/sh\necho Filesystem; echo "/dev/x 100 99 1024 99% /"\n', { mode: 0o755 });
-  const args = ['--user', '--init', 'none', '--token', token()];
-  const full = at.sh(server.script, args, ['sh'], { PATH: `${tools}:${process.env.PATH}` });
-  assert.is(await full.ended, 1, full.output());
-  assert.match(full.output(), /has 1 MB free, and \d+ MB are needed/);
-  assert.equal(at.files(), []);
-  const nowhere = at.sh(server.script, args, ['sh'], { HOME: join(at.path, 'none') });
-  assert.is(await nowhere.ended, 1);
-  assert.match(nowhere.output(), /HOME, ".*\/none", is no folder of this user's/);
-});
-
-suite('cut off anywhere on its way, it does nothing', async () => {
-  const at = home();
-  const lines = server.script.split('\n');
-  const cuts = Array.from({ length: 40 }, (_, n) => Math.floor((n * (lines.length - 2)) / 40));
-  for (const cut of cuts) {
-    const run = at.sh(lines.slice(0, cut).join('\n'), ['--user', '--init', 'none', '--token', token()]);
-    await run.ended;
-    assert.equal(at.files(), [], `cut after line ${cut}: ${run.output()}`);
-  }
-  const last = at.sh(server.script.trimEnd().slice(0, -'"$@"'.length - 1), ['--user', '--token', token()]);
-  assert.is(await last.ended, 1);
-  assert.equal(at.files(), []);
-});
-
-/** What came is not what the script names: it says so, and leaves the machine as it was. */
-const wrongAnswers: [string, RegExp, NonNullable<InstallServer['instead']>][] = [
-  ['other bytes', /not what this script was made for/, (_ask, answer) => void answer.end('other bytes')],
-  ['nothing', /cannot be fetched/, (_ask, answer) => void answer.writeHead(404).end('no')],
-  [
-    'a redirect',
-    /cannot be fetched/,
-    (_ask, answer) => void answer.writeHead(302, { location: 'file:///etc/passwd' }).end(),
-  ],
-  [
-    'no end',
-    /not what this script was made for/,
-    (_ask, answer) => {
-      const block = Buffer.alloc(1 << 20);
-      const more = () => {
-        while (!answer.destroyed && answer.write(block));
-      };
-      answer.on('drain', more);
-      more();
-    },
-  ],
-];
-for (const [what, pattern, instead] of wrongAnswers) {
-  suite(`a server that answers with ${what}`, async () => {
-    const at = home();
-    server.instead = instead;
-    const run = install(at);
-    assert.is(await run.ended, 1, run.output());
-    assert.match(run.output(), pattern);
-    assert.equal(at.files(), []);
-    assert.is(at.crontab(), '');
-  });
-}
-
-suite('a link where it would install is not followed', async () => {
-  const at = home();
-  const elsewhere = folder();
-  mkdirSync(join(at.path, '.local/share'), { recursive: true });
-  symlinkSync(elsewhere, join(at.path, '.local/share/hearth-agent'));
-  await refuses(at, /is a symbolic link/, '--user', '--init', 'none', '--token', token());
-  assert.equal(readdirSync(elsewhere), []);
-});
-
 suite('installs for one user, twice with the same result, and leaves no trace', async () => {
-  const at = home();
+  const at = installHome();
   mkdirSync(join(at.path, '.local/bin'), { recursive: true });
   writeFileSync(join(at.path, '.local/bin/mine'), '');
   writeFileSync(at.table, '0 5 * * * mine\n');
@@ -270,7 +103,7 @@ suite('installs for one user, twice with the same result, and leaves no trace', 
 });
 
 suite('a new version replaces the old one, and what was half unpacked is no version', async () => {
-  const at = home();
+  const at = installHome();
   assert.is(await install(at).ended, 0);
   const lib = join(at.path, '.local/share/hearth-agent');
   const agent = readdirSync(lib).find(name => name.startsWith('agent-')) ?? '';
@@ -291,7 +124,7 @@ async function failed(run: Started): Promise<string> {
 }
 
 suite('on an image nothing runs, and nothing of the supervisor or this machine stays', async () => {
-  const at = home();
+  const at = installHome();
   const run = at.sh(server.script, ['--user', '--init', 'none', '--image', '--supervisor', server.address]);
   assert.is(await run.ended, 0, run.output());
   const lib = join(at.path, '.local/share/hearth-agent');
@@ -313,7 +146,7 @@ suite('on an image nothing runs, and nothing of the supervisor or this machine s
 testWith(suite, ['busybox'], 'installs with nothing but busybox', async () => {
   const tools = folder();
   execFileSync(findProgram('busybox') ?? 'busybox', ['--install', '-s', tools]);
-  const at = home();
+  const at = installHome();
   const args = ['--user', '--init', 'none', '--wait', '0', '--token', token()];
   const only = { PATH: tools };
   const run = at.sh(server.script, args, [join(tools, 'sh')], only);
