@@ -5,7 +5,8 @@ run() {
   environment
   rm -f "$READY"
   cd /
-  exec "$NODE" "$AGENT/agent.js"
+  # As shared/agent-process.ts has it: a heap that stays small, whatever a broker sends.
+  exec "$NODE" --max-semi-space-size=1 --max-old-space-size=64 "$AGENT/agent.js"
 }
 
 start() {
