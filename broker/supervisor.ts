@@ -218,10 +218,7 @@ export class Supervisor {
 
   /** Says farewell (`<base>/status` offline), closes journal and bus. `done` runs once, within a few seconds. */
   stop(done: () => void): void {
-    if (this.#stopped) {
-      done();
-      return;
-    }
+    if (this.#stopped) return done();
     this.#stopped = true;
     this.#rounds.stop();
     this.#view.stop();

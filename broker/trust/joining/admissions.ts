@@ -79,6 +79,19 @@ export class Admissions implements Known {
     for (const listener of this.#revoked) listener(node);
   }
 
+  /** A connection may outlive the certificate it was made with, but not the last one that its node has. */
+  endExpired(now: number): void {
+    if (this.#parts.amnesty.lasts(now)) return;
+    for (const { node, certs } of this.#ledger.nodes.values()) {
+      if (this.online(node) && !certs.some(({ expires_ms }) => expires_ms > now)) this.tellRevoked(node);
+    }
+  }
+
+  /** Every node's connections end; who may come back does so at once. For when a CA is trusted no more. */
+  askAllAgain(): void {
+    for (const node of this.#ledger.nodes.keys()) this.tellRevoked(node);
+  }
+
   /** Signed anew when the CA has changed. */
   bundle(): TrustBundle {
     const { ca, signer, base } = this.#parts;

@@ -158,17 +158,7 @@ export class Joining {
   sweep(): void {
     const now = this.#parts.now();
     if (this.pending.sweep(now)) this.#changed();
-    if (this.#parts.amnesty.lasts(now)) return;
-    // A connection may outlive the certificate it was made with, but not the last one that its node has.
-    for (const { node, certs } of this.#ledger.nodes.values()) {
-      if (this.admissions.online(node) && !certs.some(({ expires_ms }) => expires_ms > now))
-        this.admissions.tellRevoked(node);
-    }
-  }
-
-  /** Every node's connections end; who may come back does so at once. For when a CA is trusted no more. */
-  askAllAgain(): void {
-    for (const node of this.#ledger.nodes.keys()) this.admissions.tellRevoked(node);
+    this.admissions.endExpired(now);
   }
 
   async #settle(

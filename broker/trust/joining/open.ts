@@ -48,7 +48,7 @@ export async function openJoinDesk(parts: JoinDeskParts): Promise<JoinDesk> {
     sealKey: node => ledger.nodes.get(node)?.seal_key || undefined,
     pending,
     onChange: listener => joining.onChange(listener),
-    askAllAgain: () => joining.askAllAgain(),
+    askAllAgain: () => admissions.askAllAgain(),
     forget: node => admissions.forget(node),
     verbs: [
       ...tokenVerbs({ ...parts, ledger, cluster: parts.signer.cluster }),
