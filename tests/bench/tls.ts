@@ -20,8 +20,8 @@ export async function run(options: BenchOptions): Promise<Report> {
   if (profile) mkdirSync(profile, { recursive: true });
   const spans = quick ? { warmMs: 1000, measureMs: 1500 } : { warmMs: 2000, measureMs: 4000 };
   const rounds = options.rounds ?? (quick ? 1 : 5);
-  // Its target is a few hundredths: more pairs than where brokers are compared.
-  const pairs = options.rounds ?? (quick ? 1 : 9);
+  // Its target is a few hundredths: more pairs than where brokers are compared, and each twice as long.
+  const pairs = options.rounds ?? (quick ? 2 : 10);
   const chosen = (cases: readonly BenchCase[]) => cases.filter(({ name }) => wanted(name));
   const [access, secure] = [chosen(accessCases), chosen(secureCases)];
 
