@@ -1,70 +1,15 @@
 import assert from 'node:assert/strict';
-import type { IConnectPacket } from 'mqtt-packet';
 import { suite } from 'uvu';
-import { createEmbeddedBroker, type EmbeddedBroker, type EmbeddedOptions } from '../../broker/mqtt/embedded.ts';
+import { createEmbeddedBroker } from '../../broker/mqtt/embedded.ts';
 import type { Peer } from '../../broker/trust/types.ts';
-import type { BusConnection } from '../../shared/bus.ts';
 import { silentLog } from '../../shared/log.ts';
-import { type HandAuthenticator, handAuthenticator } from '../fixture/hand-authenticator.ts';
+import { code, connack, local, loginBroker, network } from '../fixture/login-broker.ts';
 import { MemoryClient, turns } from '../fixture/memory-client.ts';
 import { folder, until } from '../fixture/processes.ts';
 
 const test = suite('access: logins');
 
-interface Rig {
-  readonly broker: EmbeddedBroker;
-  readonly hand: HandAuthenticator;
-  readonly connected: BusConnection[];
-  join(user: string | undefined, clientId: string, rest?: Rest): Promise<MemoryClient>;
-}
-type Rest = Partial<IConnectPacket> & { version?: 4 | 5; peer?: Peer | Promise<Peer> };
-
-const network: Peer = { transport: 'tls', address: '192.0.2.7', owner: false };
-const local: Peer = { transport: 'tcp', address: '127.0.0.1', owner: true };
-
-function onBroker(
-  name: string,
-  run: (rig: Rig) => Promise<void>,
-  options: Partial<EmbeddedOptions> & { later?: boolean } = {},
-): void {
-  test(name, async () => {
-    const { later = false, ...rest } = options;
-    const hand = handAuthenticator(later);
-    const broker = await createEmbeddedBroker({ base: 'hearth', log: silentLog, authenticator: hand, ...rest });
-    const connected: BusConnection[] = [];
-    broker.bus.start(['#'], {
-      up() {},
-      down() {},
-      message() {},
-      connected: connection => void connected.push({ ...connection }),
-    });
-    const join: Rig['join'] = async (user, clientId, { version = 5, peer = network, ...packet } = {}) => {
-      const attach = (stream: MemoryClient) => broker.attach(stream, peer);
-      const client = new MemoryClient({ ...broker, attach: stream => attach(stream as MemoryClient) }, version);
-      const login = user === undefined ? {} : { username: user, password: Buffer.from('right') };
-      client.say(client.connectPacket({ clientId, ...login, ...packet }));
-      await turns();
-      return client;
-    };
-    try {
-      await run({ broker, hand, connected, join });
-    } finally {
-      await broker.close();
-    }
-  });
-}
-
-type Connack = {
-  returnCode?: number;
-  reasonCode?: number;
-  properties?: { reasonString?: string; userProperties?: object };
-};
-const connack = (client: MemoryClient): Connack | undefined =>
-  client.packets.find(({ cmd }) => cmd === 'connack') as Connack | undefined;
-const code = (client: MemoryClient): number | undefined => {
-  const packet = connack(client);
-  return packet?.reasonCode ?? packet?.returnCode;
-};
+const onBroker = loginBroker(test);
 
 onBroker('who is refused reads why in words of its version, and the connection ends', async ({ join, broker }) => {
   const five = await join('viewer', 'v', { password: Buffer.from('wrong') });
