@@ -1,8 +1,10 @@
 /** A node's key was stolen. Everything that its certificate opens is walked through: it can hurt that node only. */
+import { randomBytes, sign } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { contract } from '../fixture/access-contract.ts';
-import { ask, greet, type Identity, steal, tlsPortOf, wireTls, wireWeb } from '../fixture/attacker.ts';
+import { ask, asStranger, greet, type Identity, steal, tlsPortOf, wireTls, wireWeb } from '../fixture/attacker.ts';
+import { requester } from '../fixture/certificates.ts';
 import { type JoiningAgent, joiningAgent, type LanCluster, lanCluster } from '../fixture/lan-cluster.ts';
 import { connectClient } from '../fixture/mqtt-client.ts';
 import { endAll, type Wire } from './mqtt/wire.ts';
@@ -203,5 +205,43 @@ attack('over HTTPS and WebSocket it is that node, too', async () => {
   await cluster.watcher.wait('its own', m => m.text === 'by web');
   assert.not(cluster.watcher.heard.some(m => m.topic === 'hearth/node/n2/set/services/web'));
 });
+
+attack(
+  'as a copied folder it brings in a few more nodes and no other’s id; they are named when it is revoked',
+  async () => {
+    const facts = { hostname: 'n2', macs: '02:00:00:00:00:02', os: 'x', arch: 'x64', ver: '1' };
+    const { csr: theirs } = await requester();
+    const proofOf = (csr: string) =>
+      sign('sha256', Buffer.from(`hearth/clone\n${csr}`), { key: key.key, dsaEncoding: 'ieee-p1363' }).toString(
+        'base64url',
+      );
+    const join = async (csr: string, proof: string) => {
+      const body = {
+        ...{ proto: 1, csr, seal_key: randomBytes(65).toString('base64url'), inst: randomBytes(8).toString('hex') },
+        ...{ node: 'n2', facts, clone_of: { cert: key.cert, proof } },
+      };
+      const { status, body: text } = await ask(cluster, '/join', { body, headers: asStranger });
+      return { status, node: (JSON.parse(text) as { node?: string }).node };
+    };
+    const got = [];
+    for (let round = 0; round < 12; round++) {
+      const { csr } = await requester();
+      got.push(await join(csr, proofOf(csr)));
+    }
+    const copies = got.flatMap(({ status, node = '' }) => (status === 200 ? [node] : []));
+    assert.ok(copies.length > 0 && copies.length <= 8, `${copies.length} in a day`);
+    assert.ok(
+      got.slice(copies.length).every(({ status }) => status === 202),
+      'the others wait for a person',
+    );
+    assert.not(copies.includes('n1') || copies.includes('n2'));
+    assert.is(new Set(copies).size, copies.length);
+    assert.is((await join(theirs, proofOf('another request'))).status, 403);
+    const said = await cluster.hearth('revoke', 'n1', '--data', cluster.data);
+    for (const copy of copies) assert.ok(said.includes(copy), copy);
+    const { csr } = await requester();
+    assert.is((await join(csr, proofOf(csr))).status, 403);
+  },
+);
 
 attack.run();
