@@ -13,6 +13,7 @@ import {
   forgedAuthority,
   greet,
   type Identity,
+  serialOf,
   steal,
   tlsPortOf,
   uriOf,
@@ -70,6 +71,7 @@ attack('only what this very CA signed for a client of this cluster opens anythin
   await stranger.stop();
   await agent.stop();
   const forged = await forgedAuthority(caPem);
+  const serialNumber = serialOf(steal(agent).cert);
   const uri = uriOf(cluster.fingerprint, 'node', 'n1');
   const owner = uriOf(cluster.fingerprint, 'user', 'owner');
   const server: Identity = {
@@ -78,8 +80,8 @@ attack('only what this very CA signed for a client of this cluster opens anythin
   };
   const bad: Record<string, Identity> = {
     'another cluster’s n1': theirs,
-    'its name, by another CA of the same name': await forged.leaf({ usage: ['client'], uri }),
-    'its name, signed by itself': await forged.leaf({ usage: ['client'], uri, selfSigned: true }),
+    'its name and serial, by another CA of the same name': await forged.leaf({ usage: ['client'], uri, serialNumber }),
+    'its name, signed by itself': await forged.leaf({ usage: ['client'], uri, serialNumber, selfSigned: true }),
     'a user, by another CA': await forged.leaf({ usage: ['client'], uri: owner }),
     "the supervisor's own": server,
   };

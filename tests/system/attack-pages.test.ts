@@ -62,6 +62,7 @@ attack('no change is made by a session’s cookie alone, on any route, whatever 
     const right = { ...asStranger, cookie, 'x-hearth-csrf': csrf };
     const pages: Record<string, string>[] = [
       { origin: 'https://evil.example' },
+      { origin: `https://evil.example:${cluster.ready.http}` },
       { origin: 'null' },
       { origin: `http://127.0.0.1:${cluster.ready.http}` },
       { origin: `https://127.0.0.1:${cluster.ready.http + 1}` },
