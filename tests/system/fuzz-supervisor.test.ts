@@ -12,14 +12,19 @@ import { ed25519Verifier } from '../../shared/ed25519.ts';
 import { ownPayload, wantPayload } from '../../shared/schemas/node-document.ts';
 import { parseTopic } from '../../shared/topics.ts';
 import { up } from '../fixture/cluster.ts';
+import { joined, robbed, strangers } from '../fixture/fuzz-strangers.ts';
 import { malformedPackets } from '../fixture/malformed.ts';
 import { connectClient } from '../fixture/mqtt-client.ts';
+import { freePort } from '../fixture/processes.ts';
 
 const test = suite('fuzz: supervisor');
 const seed = Number(process.env.HEARTH_FUZZ_SEED ?? 1);
 const total = Number(process.env.HEARTH_FUZZ_PACKETS ?? 1_000_000);
 /** Of these, packets that may be wrong in every part: most end their connection. */
-const anyPart = Math.floor(total / 10);
+const anyPart = Math.floor(total / 16);
+/** Of these, by the certificate of a node, and by nobody in particular: over TLS, in its handshake, over WebSocket. */
+const byNode = Math.floor(total / 12);
+const byStrangers = Math.floor(total / 48);
 const workers = 24;
 const perBatch = 200;
 
@@ -75,8 +80,10 @@ function said(socket: Socket, bytes: Buffer): Promise<boolean> {
 }
 
 test(`${total} malformed packets and payloads`, async () => {
-  const cluster = await up({ flags: ['--node', 'n1'] });
+  const cluster = await up({ flags: ['--node', 'n1', '--lan', '--tls-port', String(await freePort())] });
   const { pid, mqtt: port } = cluster.ready;
+  const target = { ready: cluster.ready, fingerprint: '0'.repeat(32) };
+  const identity = await joined(target, 'n2');
   const made = malformedPackets(seed, 'n1');
   // The first thousands warm up what a supervisor keeps anyway: routes, counters, the compiler's output.
   let most = 0;
@@ -101,6 +108,9 @@ test(`${total} malformed packets and payloads`, async () => {
   const times = Array.from({ length: workers }, (_, index) => index);
   const version = (index: number) => (index % 2 === 0 ? 4 : 5);
 
+  const nodeSent = robbed(target, 'n2', identity, made, byNode);
+  const strangersSent = strangers(target, made, byStrangers, workers * 2);
+
   // One packet to a connection, and the end of the stream behind it: where a length lies, nobody waits for the rest.
   let left = anyPart;
   await Promise.all(
@@ -121,11 +131,14 @@ test(`${total} malformed packets and payloads`, async () => {
       step(
         `said${index}`,
         version(index),
-        () => sent < total,
+        () => sent < total - byNode - byStrangers,
         () => Array.from({ length: perBatch }, () => made.payload(version(index), (ids++ % 60_000) + 1)),
       ),
     ),
   );
+  const fromNetwork = (await nodeSent) + (await strangersSent);
+  sent += fromNetwork;
+  assert.ok(fromNetwork >= total / 10, `only ${fromNetwork} from the network`);
   assert.ok(sent >= total, `only ${sent} packets`);
 
   // The supervisor answers, and what is right is still taken.
@@ -138,7 +151,7 @@ test(`${total} malformed packets and payloads`, async () => {
   clearInterval(sampled);
   const end = residentMb(pid);
   console.log(
-    `sent ${sent}; resident ${after.toFixed(0)} MB before the payloads, at most ${most.toFixed(0)}, ${end.toFixed(0)} at the end`,
+    `sent ${sent}, ${fromNetwork} of them from the network; resident ${after.toFixed(0)} MB before the payloads, at most ${most.toFixed(0)}, ${end.toFixed(0)} at the end`,
   );
   assert.ok(most < 700, `${most} MB resident`);
 
