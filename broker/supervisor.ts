@@ -218,7 +218,10 @@ export class Supervisor {
 
   /** Says farewell (`<base>/status` offline), closes journal and bus. `done` runs once, within a few seconds. */
   stop(done: () => void): void {
-    if (this.#stopped) return done();
+    if (this.#stopped) {
+      done();
+      return;
+    }
     this.#stopped = true;
     this.#rounds.stop();
     this.#view.stop();
