@@ -123,8 +123,7 @@ export class Supervisor {
         return entry && Object.keys(entry.services);
       },
       send: (node, body) => {
-        const sealed = authority.cmd(node, body, journal.gen, journal.rev);
-        bus.publish(this.#topics.node(node, 'cmd'), sealed, { qos: 1 });
+        bus.publish(this.#topics.node(node, 'cmd'), authority.cmd(node, body, journal.gen, journal.rev), { qos: 1 });
       },
       forget: (node, by, done) => {
         journal.submit({ node, services: undefined, what: 'forget', by, atMs: clock.wall() }, error => done(error));
@@ -225,15 +224,14 @@ export class Supervisor {
     this.#stopped = true;
     this.#rounds.stop();
     this.#view.stop();
-    const { bus, clock } = this.#parts;
     let left = false;
     const leave = () => {
       if (left) return;
       left = true;
       late.cancel();
-      bus.stop(done);
+      this.#parts.bus.stop(done);
     };
-    const late = clock.after(farewellMs, leave);
+    const late = this.#parts.clock.after(farewellMs, leave);
     const speaks = this.#standing.leads;
     this.#standing.stop();
     this.#journal.close(() => {
