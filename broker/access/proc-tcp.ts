@@ -65,30 +65,62 @@ export function procKeys(ends: SocketEnds): readonly string[] {
 /** Established, and no state in which the process may have let go of its end: such an end is shown as root's. */
 const established = '01';
 
+const [lineFeed, space, colon] = [10, 32, 58];
+
 /**
- * Looks for many ends in one text of the kernel's.
- * @param wanted by {@link procKeys}
- * @param found is told the user id of each that is an open socket of a process
+ * Looks for many ends in a list of the kernel's, piece by piece as it is read. Of most lines only the port is looked at:
+ * a list may have thousands, and is read anew for whoever comes next.
  */
-export function scanProcTcp(
-  text: string,
-  wanted: ReadonlySet<string>,
-  found: (key: string, uid: number) => void,
-): void {
-  let from = text.indexOf('\n') + 1;
-  while (from > 0 && from < text.length) {
-    const end = text.indexOf('\n', from);
-    const line = text.slice(from, end < 0 ? text.length : end);
-    from = end + 1;
-    const colon = line.indexOf(': ');
-    const state = line.indexOf(' ', line.indexOf(' ', colon + 2) + 1);
-    const key = line.slice(colon + 2, state);
-    if (!wanted.has(key) || line.slice(state + 1, state + 3) !== established) continue;
+export class ProcTcpScan {
+  private readonly wanted: ReadonlySet<string>;
+  private readonly ports: ReadonlySet<number>;
+  private readonly found: (key: string, uid: number) => void;
+  /** The beginning of a line whose rest is in the next piece. */
+  private rest: Buffer | undefined;
+
+  /**
+   * @param wanted by {@link procKeys}
+   * @param found is told the user id of each that is an open socket of a process
+   */
+  constructor(wanted: ReadonlySet<string>, found: (key: string, uid: number) => void) {
+    this.wanted = wanted;
+    this.ports = new Set(Array.from(wanted, key => Number.parseInt(key.slice(key.indexOf(':') + 1), 16)));
+    this.found = found;
+  }
+
+  /** @param piece is used until this returns, and may be written over then. */
+  feed(piece: Buffer): void {
+    const bytes = this.rest ? Buffer.concat([this.rest, piece]) : piece;
+    let from = 0;
+    for (let end = bytes.indexOf(lineFeed); end >= 0; end = bytes.indexOf(lineFeed, from)) {
+      this.line(bytes, from, end);
+      from = end + 1;
+    }
+    this.rest = from < bytes.length ? Buffer.from(bytes.subarray(from)) : undefined;
+  }
+
+  /** The list is at its end. */
+  end(): void {
+    if (this.rest) this.line(this.rest, 0, this.rest.length);
+    this.rest = undefined;
+  }
+
+  /** `   7: LOCAL:PORT REMOTE:PORT STATE …` */
+  private line(bytes: Buffer, from: number, end: number): void {
+    const local = bytes.indexOf(colon, from) + 2;
+    const port = bytes.indexOf(colon, local) + 1;
+    if (local < 2 || port === 0 || port + 4 > end) return;
+    if (!this.ports.has(Number.parseInt(bytes.toString('latin1', port, port + 4), 16))) return;
+    const state = bytes.indexOf(space, bytes.indexOf(space, port) + 1);
+    if (state < 0 || state > end) return;
+    const key = bytes.toString('latin1', local, state);
+    if (!this.wanted.has(key) || bytes.toString('latin1', state + 1, state + 3) !== established) return;
     // After the state: queues, timer, retransmits, uid, timeout, inode.
-    const [, , , uid, , inode] = line
-      .slice(state + 3)
+    const fields = bytes
+      .toString('latin1', state + 3, end)
       .trim()
       .split(/\s+/);
-    if (uid !== undefined && /^\d+$/.test(uid) && inode !== undefined && inode !== '0') found(key, Number(uid));
+    const [, , , uid, , inode] = fields;
+    if (uid !== undefined && /^\d+$/.test(uid) && inode !== undefined && inode !== '0') this.found(key, Number(uid));
   }
 }

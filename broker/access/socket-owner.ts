@@ -3,9 +3,9 @@
  * list names every connection of the machine and is read as a whole, so those who ask at the same time share one
  * reading, and a reading that took long is followed by a pause.
  */
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { isLoopback, procKeys, type SocketEnds, scanProcTcp } from './proc-tcp.ts';
+import { isLoopback, ProcTcpScan, procKeys, type SocketEnds } from './proc-tcp.ts';
 
 export interface SocketOwners {
   /** False at once where the connection is not on loopback. Never rejects. */
@@ -16,8 +16,11 @@ export interface OwnerParts {
   /** Of this process; undefined where there are no user ids. */
   readonly uid: number | undefined;
   readonly now: () => number;
-  /** One of the kernel's two lists. Rejects where it may not be read; that of IPv6 may be missing. */
-  read(name: 'tcp' | 'tcp6'): Promise<string>;
+  /**
+   * One of the kernel's two lists, piece by piece until `take` says false. Rejects where it may not be read; that of
+   * IPv6 may be missing.
+   */
+  read(name: 'tcp' | 'tcp6', take: (piece: Buffer) => boolean): Promise<void>;
   /** Whether the list names a connection that this process makes to itself, with the right owner. */
   probe(look: (ends: SocketEnds) => Promise<number | undefined>): Promise<boolean>;
 }
@@ -106,10 +109,34 @@ export class ProcSocketOwners implements SocketOwners {
     this.readings++;
     const wanted = new Set(asked.flatMap(({ keys }) => keys));
     const uids = new Map<string, number>();
-    const found = (key: string, uid: number) => void uids.set(key, uid);
-    scanProcTcp(await this.parts.read('tcp'), wanted, found);
-    if (uids.size < asked.length) scanProcTcp(await this.parts.read('tcp6').catch(() => ''), wanted, found);
+    const through = async (name: 'tcp' | 'tcp6') => {
+      const scan = new ProcTcpScan(wanted, (key, uid) => void uids.set(key, uid));
+      await this.parts.read(name, piece => {
+        scan.feed(piece);
+        return uids.size < asked.length;
+      });
+      scan.end();
+    };
+    await through('tcp');
+    if (uids.size < asked.length) await through('tcp6').catch(() => {});
     return uids;
+  }
+}
+
+/** The kernel hands such a list out by the page. */
+const pieceBytes = 4096;
+
+/** `readFile` would take 64 kB for every page, of a file whose size the kernel gives as 0. */
+async function readProc(name: 'tcp' | 'tcp6', take: (piece: Buffer) => boolean): Promise<void> {
+  const file = await open(`/proc/self/net/${name}`);
+  try {
+    const buffer = Buffer.allocUnsafe(pieceBytes);
+    for (let more = true; more; ) {
+      const { bytesRead } = await file.read(buffer, 0, pieceBytes, null);
+      more = bytesRead > 0 && take(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
   }
 }
 
@@ -118,7 +145,7 @@ export const createSocketOwners = (): SocketOwners =>
   new ProcSocketOwners({
     uid: process.geteuid?.(),
     now: () => performance.now(),
-    read: name => readFile(`/proc/self/net/${name}`, 'latin1'),
+    read: readProc,
     probe: probeOneself,
   });
 

@@ -1,4 +1,5 @@
 import type { Outgoing } from './outgoing.ts';
+import { PacketIds } from './packet-ids.ts';
 import type { Encoded } from './packets.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { Encoded } from './packets.ts';
  */
 export class Unacknowledged {
   window: number;
-  private readonly ids = new Set<number>();
+  private readonly ids = new PacketIds();
   /** From `next` on. */
   private waiting: Encoded[] = [];
   private next = 0;

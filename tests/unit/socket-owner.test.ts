@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { suite } from 'uvu';
-import { addressBytes, isLoopback, procKeys, scanProcTcp } from '../../broker/access/proc-tcp.ts';
+import { addressBytes, isLoopback, ProcTcpScan, procKeys } from '../../broker/access/proc-tcp.ts';
 import { createSocketOwners, endsOf, type OwnerParts, ProcSocketOwners } from '../../broker/access/socket-owner.ts';
 import { testWith } from '../fixture/programs.ts';
 
@@ -51,9 +51,21 @@ test('the list is searched for the far end, as IPv4 and as IPv4 in IPv6', () => 
 
 test('only an open socket of a process counts: what was let go of is shown as root, and is nobody', () => {
   const found = (text: string) => {
-    const uids: number[] = [];
-    scanProcTcp(head + text, new Set([key, wideKey]), (_, uid) => uids.push(uid));
-    return uids;
+    const inPieces = (size: number) => {
+      const uids: number[] = [];
+      const scan = new ProcTcpScan(new Set([key, wideKey]), (_, uid) => uids.push(uid));
+      const bytes = Buffer.from(head + text);
+      const piece = Buffer.alloc(size);
+      for (let at = 0; at < bytes.length; at += size) {
+        // The same memory each time, as a reader has it.
+        scan.feed(piece.subarray(0, bytes.copy(piece, 0, at)));
+      }
+      scan.end();
+      return uids;
+    };
+    const whole = inPieces(8192);
+    for (const size of [1, 7, 64, 150]) assert.deepEqual(inPieces(size), whole, `${size} bytes at a time`);
+    return whole;
   };
   assert.deepEqual(found(line(key)), [1000]);
   assert.deepEqual(found(line(wideKey, '01', 1001).trimEnd()), [1001]);
@@ -65,17 +77,22 @@ test('only an open socket of a process counts: what was let go of is shown as ro
   assert.deepEqual(found(''), []);
 });
 
+const reads =
+  (text: (name: string) => string | Promise<string>): OwnerParts['read'] =>
+  async (name, take) =>
+    void take(Buffer.from(await text(name)));
+
 const parts = (rest: Partial<OwnerParts>): OwnerParts => ({
   uid: 1000,
   now: () => 0,
-  read: async name => head + (name === 'tcp' ? line(key) : ''),
+  read: reads(name => head + (name === 'tcp' ? line(key) : '')),
   probe: async () => true,
   ...rest,
 });
 
 test("the supervisor's user and root are owners, nobody else is", async () => {
   const as = (uid: number, own = 1000) =>
-    new ProcSocketOwners(parts({ uid: own, read: async () => head + line(key, '01', uid) })).isOwner(ends);
+    new ProcSocketOwners(parts({ uid: own, read: reads(() => head + line(key, '01', uid)) })).isOwner(ends);
   assert.equal(await as(1000), true);
   assert.equal(await as(0), true);
   assert.equal(await as(1001), false);
@@ -92,7 +109,7 @@ test('where owners cannot be known: open, but not for root; tried again after a 
   let now = 0;
   let able = false;
   const probe = async () => able;
-  const user = new ProcSocketOwners(parts({ probe, now: () => now, read: async () => head }));
+  const user = new ProcSocketOwners(parts({ probe, now: () => now, read: reads(() => head) }));
   const root = new ProcSocketOwners(parts({ uid: 0, probe: () => Promise.reject(new Error('EACCES')) }));
   assert.equal(await user.isOwner(ends), true);
   assert.equal(await root.isOwner(ends), false);
@@ -109,7 +126,7 @@ test('many at once share one reading, later ones the next, and a slow reading is
   const owners = new ProcSocketOwners(
     parts({
       now: () => now,
-      read: name => (name === 'tcp6' ? Promise.resolve(head) : new Promise(resolve => texts.push(resolve))),
+      read: reads(name => (name === 'tcp6' ? head : new Promise(resolve => texts.push(resolve)))),
     }),
   );
   const first = Array.from({ length: 500 }, () => owners.isOwner(ends));
