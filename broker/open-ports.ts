@@ -51,9 +51,12 @@ export async function openPorts(parts: OpenPortsParts): Promise<OpenPorts> {
   if (lan) {
     trust.reach.ports.http = web.port;
     trust.reach.ports.tls = tls;
+  }
+  // On an outside broker nobody joins.
+  if (tls !== undefined) {
     const { cluster } = trust.authority.standing();
-    const names = { cluster, ver: installation.ver, hostname: hostname(), httpPort: web.port };
-    const advertised = advertise({ ...names, tlsPort: tls ?? 0, clock: systemClock(), random: systemRandom(), log });
+    const names = { cluster, ver: installation.ver, hostname: hostname(), httpPort: web.port, tlsPort: tls };
+    const advertised = advertise({ ...names, clock: systemClock(), random: systemRandom(), log });
     undo.push(() => within(partStopMs, done => advertised.close(done)));
     // The first join line should not have to wait for a runtime of 40 MB.
     // What went wrong with it is in the log, and it is tried again when it is asked for.

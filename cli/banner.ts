@@ -55,7 +55,7 @@ function network(config: SupervisorConfig, { http, tls, noUsers }: BannerFacts):
     ...broker,
     `  dashboard    https://THIS-MACHINE:${http}/`,
     ...(noUsers ? ['  Nobody can log in yet: hearth user add NAME --role admin'] : []),
-    '  A machine joins with the line that this prints: hearth token',
+    ...(tls === undefined ? [] : ['  A machine joins with the line that this prints: hearth token']),
   ];
 }
 

@@ -29,6 +29,11 @@ export function reachableAddresses(interfaces: Interfaces): string[] {
 
 const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
+const onLoopbackOnly =
+  'The supervisor listens on this machine only, so that no other could join: start it with "hearth up --lan".';
+const onOutsideBroker =
+  'Machines join by the certificates of the supervisor\'s own broker, and this supervisor runs on another one. There, start "hearth agent --broker URL --node ID" on the machine, with a login of that broker.';
+
 /** What one machine may be told. */
 const mostBrokers = 8;
 
@@ -42,10 +47,11 @@ export class Reach {
     this.#host = host.toLowerCase().split('.')[0] ?? '';
   }
 
-  /** For the join line. Without any address but loopback: this machine's own name. */
-  entrance(): { readonly host: string; readonly port: number } | undefined {
-    const { http } = this.ports;
-    if (http === undefined) return undefined;
+  /** For the join line; without any address but loopback it names this machine. Or the sentence why nobody can join. */
+  entrance(): { readonly host: string; readonly port: number } | string {
+    const { http, tls } = this.ports;
+    if (http === undefined) return onLoopbackOnly;
+    if (tls === undefined) return onOutsideBroker;
     const [first] = reachableAddresses(this.#interfaces());
     return { host: first === undefined ? `${this.#host}.local` : bracketed(first), port: http };
   }

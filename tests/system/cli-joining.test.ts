@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { JoinDeskParts } from '../../broker/trust/joining/open.ts';
+import { Reach } from '../../broker/trust/reach.ts';
 import { check } from '../../shared/codec.ts';
 import { sentence } from '../../shared/errors.ts';
 import { parseJoinToken } from '../../shared/join-token.ts';
@@ -120,7 +121,7 @@ test('where the script cannot be made, or nobody could join, it is said at once'
   broken.close();
   let asked = 0;
   const shut = await counter('', {
-    entrance: () => undefined,
+    entrance: () => new Reach().entrance(),
     installScript: () => {
       asked++;
       return why();

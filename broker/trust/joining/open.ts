@@ -39,7 +39,10 @@ export async function openJoinDesk(parts: JoinDeskParts): Promise<JoinDesk> {
   return {
     bundle: () => admissions.bundle(),
     time: nonce => joining.time(nonce),
-    ask: (body, address) => joining.ask(body, address),
+    ask: async (body, address) => {
+      const open = parts.entrance();
+      return typeof open === 'string' ? { state: 'refused', sentence: open } : joining.ask(body, address);
+    },
     again: ticket => joining.again(ticket),
     renew: body => joining.renew(body),
     isRevoked: client => joining.isRevoked(client),

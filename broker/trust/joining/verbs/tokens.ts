@@ -14,8 +14,8 @@ export interface TokenVerbParts {
   readonly cluster: string;
   readonly now: () => number;
   readonly random: Random;
-  /** Where machines reach the supervisor's HTTP port, IPv6 in brackets; undefined while it listens on loopback only. */
-  readonly entrance: () => { readonly host: string; readonly port: number } | undefined;
+  /** Where machines reach the supervisor's HTTP port, IPv6 in brackets; or the sentence why none can join. */
+  readonly entrance: () => { readonly host: string; readonly port: number } | string;
   /** The first one waits until runtimes are fetched. */
   readonly installScript: () => Promise<{ readonly sha256: string }>;
   /** What is fetched for it now. */
@@ -128,10 +128,8 @@ const publicPart = (text: string): string =>
 
 function openEntrance({ entrance }: TokenVerbParts): { readonly host: string; readonly port: number } {
   const open = entrance();
-  if (open) return open;
-  throw new UserError(
-    'The supervisor listens on this machine only, so that no other could join: start it with "hearth up --lan".',
-  );
+  if (typeof open === 'string') throw new UserError(open);
+  return open;
 }
 
 interface Script {
