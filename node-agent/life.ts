@@ -25,8 +25,8 @@ import { decideIdentity } from './session/identity.ts';
 import { readTokenFile } from './token-file.ts';
 
 export interface LifeEvents {
-  /** It is connected, under this id. */
-  online(node: string): void;
+  /** Whether it is connected, under this id; told again with every attempt. */
+  reaches(node: string, online: boolean): void;
   /** The agent can or may not go on. Without a sentence it was told to. */
   over(sentence?: string): void;
 }
@@ -148,7 +148,7 @@ export class Life {
     const agent = this.#agent;
     this.#around.log.debug({ epoch: agent?.epoch }, state);
     if (state === 'refused') this.#events.over(error ?? 'the agent cannot start');
-    else if (state === 'online' && agent) this.#events.online(agent.node);
+    else if ((state === 'online' || state === 'waiting') && agent) this.#events.reaches(agent.node, state === 'online');
     else if (state === 'left') {
       this.#agent = undefined;
       if (this.#afterLeaving) {

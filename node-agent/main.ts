@@ -23,6 +23,7 @@ function run(options: AgentOptions): void {
   const log = stderrLog(process.env.HEARTH_LOG === 'debug');
   const { data, periodMs, readyFile } = options;
   let life: Life | undefined;
+  let reaches: boolean | undefined;
   let stoppingSince: number | undefined;
   const stop = () => {
     const now = performance.now();
@@ -64,7 +65,12 @@ function run(options: AgentOptions): void {
     verifier: ed25519Verifier(),
   };
   life = new Life(around, options, {
-    online: node => readyFile !== undefined && tellReady(readyFile, node),
+    reaches(node, online) {
+      // It has never been there: there is nothing to take back.
+      if (online === reaches || (!online && reaches === undefined)) return;
+      if (readyFile !== undefined) tellReady(readyFile, node, online, reaches === undefined);
+      reaches = online;
+    },
     over(sentence) {
       if (sentence !== undefined) console.error(`hearth: ${sentence}`);
       process.exit(sentence === undefined ? 0 : 1);
@@ -74,13 +80,14 @@ function run(options: AgentOptions): void {
 }
 
 /** Beside, then renamed: whoever waits for the file never reads half of it. */
-function tellReady(file: string, node: string): void {
+function tellReady(file: string, node: string, online: boolean, first: boolean): void {
   try {
-    writeFileSync(`${file}.new`, `${JSON.stringify({ pid: process.pid, node })}\n`);
+    const state = { pid: process.pid, node, ...(online ? {} : { away: true }) };
+    writeFileSync(`${file}.new`, `${JSON.stringify(state)}\n`);
     renameSync(`${file}.new`, file);
   } catch (error) {
     console.error(`hearth: cannot write --ready-file ${file} (${(error as NodeJS.ErrnoException).code})`);
-    process.exit(1);
+    if (first) process.exit(1);
   }
 }
 

@@ -45,7 +45,7 @@ export const agentUsage = `Usage: hearth agent [options]
   --base NAME          first level of every topic (default: the cluster's, else hearth)
   --cluster FINGERPRINT  join this cluster only; needed once with a --broker on another machine
   --period MS          milliseconds between load messages (default 5000)
-  --ready-file FILE    written when the node is connected: {"pid","node"}
+  --ready-file FILE    written when the node is connected: {"pid","node"}, with "away":true while it is not again
   --stop-services      stop the services at the end, too
   --with-parent        end when stdin closes
 

@@ -1,19 +1,28 @@
 # How the agent is.
 
+is_ready() {
+  [ -s "$READY" ] && ! grep -qs '"away":true' "$READY"
+}
+
+# The agent writes the file when it is connected, and writes "away" into it while it is not.
+ready_node() {
+  sed -n 's/.*"node":"\([a-z0-9-]*\)".*/node \1/p' "$READY"
+}
+
 wait_ready() {
   tries=0
-  until [ -s "$READY" ]; do
+  until is_ready; do
     tries=$((tries + 1))
     if [ "$tries" -gt "$1" ]; then return 1; fi
     sleep 1
   done
-  say "node $(sed -n 's/.*"node":"\([a-z0-9-]*\)".*/\1/p' "$READY") is ready"
+  say "$(ready_node) is ready"
 }
 
 # The same for one that has to be approved first: whoever installs it wants to see the code, and not to wait for somebody else.
 wait_asked() {
   tries=0
-  until [ -s "$READY" ]; do
+  until is_ready; do
     tries=$((tries + 1))
     if [ "$tries" -gt "$1" ]; then return 1; fi
     sleep 1
@@ -33,8 +42,11 @@ status() {
   if grep -qs '"refused":' "$VAR/data/membership.json"; then
     say "the agent $VERSION runs, and its cluster refuses it; it said last:"
     logs 5
+  elif is_ready; then
+    say "the agent $VERSION runs, as $(ready_node)"
   elif [ -s "$READY" ]; then
-    say "the agent $VERSION runs, as node $(sed -n 's/.*"node":"\([a-z0-9-]*\)".*/\1/p' "$READY")"
+    say "the agent $VERSION runs, as $(ready_node), and does not reach its cluster at the moment; it said last:"
+    logs 5
   else
     say "the agent $VERSION runs, and has not reached its cluster yet; it said last:"
     logs 5

@@ -218,7 +218,7 @@ agents('with its parent gone it ends by itself', async () => {
 testWith(
   agents,
   ['mosquitto'],
-  'the ready file names process and node, and a default id is the host name',
+  'the ready file names process and node, and says when it is away; a default id is the host name',
   async () => {
     const mosquitto = await startMosquitto();
     const home = folder();
@@ -229,8 +229,14 @@ testWith(
     const told = JSON.parse(readFileSync(ready, 'utf8')) as { pid: number; node: string };
     assert.is(told.pid, agent.pid);
     assert.match(told.node, /^[a-z0-9-]{1,20}$/);
-    await agent.stop();
+    const away = () => JSON.parse(readFileSync(ready, 'utf8')).away;
+    assert.is(away(), undefined);
     await mosquitto.process.stop();
+    await until('it says that it is away', () => away() === true);
+    const again = await startMosquitto([], mosquitto.port);
+    await until('it says that it is back', () => away() === undefined);
+    await agent.stop();
+    await again.process.stop();
   },
 );
 

@@ -79,6 +79,16 @@ suite('installs for one user, twice with the same result, and leaves no trace', 
   const told = at.command('status');
   assert.is(await told.ended, 0, told.output());
   assert.match(told.output(), /1\.2\.3 runs, and has not reached its cluster yet/);
+  // What the agent writes there is tests/system/agent-process.test.ts's.
+  for (const [state, sentence] of [
+    ['', /1\.2\.3 runs, as node n7\n/],
+    [',"away":true', /1\.2\.3 runs, as node n7, and does not reach its cluster at the moment; it said last:\n/],
+  ] as const) {
+    writeFileSync(join(lib, 'var/run/ready'), `{"pid":${pid},"node":"n7"${state}}\n`);
+    const said = at.command('status');
+    assert.is(await said.ended, 0, said.output());
+    assert.match(said.output(), sentence);
+  }
   // The token is nobody's argument.
   const arguments_ = readdirSync('/proc').flatMap(id => {
     try {
