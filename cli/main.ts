@@ -42,6 +42,18 @@ function program(): Command {
     .argument('[flags...]')
     .action(exits(async (flags: string[]) => (await import('./commands/agent.ts')).agent(flags, dist)));
 
+  hearth
+    .command('adopt')
+    .description("move this machine's node to the token's cluster; it stays where it is until it is let in there")
+    .argument('<token>', 'what "hearth token" prints there; "-" reads it from standard input')
+    .option('--data <FOLDER>', "the node's folder, as for hearth agent")
+    .action(
+      exits(async (token: string, { data }: { data?: string }) => {
+        const flags = ['adopt', token, ...(data === undefined ? [] : ['--data', data])];
+        return (await import('./commands/agent.ts')).agent(flags, dist);
+      }),
+    );
+
   adminOptions(clientOptions(hearth.command('nodes').description('the nodes and how they are')))
     .option('--json', 'everything that is known, as JSON')
     .option('--pending', 'the machines that wait to be let in instead')

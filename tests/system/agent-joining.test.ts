@@ -4,7 +4,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeF
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { agentBundle, agentNode } from '../fixture/cluster.ts';
+import { agentBundle, agentNode, hearthCommand } from '../fixture/cluster.ts';
 import { joiningAgent, type LanCluster, lanCluster } from '../fixture/lan-cluster.ts';
 import type { Heard } from '../fixture/mqtt-client.ts';
 import { folder, freePort, start, until } from '../fixture/processes.ts';
@@ -203,7 +203,7 @@ joining(
     await cluster.watcher.publish('hearth/node/m1/set/services/mark', 'exec sleep 600');
     const pid = pidOf(await cluster.watcher.wait('it runs', running('m1')));
     const adopt = async (token: string) => {
-      const run = start(agentNode, [agentBundle, 'adopt', token, '--data', agent.data]);
+      const run = start(process.execPath, [hearthCommand, 'adopt', token, '--data', agent.data]);
       assert.is(await run.ended, 0, run.output());
     };
     const bad = await other.token();
