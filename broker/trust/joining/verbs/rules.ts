@@ -74,7 +74,9 @@ export function ruleVerbs({ ledger, joining, now }: RuleVerbParts): AdminVerb[] 
           `There are ${joiningLimits.rules} rules: remove some (hearth rule list, hearth rule remove).`,
         );
       }
-      const rule = 1 + Math.max(0, ...[...ledger.rules.values()].map(other => other.rule));
+      // A node goes on saying which rule let it in: no other is to have that number.
+      const named = [...ledger.nodes.values()].map(({ by }) => Number(/^rule (\d+)$/.exec(by)?.[1] ?? 0));
+      const rule = 1 + Math.max(0, ...named, ...[...ledger.rules.values()].map(other => other.rule));
       const record: RuleRecord = {
         ...{ rule, ...when, approve, by: by.name.slice(0, 64), created_ms: Math.floor(now()) },
         ...(node === undefined ? {} : { node }),
