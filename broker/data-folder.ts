@@ -33,6 +33,8 @@ export interface RunFile {
   /** MQTT over TLS, where the cluster is open to the network. */
   readonly tls?: number;
   readonly node?: string;
+  /** `mqtt` is the port of a broker elsewhere. */
+  readonly outside?: true;
 }
 
 /** Makes what is missing and refuses what is not ours or newer. Throws one sentence ({@link UserError}). */

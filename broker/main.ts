@@ -138,7 +138,7 @@ async function startParts(
   writeFormat(folder);
   undo.push(() => within(partStopMs, done => supervisor.stop(done)));
   const open = await openPorts({ config, broker, trust, fleet: supervisor.fleet, installation, log, undo });
-  const run = { pid: process.pid, ...open };
+  const run = { pid: process.pid, ...open, ...(config.broker === undefined ? {} : { outside: true as const }) };
   const { mqtt, http, tls } = open;
   writeRunFile(folder, run);
   undo.push(() => removeRunFile(folder));

@@ -5,13 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import { join } from 'node:path';
-import { defaultDataFolder, surroundings } from '../broker/config.ts';
 import { parseJson } from '../shared/codec.ts';
 import { printable } from '../shared/names.ts';
-import { settings } from '../shared/schemas/config.ts';
-import { flagOrEnvironment } from '../shared/settings.ts';
 import { UserError } from '../shared/user-error.ts';
+import { localPorts } from './running-supervisor.ts';
 
 export interface AdminFlags {
   /** Data folder of the supervisor on this machine: its run.json has the port. */
@@ -65,7 +62,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** --url, HEARTH_URL, the port that the data folder's supervisor has, or the usual one here. */
 export function supervisorUrl(flags: AdminFlags, env: Environment): URL {
   const given = flags.url ?? (env.HEARTH_URL || undefined);
-  if (given === undefined) return new URL(`http://127.0.0.1:${localPort(flags.data, env)}`);
+  if (given === undefined) return new URL(`http://127.0.0.1:${localPorts(flags.data, env).http ?? 22581}`);
   const origin = flags.url === undefined ? 'HEARTH_URL' : '--url';
   const example = 'write it as https://HOST:22581';
   let url: URL;
@@ -81,23 +78,6 @@ export function supervisorUrl(flags: AdminFlags, env: Environment): URL {
     throw new UserError(`${origin}: what is said to another machine has to be encrypted: ${example}.`, 2);
   }
   return url;
-}
-
-function localPort(flag: string | undefined, env: Environment): number {
-  const data = flagOrEnvironment(settings.data, flag, env);
-  const folder = String(data ?? defaultDataFolder(surroundings()));
-  try {
-    const run = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as { http?: unknown };
-    if (Number.isInteger(run.http) && Number(run.http) > 0 && Number(run.http) < 65536) return Number(run.http);
-  } catch (error) {
-    // Another user's folder, or none: the usual port, where the supervisor says who is asking.
-    if (data !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new UserError(
-        `No supervisor runs on the data folder ${folder}: start it with "hearth up --data ${folder}".`,
-      );
-    }
-  }
-  return 22581;
 }
 
 /** The API token in HEARTH_TOKEN. @throws UserError where that is none. */

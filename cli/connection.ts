@@ -6,10 +6,13 @@ import { settings } from '../shared/schemas/config.ts';
 import { flagOrEnvironment } from '../shared/settings.ts';
 import { UserError } from '../shared/user-error.ts';
 import { brokerLogin } from './broker-login.ts';
+import { brokerUrl } from './running-supervisor.ts';
 
 export interface ClientFlags {
   readonly broker?: string;
   readonly base?: string;
+  /** Data folder of the supervisor on this machine, whose broker is talked to where no other is named. */
+  readonly data?: string;
   /** File with the cluster's CA certificate (HEARTH_CA), for a broker over TLS. */
   readonly ca?: string;
 }
@@ -27,7 +30,7 @@ const versionRefused = new Set([0x84, 1]);
 
 /** Connects, with MQTT 5 where the broker speaks it. @throws UserError with the way out. */
 export async function connect(flags: ClientFlags, options: IClientOptions = {}): Promise<Connected> {
-  const url = String(flagOrEnvironment(settings.broker, flags.broker, process.env) ?? 'mqtt://127.0.0.1:1883');
+  const url = brokerUrl(flags, process.env);
   const base = String(flagOrEnvironment(settings.base, flags.base, process.env) ?? 'hearth');
   const broker = shown(url);
   const wanted: IClientOptions = {

@@ -9,23 +9,33 @@ export const option = (setting: Setting, text = setting.text, fallback = setting
 
 const caOption = () => new Option('--ca <FILE>', "certificate of the cluster's CA, for https: and mqtts: (HEARTH_CA)");
 
+/** Some commands are MQTT clients and ask over HTTP, too: what both need is said once. */
+function addOnce(command: Command, ...options: readonly Option[]): Command {
+  for (const each of options) {
+    if (!command.options.some(({ long }) => long === each.long)) command.addOption(each);
+  }
+  return command;
+}
+
+const dataOption = () => option(settings.data, 'data folder of the supervisor on this machine');
+
 /** For commands that are MQTT clients. */
 export const clientOptions = (command: Command): Command =>
-  command
-    .addOption(option(settings.broker, 'the broker to talk to', 'mqtt://127.0.0.1:1883'))
-    .addOption(option(settings.base))
-    .addOption(caOption());
+  addOnce(
+    command,
+    option(settings.broker, 'the broker to talk to', "that of this machine's supervisor, or mqtt://127.0.0.1:1883"),
+    option(settings.base),
+    dataOption(),
+    caOption(),
+  );
 
 /** For commands that ask the supervisor over HTTP, by {@link adminCall}. */
 export const adminOptions = (command: Command): Command => {
-  command
-    .addOption(option(settings.data, 'data folder of the supervisor on this machine'))
-    .option(
-      '--url <URL>',
-      'https://HOST:PORT of a supervisor elsewhere (HEARTH_URL); an API token goes in HEARTH_TOKEN',
-    );
-  // Some commands are both.
-  return command.options.some(({ long }) => long === '--ca') ? command : command.addOption(caOption());
+  const url = new Option(
+    '--url <URL>',
+    'https://HOST:PORT of a supervisor elsewhere (HEARTH_URL); an API token goes in HEARTH_TOKEN',
+  );
+  return addOnce(command, dataOption(), url, caOption());
 };
 
 /** Runs a command's action and takes its exit code. */

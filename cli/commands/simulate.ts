@@ -7,11 +7,13 @@ import { flagOrEnvironment, readSetting } from '../../shared/settings.ts';
 import { systemClock, systemRandom } from '../../shared/system-clock.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { untilEnded } from '../ending.ts';
+import { brokerUrl } from '../running-supervisor.ts';
 import { version } from '../version.ts';
 
 export interface SimulateFlags {
   readonly nodes: string;
   readonly broker?: string;
+  readonly data?: string;
   readonly base?: string;
   readonly period?: string;
   readonly prefix?: string;
@@ -36,7 +38,7 @@ export async function simulate(flags: SimulateFlags): Promise<number> {
   const log: Log = { debug() {}, info() {}, warn: (_, text) => say(text), error: (_, text) => say(text) };
   const ended = untilEnded();
   const simulation = startNodes({
-    broker: String(flagOrEnvironment(settings.broker, flags.broker, process.env) ?? 'mqtt://127.0.0.1:1883'),
+    broker: brokerUrl(flags, process.env),
     base: String(flagOrEnvironment(settings.base, flags.base, process.env) ?? 'hearth'),
     nodes,
     periodMs: period,

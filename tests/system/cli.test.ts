@@ -54,6 +54,14 @@ cli('nodes: a table, and JSON', async ({ url, node }) => {
   assert.is(found.is.node, node);
 });
 
+cli('no broker named: that of the supervisor on the data folder', async ({ cluster, node }) => {
+  const named = await run(['nodes', '--json', '--data', cluster.data]);
+  assert.is(JSON.parse(named.out)[0]?.id, node, named.out);
+  const nobody = await run(['set', node, 'services.x', 'true', '--data', folder()]);
+  assert.is(nobody.code, 1);
+  assert.match(nobody.out, /^hearth: No supervisor runs on the data folder/);
+});
+
 cli('set starts a service, waits for it, and --clear ends it', async ({ url, node }) => {
   const set = await run(['set', node, 'services.hello', 'exec sleep 1000', '--wait'], url);
   assert.is(set.code, 0, set.out);

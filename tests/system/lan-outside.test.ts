@@ -44,6 +44,8 @@ testWith(suite, ['mosquitto'], 'the dashboard is there over TLS, and a join says
   const machine = joiningAgent({ data: folder('hearth-agent-'), flags: where });
   await machine.line(why);
   await machine.stop();
+  // Not the port of a broker of its own: commands that are told no broker do not go there.
+  assert.equal(JSON.parse(readFileSync(join(cluster.data, 'run.json'), 'utf8')).outside, true);
   const doctor = await hearth('doctor');
   assert.doesNotMatch(doctor.said, /not heard of on the network/);
   assert.match(readFileSync(join(cluster.data, 'logs/supervisor.log'), 'utf8'), /"ready"/);
