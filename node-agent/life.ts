@@ -70,17 +70,14 @@ export class Life {
     this.#guard(() => this.#enter(this.#decide()));
   }
 
-  /** There is a new token in the folder. */
+  /** There is a new token in the folder, or one that was of no use before may be now. */
   wake(): void {
     if (this.#stopped || this.#afterLeaving) return;
     try {
       const way = this.#decide();
-      const staying = way.kind === 'member' || way.kind === 'move';
-      if (this.#agent && staying) {
-        if (way.next) this.#askElsewhere(way.next);
-        return;
-      }
-      this.#endPhase(() => this.#guard(() => this.#enter(way)));
+      const stays = way.kind === 'member' || way.kind === 'move';
+      if (!this.#agent || !stays) this.#endPhase(() => this.#guard(() => this.#enter(way)));
+      else if (way.next) this.#askElsewhere(way.next);
     } catch (error) {
       this.#around.log.error({}, (error as Error).message);
     }
@@ -188,6 +185,7 @@ export class Life {
       ...(first === undefined ? {} : { first }),
       clockOff: ms => this.#clockOff(ms),
       stayAway: ms => this.#agent?.stayAway(ms),
+      refused: () => this.wake(),
     });
     this.#member = way;
     const { room, zone, roles } = member;

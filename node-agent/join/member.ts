@@ -30,6 +30,8 @@ export interface MemberParts {
   clockOff(ms: number): void;
   /** The supervisor refuses this node: it is not to connect for so long. */
   stayAway(ms: number): void;
+  /** That is known and kept now: a token that was given before is of use. */
+  refused(): void;
 }
 
 export class Member implements Way {
@@ -168,13 +170,14 @@ export class Member implements Way {
 
   #done(done: Renewal): void {
     if (this.#stopped) return;
-    const { clock, time, log, stayAway } = this.#parts;
+    const { clock, time, log, stayAway, refused } = this.#parts;
     if (done.kind === 'denied') {
       this.#upkeep.denied(clock.now());
       const ms = this.#upkeep.stayAwayMs;
       this.#keep({ ...this.#member, refused: done.sentence.slice(0, 500) });
       log.error({}, `${refusal(done.sentence)}; services run on, next attempt in ${Math.round(ms / 60_000)} min`);
       stayAway(ms);
+      refused();
     } else {
       const news = done.member.serial > this.#member.serial;
       this.#keep(done.member);

@@ -166,6 +166,21 @@ joining(
   },
 );
 
+joining('a token for it that comes before it knows that it was revoked brings it back, too', async ({ cluster }) => {
+  const agent = joiningAgent({ flags: ['--token', await cluster.token(), '--node', 'r2'] });
+  await online(cluster, 'r2');
+  // Stopped, it hears of the token first.
+  agent.child.kill('SIGSTOP');
+  await cluster.hearth('revoke', 'r2', '--data', cluster.data);
+  await cluster.hearth('adopt', await cluster.token('--node', 'r2'), '--data', agent.data);
+  await cluster.watcher.wait('r2 is offline', status('r2', 'offline'));
+  cluster.watcher.forget();
+  agent.child.kill('SIGCONT');
+  await online(cluster, 'r2');
+  assert.not(existsSync(join(agent.data, 'join-token')));
+  await agent.stop();
+});
+
 joining(
   'a folder that was copied to another machine joins as another node, and the first one stays',
   async ({ cluster }) => {

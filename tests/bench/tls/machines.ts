@@ -78,6 +78,7 @@ export function nodeOf({ membership, key, time }: Joined, broker: string): Agent
     files: { saveMember() {} },
     clockOff() {},
     stayAway() {},
+    refused() {},
   });
   const disk = createMemoryDisk();
   disk.save({ node: membership.node, inst: random.hex(8), epochCeiling: 0, cluster: membership.cluster });
