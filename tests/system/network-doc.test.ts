@@ -3,7 +3,7 @@
  * settings in the environment give it free ports and folders, and what a person would replace is replaced. A line that this
  * test does not know fails it.
  */
-import { execFileSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { suite as describe } from 'uvu';
@@ -198,6 +198,7 @@ testWith(suite, ['curl', 'mosquitto_sub', 'sha256sum'], 'its commands, one after
   Object.assign(env, { HEARTH_MQTT_PORT: mqtt, HEARTH_HTTP_PORT: http, HEARTH_TLS_PORT: tls });
   await realRuntimes(data);
   const since = performance.now();
+  let gone: SpawnSyncReturns<string> | undefined;
   try {
     for (const [index, line] of lines.entries()) {
       const [pattern, step] = steps[index] ?? [];
@@ -206,10 +207,13 @@ testWith(suite, ['curl', 'mosquitto_sub', 'sha256sum'], 'its commands, one after
     }
     assert.is(lines.length, steps.length, 'docs/network.md has lost a command');
   } finally {
+    // First: it is not this process's child, so nothing else ends it.
+    gone = spawnSync('hearth-agent', ['uninstall'], { env, encoding: 'utf8' });
+    if (gone.status !== 0) console.log(`hearth-agent uninstall: ${gone.error ?? gone.stderr}`);
     for (const agent of asking) await agent.stop();
-    execFileSync('sh', ['-c', 'hearth-agent uninstall || true'], { env, stdio: 'ignore' });
     await supervisor?.stop();
   }
+  assert.is(gone.status, 0);
   console.log(`the commands of docs/network.md: ${((performance.now() - since) / 1000).toFixed(1)} s`);
 });
 
