@@ -14,8 +14,10 @@ export interface LocalPorts {
   readonly mqtt: number | undefined;
 }
 
-const port = (value: unknown): number | undefined =>
-  Number.isInteger(value) && Number(value) > 0 && Number(value) < 65536 ? Number(value) : undefined;
+/** Another program may have written the file. */
+export const isPort = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) > 0 && Number(value) < 65_536;
+const port = (value: unknown): number | undefined => (isPort(value) ? value : undefined);
 
 /**
  * Without ports where no supervisor runs, or where another user's does.

@@ -31,6 +31,7 @@ import { UserError } from '../../shared/user-error.ts';
 import { type AdminFlags, adminCall } from '../admin.ts';
 import { connect, disconnect } from '../connection.ts';
 import { gather } from '../fleet.ts';
+import { isPort } from '../running-supervisor.ts';
 import { version } from '../version.ts';
 
 export interface DoctorFlags extends Flags {
@@ -81,7 +82,6 @@ async function examine(config: SupervisorConfig): Promise<readonly Finding[]> {
 function readRun(data: string): Running | undefined {
   const json = parseJson(readShort(join(data, 'run.json')) ?? '');
   const run = json.ok ? (json.value as Partial<Running> | null) : null;
-  const isPort = (port: unknown) => Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536;
   if (!Number.isSafeInteger(run?.pid) || !isPort(run?.mqtt) || !isPort(run?.http)) return undefined;
   const { pid, mqtt, http, tls } = run as Running;
   return { pid, mqtt, http, ...(isPort(tls) ? { tls } : {}) } as Running;

@@ -133,7 +133,7 @@ export const settings = {
     'FILE',
     path,
     'none',
-    'written once everything listens and the local node is online: {"pid","mqtt","http","node"}',
+    'written once everything listens and the local node is online: {"pid","mqtt","http","node"}, "tls" with --lan, "outside":true with --broker',
   ),
   stopServices: setting(
     'stop-services',

@@ -96,6 +96,8 @@ test(`${total} malformed packets and payloads`, async () => {
   const sampled = setInterval(() => {
     if (!cluster.process.child.exitCode) most = Math.max(most, residentMb(pid));
   }, 250);
+  // A failure is not to wait for it.
+  sampled.unref();
   const step = async (name: string, version: 4 | 5, todo: () => boolean, batch: () => Buffer[]) => {
     let socket: Socket | undefined;
     for (let serial = 0; todo(); serial++) {

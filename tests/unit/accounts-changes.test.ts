@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Principal } from '../../broker/trust/types.ts';
-import { type AccountsRig, accountsRig } from '../fixture/accounts.ts';
+import { type AccountsRig, accountsRig, addAnna, good, refusal } from '../fixture/accounts.ts';
 import { until } from '../fixture/processes.ts';
 
 const accounts = suite<{ rig: AccountsRig }>('accounts: changes');
@@ -11,15 +11,6 @@ accounts.before.each(async context => {
   context.rig = await accountsRig();
 });
 accounts.after.each(({ rig }) => rig.accounts.close());
-
-const good = 'a good password';
-const addAnna = (rig: AccountsRig, role = 'operator') => rig.run('user.add', { name: 'anna', role, password: good });
-
-const refusal = async (doing: Promise<unknown>): Promise<string> =>
-  doing.then(
-    () => 'nothing',
-    error => (error as Error).message,
-  );
 
 accounts('a session that a crash left behind a change of password or role is void', async ({ rig }) => {
   await addAnna(rig);

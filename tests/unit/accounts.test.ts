@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Principal } from '../../broker/trust/types.ts';
-import { type AccountsRig, accountsRig, owner } from '../fixture/accounts.ts';
+import { type AccountsRig, accountsRig, addAnna, good, owner, refusal } from '../fixture/accounts.ts';
 
 const accounts = suite<{ rig: AccountsRig }>('accounts: who');
 
@@ -10,15 +10,6 @@ accounts.before.each(async context => {
   context.rig = await accountsRig();
 });
 accounts.after.each(({ rig }) => rig.accounts.close());
-
-const good = 'a good password';
-const addAnna = (rig: AccountsRig, role = 'operator') => rig.run('user.add', { name: 'anna', role, password: good });
-
-const refusal = async (doing: Promise<unknown>): Promise<string> =>
-  doing.then(
-    () => 'nothing',
-    error => (error as Error).message,
-  );
 
 accounts('who shows nothing is the owner on an own socket, and nobody elsewhere', async ({ rig }) => {
   const local = { transport: 'tcp', address: '127.0.0.1', owner: true } as const;

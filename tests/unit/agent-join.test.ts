@@ -5,24 +5,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { JoinCore, type JoinEffect, joinTimes } from '../../node-agent/join/join-core.ts';
 import { isAnother, machineOf } from '../../node-agent/join/machine.ts';
-import type { Membership } from '../../node-agent/join/membership.ts';
 import { type Asked, type Kept, startWay } from '../../node-agent/join/start-way.ts';
 import { MachineFiles } from '../../node-agent/telemetry/machine-files.ts';
-import type { JoinToken } from '../../shared/join-token.ts';
 import { fixedRandom } from '../fixture/agent-rig.ts';
+import { machine, member, ours, token } from '../fixture/member.ts';
 import { folder } from '../fixture/processes.ts';
 
 const joins = suite('agent join');
-const [ours, theirs] = ['a'.repeat(32), 'b'.repeat(32)];
-const token = (cluster: string, id = 'tttttttt'): JoinToken => ({
-  ...{ cluster, id, secret: 's'.repeat(32), host: 'sup', port: 22581 },
-});
-const machine = { id: 'm'.repeat(64), macs: ['52:54:00:00:00:01'] };
-const member: Membership = {
-  ...{ node: 'n1', cluster: { fingerprint: ours, key: 'k' }, base: 'hearth', cert: 'c', bundle: { text: '', sig: '' } },
-  ...{ serial: 1, ca: ['x'], brokers: ['mqtts://sup:8883'], supervisor: 'sup:22581', machine, tokens: ['oldtoken'] },
-  floor_ms: 5,
-};
+const theirs = 'b'.repeat(32);
 const memory = { node: 'n1', inst: 'abcdef01', epochCeiling: 5, cluster: { fingerprint: ours, key: 'k' } };
 const way = (asked: Asked, kept: Kept = {}, now = machine) => startWay(asked, kept, now);
 

@@ -3,25 +3,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Membership } from '../../node-agent/join/membership.ts';
 import { membershipFiles } from '../../node-agent/join/membership.ts';
 import { Upkeep, upkeepTimes } from '../../node-agent/join/upkeep.ts';
 import { readOptions } from '../../node-agent/options.ts';
 import { formatJoinToken, type JoinToken } from '../../shared/join-token.ts';
 import { fixedRandom } from '../fixture/agent-rig.ts';
+import { member, ours, token } from '../fixture/member.ts';
 import { folder } from '../fixture/processes.ts';
 
 const joins = suite('agent upkeep');
-const [ours, _theirs] = ['a'.repeat(32), 'b'.repeat(32)];
-const token = (cluster: string, id = 'tttttttt'): JoinToken => ({
-  ...{ cluster, id, secret: 's'.repeat(32), host: 'sup', port: 22581 },
-});
-const machine = { id: 'm'.repeat(64), macs: ['52:54:00:00:00:01'] };
-const member: Membership = {
-  ...{ node: 'n1', cluster: { fingerprint: ours, key: 'k' }, base: 'hearth', cert: 'c', bundle: { text: '', sig: '' } },
-  ...{ serial: 1, ca: ['x'], brokers: ['mqtts://sup:8883'], supervisor: 'sup:22581', machine, tokens: ['oldtoken'] },
-  floor_ms: 5,
-};
 const week = 7 * 86_400_000;
 const kept = (now = 0) => new Upkeep({ from: 0, to: week }, fixedRandom(), now);
 

@@ -14,7 +14,7 @@ const sliceMs = 150;
 type Pair = readonly [Contender, Contender];
 
 async function together(bench: BenchCase, pair: Pair, round: number, spans: Turns['spans']): Promise<Outcome[]> {
-  // Who is first connected is some hundredths dearer, whoever it is.
+  // Whatever comes of being connected first comes to both as often.
   const [first, second] = round % 2 === 1 ? pair : [pair[1], pair[0]];
   const start = (each: Contender) => each.start(`${each.name}-${bench.name}-${round}`);
   const started = await Promise.all([start(first), start(second)]);
