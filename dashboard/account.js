@@ -24,7 +24,20 @@ export async function post(path, body = {}) {
   throw error;
 }
 
-export const toLogin = () => location.replace('/login');
+let leaving = false;
+
+/**
+ * To the login, once: a logout and the stream that ends by it both lead there, and a second navigation would abort
+ * the first while it loads. One that came to nothing (somebody stopped it) may be tried again after a while.
+ */
+export function toLogin() {
+  if (leaving) return;
+  leaving = true;
+  setTimeout(() => {
+    leaving = false;
+  }, 5000);
+  location.replace('/login');
+}
 
 /** Shows who it is; a session can be ended. `root` holds #account-name, #account-role and #logout. */
 export function showAccount(root, me) {

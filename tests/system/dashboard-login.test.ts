@@ -1,6 +1,7 @@
 /** Logging in, looking after machines that ask to join, and logging out, in a real browser over TLS. */
 import * as assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { suite as describe } from 'uvu';
 import { requester } from '../fixture/certificates.ts';
@@ -123,6 +124,22 @@ testWith(
     assert.deepEqual(faults, []);
   },
 );
+
+testWith(suite, ['chromium'], 'a logout leads to the login once, though the stream ends by it as well', async () => {
+  const { page } = await loggedIn('viewer');
+  let asked = 0;
+  // So slow that the stream's end is noticed before the login stands there.
+  await page.route('**/login', async route => {
+    asked += 1;
+    await setTimeout(2000);
+    await route.continue();
+  });
+  const toldOut = page.waitForResponse(answer => answer.url().endsWith('/api/me') && answer.status() === 401);
+  await page.click('#logout');
+  await toldOut;
+  await page.waitForURL('**/login');
+  assert.equal(asked, 1);
+});
 
 testWith(suite, ['chromium'], 'a session that ends elsewhere brings the login', async () => {
   await rig.user('short-lived', 'viewer');
