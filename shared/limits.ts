@@ -18,6 +18,14 @@ export const limits = {
   nodes: 10_000,
   /** Services one node may have. */
   services: 200,
+  /** Packages one node may have. */
+  packages: 500,
+  /** Files one node may have. */
+  files: 500,
+  /** Checks one node may have. */
+  checks: 200,
+  /** Roles a cluster may have. */
+  roles: 1000,
 } as const;
 
 /** The wire version of the messages between supervisor and agent; this one and the one before are served. */

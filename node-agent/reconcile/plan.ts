@@ -6,10 +6,13 @@
  * To add a kind of step: its arguments here, its planning in {@link plan}, its executor where createReconciler makes them.
  */
 import type { Service } from '../../shared/schemas/service.ts';
+import type { ExecutorsOf, StepOf } from './kind.ts';
 import { sameProcess, sameService, serviceOf } from './services/spec.ts';
 
 /** Step name -> what it is called with. */
-export interface StepArguments {
+export interface StepArguments extends ServiceSteps {}
+
+export interface ServiceSteps {
   /** Nothing of the service runs, or what runs is already that: make sure it does. */
   'service.start': { readonly service: string; readonly spec: Service };
   /** Another process is wanted: the old one ends, then the new one starts. */
@@ -21,21 +24,8 @@ export interface StepArguments {
 export type StepName = keyof StepArguments;
 
 /** One thing to do, attempted once. */
-export type Step = {
-  [Name in StepName]: {
-    /** Unique in its plan: what other steps name in `after`. */
-    readonly id: string;
-    readonly step: Name;
-    readonly args: StepArguments[Name];
-    /** Ids of steps that must have been attempted first, whatever their outcome. */
-    readonly after: readonly string[];
-  };
-}[StepName];
-
-/** Step name -> who does it. `done` is called exactly once, with one sentence where it went wrong. */
-export type Executors = {
-  readonly [Name in StepName]: (args: StepArguments[Name], done: (error?: string) => void) => void;
-};
+export type Step = StepOf<StepArguments>;
+export type Executors = ExecutorsOf<StepArguments>;
 
 /** A service as far as planning goes. */
 export interface ServiceIs {
@@ -59,13 +49,13 @@ export function plan(is: Is, wanted: Wanted): Step[] {
 }
 
 function planServices(is: Is['services'], wanted: ReadonlyMap<string, Service>): Step[] {
-  const stops: Step[] = [];
+  const stops: StepOf<ServiceSteps>[] = [];
   for (const service of [...is.keys()].sort()) {
     const now = is.get(service);
     if (wanted.has(service) || now === undefined || (now.target === undefined && now.settled)) continue;
     stops.push({ id: `services/${service}`, step: 'service.stop', args: { service }, after: [] });
   }
-  const starts: Step[] = [];
+  const starts: StepOf<ServiceSteps>[] = [];
   for (const service of [...wanted.keys()].sort()) {
     const said = wanted.get(service);
     if (said === undefined) continue;
@@ -78,7 +68,7 @@ function planServices(is: Is['services'], wanted: ReadonlyMap<string, Service>):
   return [...stops, ...starts];
 }
 
-function stepFor(now: ServiceIs | undefined, spec: Service): Exclude<StepName, 'service.stop'> | undefined {
+function stepFor(now: ServiceIs | undefined, spec: Service): Exclude<keyof ServiceSteps, 'service.stop'> | undefined {
   if (now?.target === undefined) return 'service.start';
   if (!sameProcess(now.target, spec)) return 'service.replace';
   if (!now.settled) return 'service.start';

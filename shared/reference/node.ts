@@ -37,7 +37,13 @@ export const nodePayloads: readonly Payload[] = [
     itemStatus,
     'One item of `is`.',
     {
-      state: 'for a service `starting running stopping stopped exited backoff crash-loop failed`',
+      state:
+        'of a service `waiting starting running stopping stopped exited backoff crash-loop failed`, of a package or file `ok changing waiting drifted failed`, of a check `pass fail unknown`',
+      doing: 'what is being done about it just now',
+      ver: 'version of the package that is installed',
+      diff: 'how it differs from what was said, a unified diff, cut',
+      severity: 'what failing of the check means: `info warning critical`',
+      saw: 'what the check saw, one line',
       pid: 'of its main process',
       since_ms: `last change of state, ${at}`,
       next_ms: `next try, while it waits for one, ${at}`,

@@ -1,9 +1,22 @@
 import { z } from 'zod';
 
-/** What one item (a service) is doing, as the node sees it. */
+/** What one item (a service, package, file or check) is doing, as the node sees it. */
 export const itemStatus = z.object({
-  /** `starting running stopping stopped exited backoff crash-loop failed` for a service. */
+  /**
+   * A service: `waiting starting running stopping stopped exited backoff crash-loop failed`. A package or file:
+   * `ok changing waiting drifted failed`. A check: `pass fail unknown`.
+   */
   state: z.string().max(20),
+  /** What is being done about it just now: `installing chuffed 0.10.4`. */
+  doing: z.string().max(160).optional(),
+  /** Version that is installed. */
+  ver: z.string().max(128).optional(),
+  /** How it differs from what was said, as a unified diff, cut. Never of what may hold a secret. */
+  diff: z.string().max(600).optional(),
+  /** Of a check: what its failing means. */
+  severity: z.enum(['info', 'warning', 'critical']).optional(),
+  /** Of a check: what it saw, one line. */
+  saw: z.string().max(200).optional(),
   pid: z.number().int().positive().optional(),
   /** Epoch milliseconds of the last change of state. */
   since_ms: z.number().optional(),
