@@ -20,6 +20,8 @@ export interface UnitExit {
   /** Name without `SIG`, such as `KILL`. */
   readonly signal?: string;
   readonly unknown?: string;
+  /** Says more than code and signal do: `killed: it used more than its 200 MB`. */
+  readonly why?: string;
 }
 
 /** A unit that an earlier agent left on this machine. */
@@ -48,6 +50,13 @@ export interface Host {
    * then KILL until nobody is left. `exited` is reported before `done` where the main process was still running.
    */
   stop(unit: string, signal: string, graceMs: number, done: (error?: string) => void): void;
+  /**
+   * Gives a unit what of a changed description needs no other process: its limits and how much output is kept. `done`
+   * once, when {@link note} is as it stays.
+   */
+  adjust(unit: string, spec: Service, done: () => void): void;
+  /** What of its description the machine does not enforce, and why, as one sentence; undefined for nothing. */
+  note(unit: string): string | undefined;
   /** Forgets an ended unit: its folder and its output. */
   discard(unit: string): void;
   /** The last lines of a unit's output, at most `lines`, oldest first. */

@@ -50,6 +50,7 @@ export const nodePayloads: readonly Payload[] = [
       restarts: 'starts after the first, since the item was last changed',
       exit: 'exit code of the last run',
       signal: 'signal that ended the last run, such as `KILL`',
+      note: 'which of its limits this machine does not enforce, and why',
       err: 'why it is not as wanted',
     },
     { state: 'crash-loop', restarts: 5, exit: 127, err: 'sh: 1: solve: not found' },

@@ -28,6 +28,8 @@ export const itemStatus = z.object({
   signal: z.string().max(12).optional(),
   /** Epoch milliseconds of the next try, while it waits for one. */
   next_ms: z.number().optional(),
+  /** What of a service's limits this machine does not enforce, and why. */
+  note: z.string().max(200).optional(),
   /** Why it is not as wanted. */
   err: z.string().max(300).optional(),
 });

@@ -272,6 +272,8 @@ export class Machine {
         this.#eyes.stopping(this, unit);
         host.stop(unit, signal, graceMs, done);
       },
+      adjust: (unit, spec, done) => host.adjust(unit, spec, done),
+      note: unit => host.note(unit),
       discard: unit => host.discard(unit),
       tail: (unit, lines) => host.tail(unit, lines),
       follow: (unit, on, fromStart) => host.follow(unit, on, fromStart),
@@ -280,7 +282,7 @@ export class Machine {
   }
 }
 
-export const runOf = (spec: Service): string => (typeof spec.run === 'string' ? spec.run : spec.run.join(' '));
+export const runOf = (spec: Service): string => (typeof spec.run === 'string' ? spec.run : (spec.run ?? []).join(' '));
 
 const hasty = (clock: Process['clock']): Process['clock'] => ({
   ...clock,

@@ -37,7 +37,7 @@ import {
   type ServiceEvent,
   settle,
 } from './moves.ts';
-import { cut, describeEnd, sameProcess } from './spec.ts';
+import { cut, describeEnd, sameAdjustment, sameProcess } from './spec.ts';
 import { newService, type ServiceState, shownState } from './state.ts';
 
 export type { At, ServiceEffect, ServiceEvent } from './moves.ts';
@@ -136,7 +136,11 @@ function onWant(state: Draft, spec: Service | undefined, at: At, effects: Servic
     begin(state, effects, 0);
     return;
   }
-  if (state.current) state.current = { ...state.current, spec };
+  if (state.current) {
+    const { unit, spec: before } = state.current;
+    if (!sameAdjustment(before, spec)) effects.push({ do: 'adjust', unit, spec });
+    state.current = { ...state.current, spec };
+  }
   if (state.last) state.last = { ...state.last, spec };
   if (state.phase === 'ended') afterEnd(state, state.exit ?? {}, at, 0);
   else if (state.phase === 'waiting' && !startsAgain(state, state.exit ?? {})) afterEnd(state, state.exit ?? {}, at);

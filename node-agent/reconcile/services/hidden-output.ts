@@ -28,6 +28,8 @@ export function hideSecrets(host: Host, secrets: Secrets): Host {
     },
     start: (unit, done) => host.start(unit, done),
     stop: (unit, signal, graceMs, done) => host.stop(unit, signal, graceMs, done),
+    adjust: (unit, spec, done) => host.adjust(unit, spec, done),
+    note: unit => host.note(unit),
     discard(unit) {
       host.discard(unit);
       secrets.forget(unit);

@@ -20,6 +20,8 @@ export type ServiceEffect =
   | { readonly do: 'start'; readonly unit: Unit }
   | { readonly do: 'stop'; readonly unit: string; readonly signal: string; readonly graceMs: number }
   | { readonly do: 'discard'; readonly unit: string }
+  /** The unit goes on, with other limits. */
+  | { readonly do: 'adjust'; readonly unit: string; readonly spec: Service }
   | { readonly do: 'settled'; readonly error?: string }
   | { readonly do: 'notice'; readonly level: 'info' | 'warn' | 'error'; readonly kind: string; readonly text: string }
   /** Told to be gone, and it is: nothing is left to remember. */

@@ -125,6 +125,14 @@ export class RealHost implements Host {
     });
   }
 
+  adjust(_unit: string, _spec: Unit['spec'], done: () => void): void {
+    setImmediate(done);
+  }
+
+  note(_unit: string): string | undefined {
+    return undefined;
+  }
+
   discard(unit: string): void {
     const live = this.#units.get(unit);
     live?.output?.close();

@@ -91,6 +91,15 @@ class SimulatedHost implements Host {
     else this.#later(graceMs + machine.delay(), () => over('KILL'));
   }
 
+  /** Its processes use nothing, so any limits hold. */
+  adjust(_unit: string, _spec: Unit['spec'], done: () => void): void {
+    this.#later(0, done);
+  }
+
+  note(_unit: string): string | undefined {
+    return undefined;
+  }
+
   discard(unit: string): void {
     const process = this.#machine.processes.get(unit);
     if (process?.running || process?.escaped) return;

@@ -16,7 +16,7 @@ export type Instruction =
   | { readonly do: 'end'; readonly exit: UnitExit };
 
 /** Understands `echo TEXT`, `sleep SECONDS`, `trap '' SIGNAL`, `setsid … &`, `exit N`, `kill -SIGNAL $$`, joined by `;`. */
-export function readProgram(run: Service['run']): Instruction[] {
+export function readProgram(run: NonNullable<Service['run']>): Instruction[] {
   const text = typeof run === 'string' ? run : run.join(' ');
   const program: Instruction[] = [];
   for (const part of text.split(/;|&(?=\s)/)) {
@@ -119,7 +119,7 @@ export class SimulatedMachine {
       escaped: false,
     };
     this.processes.set(unit.unit, process);
-    this.#run(process, readProgram(unit.spec.run));
+    this.#run(process, readProgram(unit.spec.run ?? 'the command of its image'));
     return process;
   }
 

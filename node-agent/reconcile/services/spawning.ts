@@ -32,7 +32,7 @@ export interface ShimHandlers {
 
 /** What becomes the service. No shell stays where a program can take its place: it would only hide how that ended. */
 export const commandOf = ({ run }: Service, shell: string): readonly string[] =>
-  typeof run === 'string' ? [shell, '-c', simpleCommand(run) ?? run] : run;
+  typeof run === 'string' ? [shell, '-c', simpleCommand(run) ?? run] : (run ?? []);
 
 /** What names a process for ever, finds its descendants and says whether it lives: all of it stands in /proc (proc(5)). */
 const hasProc = existsSync('/proc/self/stat');

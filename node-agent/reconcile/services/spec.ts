@@ -1,29 +1,35 @@
 /** Comparing services, and the sentences about how they ended. */
 import { printable } from '../../../shared/names.ts';
-import type { Service } from '../../../shared/schemas/service.ts';
+import { type Service, serviceSchema } from '../../../shared/schemas/service.ts';
 import type { UnitExit } from '../host.ts';
 
 /** Only the fields of a service: a `want` says more about each, such as whose word it is. */
 export function serviceOf(wanted: Service): Service {
-  const { run, cwd, env, restart, stop } = wanted;
-  return {
-    run,
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(env === undefined ? {} : { env }),
-    ...(restart === undefined ? {} : { restart }),
-    ...(stop === undefined ? {} : { stop }),
-  };
+  const fields = Object.keys(serviceSchema.shape) as (keyof Service)[];
+  return Object.fromEntries(fields.flatMap(key => (wanted[key] === undefined ? [] : [[key, wanted[key]]])));
 }
 
-const sorted = (env: Service['env']) => Object.entries(env ?? {}).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+const sorted = (values: object | undefined) =>
+  Object.entries(values ?? {}).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 
-/** Whether a process started for `a` is what `b` asks for. How to restart and to stop is not part of a process. */
-export const sameProcess = (a: Service, b: Service): boolean =>
-  a === b || JSON.stringify([a.run, a.cwd, sorted(a.env)]) === JSON.stringify([b.run, b.cwd, sorted(b.env)]);
+/** A container's limits are given to its engine once, when it is made. */
+const ofProcess = ({ run, cwd, env, user, image, volumes, ports, limits }: Service): string =>
+  JSON.stringify([run, cwd, sorted(env), user, image, volumes, ports, image === undefined ? [] : sorted(limits)]);
+
+/**
+ * Whether a process started for `a` is what `b` asks for. How to restart and to stop is not part of a process, nor is
+ * what a host can adjust (host.ts).
+ */
+export const sameProcess = (a: Service, b: Service): boolean => a === b || ofProcess(a) === ofProcess(b);
+
+/** Whether nothing differs that a host changes on a running process. */
+export const sameAdjustment = (a: Service, b: Service): boolean =>
+  a === b || JSON.stringify([sorted(a.limits), a.log_mb]) === JSON.stringify([sorted(b.limits), b.log_mb]);
 
 /** Whether nothing at all differs, `restart` and `stop` included. */
 export const sameService = (a: Service, b: Service): boolean =>
   sameProcess(a, b) &&
+  sameAdjustment(a, b) &&
   (a.restart ?? 'always') === (b.restart ?? 'always') &&
   stopSignal(a) === stopSignal(b) &&
   graceMs(a) === graceMs(b);
@@ -35,6 +41,7 @@ export const graceMs = (spec: Service): number => (spec.stop?.grace_s ?? 10) * 1
 
 /** `exit 3`, `killed by KILL`, or why nobody knows. */
 const describeExit = (exit: UnitExit): string => {
+  if (exit.why !== undefined) return exit.why;
   if (exit.signal !== undefined) return `killed by ${exit.signal}`;
   if (exit.code !== undefined) return `exit ${exit.code}`;
   return exit.unknown ?? 'ended, and nobody saw how';

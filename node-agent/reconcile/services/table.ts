@@ -112,7 +112,8 @@ export class ServiceTable {
     return Object.fromEntries(
       names.flatMap(name => {
         const row = this.#rows.get(name);
-        return row ? [[`services/${name}`, statusOf(row.state)]] : [];
+        const note = row?.state.current && this.#host.note(row.state.current.unit);
+        return row ? [[`services/${name}`, { ...statusOf(row.state), ...(note === undefined ? {} : { note }) }]] : [];
       }),
     );
   }
@@ -185,6 +186,12 @@ export class ServiceTable {
         this.#host.stop(effect.unit, effect.signal, effect.graceMs, error =>
           this.#event(service, { type: 'stopped', unit: effect.unit, ...(error === undefined ? {} : { error }) }),
         );
+        return;
+      case 'adjust':
+        // What it says to that is on `items`.
+        this.#host.adjust(effect.unit, effect.spec, () => {
+          if (!this.#closed) this.#handlers.changed();
+        });
         return;
       case 'discard':
         this.#following.discarded(service, effect.unit);
