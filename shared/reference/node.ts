@@ -38,13 +38,14 @@ export const nodePayloads: readonly Payload[] = [
     'One item of `is`.',
     {
       state:
-        'of a service `waiting starting running stopping stopped exited backoff crash-loop failed`, of a package or file `ok changing waiting drifted failed`, of a check `pass fail unknown`',
+        'of a service `waiting scheduled starting running stopping stopped exited backoff crash-loop failed`, of a package or file `ok changing waiting drifted failed`, of a check `pass fail unknown`',
       doing: 'what is being done about it just now',
       ver: 'version of the package that is installed',
       diff: 'how it differs from what was said, a unified diff, cut',
       severity: 'what failing of the check means: `info warning critical`',
       saw: 'what the check saw, one line',
       pid: 'of its main process',
+      health: 'what the health check of a service that runs says: `starting healthy unhealthy`',
       since_ms: `last change of state, ${at}`,
       next_ms: `next try, while it waits for one, ${at}`,
       restarts: 'starts after the first, since the item was last changed',

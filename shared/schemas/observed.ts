@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** What one item (a service, package, file or check) is doing, as the node sees it. */
 export const itemStatus = z.object({
   /**
-   * A service: `waiting starting running stopping stopped exited backoff crash-loop failed`. A package or file:
+   * A service: `waiting scheduled starting running stopping stopped exited backoff crash-loop failed`. A package or file:
    * `ok changing waiting drifted failed`. A check: `pass fail unknown`.
    */
   state: z.string().max(20),
@@ -18,6 +18,8 @@ export const itemStatus = z.object({
   /** Of a check: what it saw, one line. */
   saw: z.string().max(200).optional(),
   pid: z.number().int().positive().optional(),
+  /** Of a service that runs and has a health check: what the check says. */
+  health: z.enum(['starting', 'healthy', 'unhealthy']).optional(),
   /** Epoch milliseconds of the last change of state. */
   since_ms: z.number().optional(),
   /** Starts after the first, since the item was last changed. */

@@ -1,23 +1,19 @@
 import { z } from 'zod';
 import { isItemName } from '../names.ts';
+import {
+  argument,
+  healthSchema,
+  itemPaths,
+  readySchema,
+  reloadSchema,
+  runSchema,
+  scheduleSchema,
+  signalNames,
+} from './service-life.ts';
+
+export { runSchema } from './service-life.ts';
 
 const envName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'not a variable name: use letters, digits and _');
-/** No NUL: neither argv nor the environment can carry it. */
-const argument = z.string().refine(text => !text.includes('\0'), 'may not contain a NUL character');
-
-/** One `/bin/sh -c` script as a string, or argv without a shell as an array. */
-export const runSchema = z.union(
-  [
-    argument.refine(text => text.trim() !== '', 'an empty command').max(16 * 1024, 'a command is at most 16 kB long'),
-    z
-      .array(argument.max(4096))
-      .min(1, 'an empty command')
-      .max(256)
-      .refine(argv => argv[0] !== '', 'an empty command'),
-  ],
-  'a command line, or a list of arguments',
-);
-
 const limitsSchema = z.strictObject({
   /** Memory of all its processes together, MB of 1024 kB, swap included. */
   memory_mb: z.number().int().min(4).max(4_194_304).optional(),
@@ -72,16 +68,29 @@ const serviceKeys = z.strictObject({
   run: runSchema.optional(),
   cwd: argument.max(4096).startsWith('/', 'must be an absolute path').optional(),
   env: z.record(envName, argument.max(16 * 1024)).optional(),
-  /** `always` (default): started again whatever its exit code; `on-failure`: not after exit 0; `never`: once. */
+  /**
+   * `always` (default): started again whatever its exit code; `on-failure`: not after exit 0; `never`: once. With a
+   * schedule `never` is the default.
+   */
   restart: z.enum(['always', 'on-failure', 'never']).optional(),
   stop: z
     .strictObject({
       /** Sent first to every process of the service. Default TERM. */
-      signal: z.enum(['TERM', 'INT', 'HUP', 'QUIT', 'USR1', 'USR2']).optional(),
+      signal: z.enum(signalNames).optional(),
       /** Seconds between that signal and KILL. Default 10. */
       grace_s: z.number().min(0).max(3600).optional(),
     })
     .optional(),
+  /** Items that are attempted first where the node has them: an order of start, and nothing else. */
+  after: itemPaths.optional(),
+  /** Items without which it is not started; and a file or package among them that changes restarts it. */
+  needs: itemPaths.optional(),
+  /** Sent to its process, or run, instead of a restart, where a file that it needs has changed. */
+  reload: reloadSchema.optional(),
+  health: healthSchema.optional(),
+  /** From when on it counts as there for those that wait for it. Default: when its process runs. */
+  ready: readySchema.optional(),
+  schedule: scheduleSchema.optional(),
   limits: limitsSchema.optional(),
   /** Whose rights it has, `user` or `user:group`: the agent's where left out. With an image, one that the image knows. */
   user: userSchema.optional(),
@@ -106,6 +115,14 @@ export const serviceSchema = serviceKeys
   .refine(({ image, ports }) => image !== undefined || ports === undefined, {
     path: ['ports'],
     error: 'only a container has ports of its own: name its "image"',
+  })
+  .refine(({ ready, health }) => ready !== 'health' || health !== undefined, {
+    path: ['ready'],
+    error: 'there is no "health" that says when it is ready',
+  })
+  .refine(({ schedule, restart }) => schedule === undefined || restart !== 'always', {
+    path: ['restart'],
+    error: 'what is always started again has no schedule: leave it out, or use "on-failure"',
   });
 export type Service = z.output<typeof serviceSchema>;
 
