@@ -3,7 +3,7 @@ import { type Signer, seal } from '../shared/authority.ts';
 import { proto } from '../shared/limits.ts';
 import type { Cmd, Want } from '../shared/schemas/node-document.ts';
 import type { Hello } from '../shared/schemas/presence.ts';
-import { compile, type NodeEntry } from './desired/compile.ts';
+import type { Compiled } from './desired/compile.ts';
 import type { OrderBody } from './orders/orders.ts';
 
 export class Authority {
@@ -21,10 +21,11 @@ export class Authority {
     this.#bundle = bundle;
   }
 
-  /** A node's `want`, sealed. Its revision is that of the last change to this node's document. */
-  want(node: string, entry: NodeEntry, gen: number): string {
+  /** A node's `want`, sealed. Its revision is that of the last change to anything it is compiled from. */
+  want(node: string, compiled: Compiled, gen: number): string {
     const { cluster, key } = this.#signer;
-    const body: Want = { cluster, key, gen, rev: entry.rev, node, ...compile(node, entry) };
+    const { rev, ...rest } = compiled;
+    const body: Want = { cluster, key, gen, rev, node, ...rest };
     return seal(this.#signer, 'want', node, body);
   }
 

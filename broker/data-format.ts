@@ -22,7 +22,18 @@ const steps: readonly Step[] = [
   // Format 2 keeps users, tokens and nodes' certificates below `trust/`. A Hearth that knows only format 1 would open
   // such a cluster to everybody on its machine, so it must refuse it; there is nothing to convert.
   { from: 1, what: 'users and certificates have a place in the journal', ops: () => [] },
+  // Format 3 has roles, and beside a node's document what was decided when it joined: the document is a key of its own.
+  { from: 2, what: "a node's document is one part of its entry", ops: entries => entries.flatMap(documentApart) },
 ];
+
+function documentApart([key, value]: readonly [string, string]): readonly StoreOp[] {
+  if (!key.startsWith('doc/node/')) return [];
+  const entry = JSON.parse(value) as { rev?: unknown; document?: unknown };
+  // Done already, by a start that was cut off.
+  if (typeof entry !== 'object' || entry === null || entry.document !== undefined) return [];
+  const { rev, ...document } = entry;
+  return [{ put: key, value: JSON.stringify({ document, rev }) }];
+}
 
 const read = (store: Store, prefix: string): Promise<readonly (readonly [string, string])[]> =>
   new Promise((resolve, reject) => store.read(prefix, (error, found) => (error ? reject(error) : resolve(found))));

@@ -64,10 +64,13 @@ export class Inbox {
     if (verdict === 'refuse') {
       const message = 'retained: not run, and removed from the broker; publish commands without the retain flag';
       answers.refuseStranger(asked, () => ({ code: 'retained', message }));
+    } else if (noun === 'role') {
+      if (part === 'set') sets.role(asked);
+      else sets.forgetRole(asked);
     } else if (noun !== 'node') {
       const message = `"${part}" of a ${noun} is not available yet: use …/node/ID/${part}`;
       answers.refuseStranger(asked, () => ({ code: 'not-available', message }));
-    } else if (part === 'set') sets.handle(asked);
+    } else if (part === 'set') sets.node(asked);
     else orders.handle(asked);
   }
 

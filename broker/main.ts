@@ -122,6 +122,7 @@ async function startParts(
     onFatal: text => installation.gaveWay(asSentence(text)),
     bundle: () => trust.authority.serial,
     told: told => trust.told(told),
+    given: node => trust.desk.given(node),
     forgotten: node => trust.forgotten(node),
   });
   trust.attend({

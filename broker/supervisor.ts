@@ -11,8 +11,10 @@ import type { Store } from '../shared/store.ts';
 import { nodeOfClientId, topicsOf } from '../shared/topics.ts';
 import { Authority } from './authority.ts';
 import { Standing } from './authority-standing.ts';
+import type { Given } from './desired/compile.ts';
 import { Journal } from './desired/journal.ts';
 import { Sets } from './desired/sets.ts';
+import { Wants } from './desired/wants.ts';
 import { Attendance } from './fleet/attendance.ts';
 import { Events } from './fleet/events.ts';
 import type { FleetReader } from './fleet/fleet.ts';
@@ -25,6 +27,7 @@ import { Orders } from './orders/orders.ts';
 import { RetainedCommands } from './orders/retained-commands.ts';
 import { Projection } from './projection.ts';
 import { Rounds } from './rounds.ts';
+import { type SyncedParts, tellSynced } from './synced.ts';
 
 export interface SupervisorParts {
   /** Topic base, such as `hearth`. */
@@ -42,6 +45,8 @@ export interface SupervisorParts {
   readonly bundle?: () => number;
   /** Every answered `set` and `do`, for the audit. */
   readonly told?: (told: Told) => void;
+  /** What was decided about a machine when it joined. */
+  readonly given?: (node: string) => Given | undefined;
   /** A node's document is gone by `do/forget`: its certificate is to go, too. */
   readonly forgotten?: (node: string) => void;
 }
@@ -59,6 +64,8 @@ export class Supervisor {
   readonly #attendance: Attendance;
   readonly #reports: Reports;
   readonly #journal: Journal;
+  readonly #wants: Wants;
+  readonly #telling: SyncedParts;
   readonly #projection: Projection;
   readonly #answers: Answers;
   readonly #orders: Orders;
@@ -87,10 +94,14 @@ export class Supervisor {
       store,
       log,
       writing: touched => this.#projection.prepare(touched),
-      synced: touched => this.#synced(touched),
+      synced: touched => tellSynced(this.#telling, touched),
     });
     const journal = this.#journal;
-    this.#projection = new Projection(base, bus, log, authority, journal);
+    this.#wants = new Wants(journal);
+    const wants = this.#wants;
+    this.#projection = new Projection({ base, bus, log, clock, authority, journal, wants });
+    const projection = this.#projection;
+    this.#telling = { journal, wants, projection, view, gone: node => this.#gone(node) };
     this.#answers = new Answers(base, bus, clock, parts.told);
     const answers = this.#answers;
     const state = createPresence(bus.kind, limits.nodes, clock.now());
@@ -100,7 +111,8 @@ export class Supervisor {
       view,
       events,
       journal,
-      projection: this.#projection,
+      projection,
+      given: node => parts.given?.(node),
       maySpeak: () => this.#standing.leads,
       orders: () => this.#orders,
     });
@@ -117,16 +129,14 @@ export class Supervisor {
       random,
       answers,
       session,
-      nodes: role => [...journal.nodes.keys()].filter(node => role === undefined || view.hasRole(node, role)),
-      services: node => {
-        const entry = journal.nodes.get(node);
-        return entry && Object.keys(entry.services);
-      },
+      nodes: role => wants.members(role ?? 'all'),
+      services: node => wants.services(node),
       send: (node, body) => {
         bus.publish(this.#topics.node(node, 'cmd'), authority.cmd(node, body, journal.gen, journal.rev), { qos: 1 });
       },
       forget: (node, by, done) => {
-        journal.submit({ node, services: undefined, what: 'forget', by, atMs: clock.wall() }, error => done(error));
+        const gone = { noun: 'node', id: node, entry: undefined, what: 'forget', by, atMs: clock.wall() } as const;
+        journal.submit(gone, error => done(error));
       },
     });
     this.#retained = new RetainedCommands(bus, clock);
@@ -136,7 +146,7 @@ export class Supervisor {
       answers,
       notice,
       retained: this.#retained,
-      sets: new Sets(journal, answers, clock),
+      sets: new Sets({ journal, wants, answers, clock }),
       orders: this.#orders,
       reports: this.#reports,
       answered: node => {
@@ -188,7 +198,7 @@ export class Supervisor {
       const { notice } = this.#attendance;
       for (const [node, entry] of this.#journal.durable) {
         notice({ type: 'known', node });
-        this.#view.put(node, { want_rev: entry.rev });
+        this.#view.put(node, { want_rev: this.#wants.rev(entry) });
       }
       this.#rounds.every('presence', presenceTimes.sweepMs, () => notice({ type: 'tick' }));
       this.#rounds.every('tell', tellEveryMs, () => {
@@ -282,18 +292,11 @@ export class Supervisor {
     if (node !== undefined) this.#attendance.notice({ type: 'lost', node, serial: connection.serial });
   }
 
-  #synced: ConstructorParameters<typeof Journal>[0]['synced'] = touched => {
-    for (const [node, entry] of touched) {
-      if (entry) {
-        this.#projection.document(node, entry);
-        this.#view.put(node, { want_rev: entry.rev });
-      } else if (!this.#journal.nodes.has(node)) {
-        this.#attendance.notice({ type: 'forgotten', node });
-        this.#view.remove(node);
-        this.#reports.forget(node);
-        this.#projection.clear(node);
-        this.#parts.forgotten?.(node);
-      }
-    }
-  };
+  #gone(node: string): void {
+    this.#attendance.notice({ type: 'forgotten', node });
+    this.#view.remove(node);
+    this.#reports.forget(node);
+    this.#projection.clear(node);
+    this.#parts.forgotten?.(node);
+  }
 }

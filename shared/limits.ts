@@ -31,4 +31,4 @@ export const limits = {
 /** The wire version of the messages between supervisor and agent; this one and the one before are served. */
 export const proto = 1;
 /** The version of the data folder's layout and of the journal; a newer one is refused. */
-export const format = 2;
+export const format = 3;

@@ -139,6 +139,7 @@ export function formatTopic(topic: Topic, base: string): string {
 export const topicsOf = (base: string) => ({
   node: (id: string, part: Part, ...rest: string[]): string =>
     rest.length === 0 ? `${base}/node/${id}/${part}` : `${base}/node/${id}/${part}/${rest.join('/')}`,
+  of: (noun: Noun, id: string, part: Part): string => `${base}/${noun}/${id}/${part}`,
   fabric: (part: FabricPart): string => `${base}/${part}`,
 });
 

@@ -1,19 +1,164 @@
-/** From what people said to what one node obeys. With roles and placement to come, this is where they are merged. */
+/**
+ * From what people said to what one node obeys. Pure. The most specific word about an item wins whole: the node's own
+ * over its roles', theirs over role `all`'s. Two roles that differ about one item are no coin toss: the one whose word the
+ * node had stays, and both are named (see {@link Conflict}).
+ */
 
-import type { Want } from '../../shared/schemas/node-document.ts';
-import type { Service } from '../../shared/schemas/service.ts';
+import { sameJson } from '../../shared/same-json.ts';
+import {
+  type ItemKindName,
+  itemKinds,
+  type NodeDocument,
+  type RoleDocument,
+  type Want,
+} from '../../shared/schemas/node-document.ts';
+
+/** What was decided about a machine when it joined: rules over facts, or the admin's word. */
+export interface Given {
+  readonly roles?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+}
 
 /** A node's accepted document. */
 export interface NodeEntry {
-  readonly services: Readonly<Record<string, Service>>;
+  readonly document: NodeDocument;
   /** Journal sequence of the last change. */
   readonly rev: number;
+  readonly given?: Given;
+  /** Item path -> the role whose word stays where roles differ. Absent: the first of them by name. */
+  readonly kept?: Readonly<Record<string, string>>;
 }
 
-/** What a `want` says beyond the authority's own keys; `from` is the address of the document that says so. */
-export function compile(node: string, entry: NodeEntry): Pick<Want, 'services'> {
-  const from = `node/${node}`;
-  const services: Record<string, Want['services'][string]> = {};
-  for (const [name, service] of Object.entries(entry.services)) services[name] = { ...service, from };
-  return { services };
+/** A role's accepted document. One that was forgotten stays as an empty one, so that revisions never fall. */
+export interface RoleEntry {
+  readonly document: RoleDocument;
+  readonly rev: number;
+  readonly gone?: true;
+}
+
+export type Roles = { get(role: string): RoleEntry | undefined };
+
+/** What a `want` says beyond the authority's own keys. */
+export type Compiled = Pick<Want, 'rev' | 'roles' | 'labels' | ItemKindName | 'conflicts'>;
+
+/** An item about which several of a node's roles differ. */
+export interface Conflict {
+  /** Such as `services/web`. */
+  readonly path: string;
+  /** All roles that have the item, by name. */
+  readonly roles: readonly string[];
+}
+
+type Items = Readonly<Record<string, unknown>>;
+const itemsOf = (document: NodeDocument | RoleDocument | undefined, kind: ItemKindName): Items =>
+  document?.[kind] ?? {};
+
+/** The node's roles, sorted, without `all`. */
+export function rolesOf(entry: Pick<NodeEntry, 'document' | 'given'>): readonly string[] {
+  const own = entry.document.roles ?? [];
+  const given = entry.given?.roles ?? [];
+  if (own.length === 0 && given.length === 0) return [];
+  return [...new Set([...own, ...given])].sort();
+}
+
+/** Revision of the node's `want`: that of the last change to anything it is made of. */
+export function revOf(entry: NodeEntry, roles: Roles): number {
+  let rev = Math.max(entry.rev, roles.get('all')?.rev ?? 0);
+  for (const role of rolesOf(entry)) rev = Math.max(rev, roles.get(role)?.rev ?? 0);
+  return rev;
+}
+
+/** Items that more than one of `names` has, and about which they differ. */
+export function conflictsOf(names: readonly string[], roles: Roles): readonly Conflict[] {
+  if (names.length < 2) return [];
+  const conflicts: Conflict[] = [];
+  for (const kind of itemKinds) {
+    const holders = new Map<string, string[]>();
+    for (const role of names) {
+      for (const name of Object.keys(itemsOf(roles.get(role)?.document, kind))) {
+        const held = holders.get(name);
+        if (held) held.push(role);
+        else holders.set(name, [role]);
+      }
+    }
+    for (const [name, held] of holders) {
+      const [first, ...others] = held;
+      if (first === undefined || others.length === 0) continue;
+      const said = itemsOf(roles.get(first)?.document, kind)[name];
+      if (others.every(role => sameJson(itemsOf(roles.get(role)?.document, kind)[name], said))) continue;
+      conflicts.push({ path: `${kind}/${name}`, roles: held });
+    }
+  }
+  return conflicts;
+}
+
+/** Of the roles that have the item, the one whose word the node obeys. */
+export const winnerOf = (holders: readonly string[], kept: string | undefined): string | undefined =>
+  kept !== undefined && holders.includes(kept) ? kept : holders[0];
+
+/** Everything a node obeys, each item with whose word it is. */
+export function compile(node: string, entry: NodeEntry, roles: Roles): Compiled {
+  const names = rolesOf(entry);
+  const conflicts = conflictsOf(names, roles);
+  const merged = (kind: ItemKindName): Record<string, unknown> => {
+    const out: Record<string, unknown> = {};
+    const put = (items: Items, from: string, may: (name: string) => boolean = () => true) => {
+      for (const [name, item] of Object.entries(items)) if (may(name)) out[name] = { ...(item as object), from };
+    };
+    put(itemsOf(roles.get('all')?.document, kind), 'role/all');
+    // From the last by name to the first, so that the first one's word stays where none was kept.
+    for (const role of [...names].reverse()) {
+      const mine = (name: string) => {
+        const kept = entry.kept?.[`${kind}/${name}`];
+        if (kept === undefined || kept === role || !names.includes(kept)) return true;
+        return !Object.hasOwn(itemsOf(roles.get(kept)?.document, kind), name);
+      };
+      put(itemsOf(roles.get(role)?.document, kind), `role/${role}`, mine);
+    }
+    put(itemsOf(entry.document, kind), `node/${node}`);
+    return out;
+  };
+  return {
+    rev: revOf(entry, roles),
+    roles: [...names],
+    labels: { ...entry.given?.labels, ...entry.document.labels },
+    packages: merged('packages') as Compiled['packages'],
+    files: merged('files') as Compiled['files'],
+    services: merged('services') as Compiled['services'],
+    conflicts: conflicts
+      .filter(({ path }) => !overridden(entry.document, path))
+      .slice(0, 20)
+      .map(({ path, roles: held }) => told(path, held, winnerOf(held, entry.kept?.[path]))),
+  };
+}
+
+/** The node's own word settles what its roles dispute. */
+function overridden(document: NodeDocument, path: string): boolean {
+  const [kind, ...rest] = path.split('/');
+  return Object.hasOwn(itemsOf(document, kind as ItemKindName), rest.join('/'));
+}
+
+const told = (path: string, held: readonly string[], winner: string | undefined): string =>
+  `${path}: the roles ${held.join(' and ')} differ; what ${winner} says stays`.slice(0, 300);
+
+/**
+ * Which roles' words stay on a node when its roles, or what they say, change: those it had before.
+ * @returns undefined where it is as the entry says already.
+ */
+export function keptAfter(
+  before: NodeEntry,
+  rolesBefore: Roles,
+  after: NodeEntry,
+  rolesAfter: Roles,
+): Readonly<Record<string, string>> | undefined {
+  const namesBefore = rolesOf(before);
+  const kept: Record<string, string> = {};
+  for (const { path, roles: held } of conflictsOf(rolesOf(after), rolesAfter)) {
+    const [kind, ...rest] = path.split('/');
+    const had = (role: string) =>
+      Object.hasOwn(itemsOf(rolesBefore.get(role)?.document, kind as ItemKindName), rest.join('/'));
+    const winner = winnerOf(namesBefore.filter(had), before.kept?.[path]);
+    if (winner !== undefined && winner !== held[0] && held.includes(winner)) kept[path] = winner;
+  }
+  return sameJson(kept, after.kept ?? {}) ? undefined : kept;
 }

@@ -1,83 +1,112 @@
 /**
- * What people want of a node. Pure: a payload against the document as it is gives the document as it will be, or the
- * reason why not; all of it or nothing. Keeping it is the journal's matter.
+ * What people want of a node or a role. Pure: a payload against the document as it is gives the document as it will be,
+ * or the reason why not; all of it or nothing. Keeping it is the journal's matter.
  */
+import type { z } from 'zod';
 import { check, decodeText, parseJson } from '../../shared/codec.ts';
 import { type ContractError, fail, ok, type Result } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { isObject, type Json, mergePatch, replaceAt } from '../../shared/merge-patch.ts';
 import { printable } from '../../shared/names.ts';
-import { nodeInput } from '../../shared/schemas/node-document.ts';
-import type { Service } from '../../shared/schemas/service.ts';
+import { sameJson } from '../../shared/same-json.ts';
+import {
+  itemKinds,
+  type NodeDocument,
+  nodeInput,
+  type RoleDocument,
+  roleInput,
+} from '../../shared/schemas/node-document.ts';
 import { readValue } from '../../shared/values.ts';
-import { compile, type NodeEntry } from './compile.ts';
 import { checkPatchKeys, kindAt } from './keys.ts';
 
-export type Services = Readonly<Record<string, Service>>;
+/** What a noun's document may say. */
+const inputs = { node: nodeInput, role: roleInput } as const;
+export type DocumentNoun = keyof typeof inputs;
+export type DocumentOf<Noun extends DocumentNoun> = Noun extends 'node' ? NodeDocument : RoleDocument;
 
-export interface SetOutcome {
+/** An accepted document and the revision of its last change. */
+export interface Accepted<Noun extends DocumentNoun> {
+  readonly document: DocumentOf<Noun>;
+  readonly rev: number;
+}
+
+export interface SetOutcome<Noun extends DocumentNoun> {
   /** The sender's mark, also where the rest was refused. */
   readonly tx?: string;
   /** The new document; undefined where the accepted one says the same already. */
-  readonly services: Result<Services | undefined>;
+  readonly document: Result<DocumentOf<Noun> | undefined>;
 }
-
-/** Bytes that `sig`, key, cluster, revision and node add to a `want`. */
-const sealBytes = 512;
 
 /**
  * Reads a `set` (a merge patch) or a `set/<path…>` (one value; empty clears it).
  * @param entry the document as it is.
  */
-export function readSet(node: string, entry: NodeEntry, path: readonly string[], payload: Uint8Array): SetOutcome {
-  if (path.length === 0) return readPatch(node, entry, payload);
-  const kind = kindAt(nodeInput, path);
-  if (!kind.ok) return { services: kind };
+export function readSet<Noun extends DocumentNoun>(
+  noun: Noun,
+  entry: Accepted<Noun>,
+  path: readonly string[],
+  payload: Uint8Array,
+): SetOutcome<Noun> {
+  if (path.length === 0) return readPatch(noun, entry, payload);
+  const kind = kindAt(inputs[noun], path);
+  if (!kind.ok) return { document: kind };
   const at = path.join('.');
   if (payload.length === 0) {
     // Clearing what is not there is done already; replaceAt would make its parents first.
-    if (!isThere(documentOf(entry), path)) return { services: ok(undefined) };
-    return { services: finish(node, entry, replaceAt(documentOf(entry), path, undefined)) };
+    if (!isThere(jsonOf(entry), path)) return { document: ok(undefined) };
+    return { document: finish(noun, entry, replaceAt(jsonOf(entry), path, undefined)) };
   }
-  const missing = missingService(entry, path);
-  if (missing) return { services: { ok: false, error: missing } };
+  const missing = missingItem(entry, path);
+  if (missing) return { document: { ok: false, error: missing } };
   const value = readValue(kind.value, payload);
-  if (!value.ok) return { services: fail(value.error.code, value.error.message, at) };
-  return { services: finish(node, entry, replaceAt(documentOf(entry), path, value.value as Json)) };
+  if (!value.ok) return { document: fail(value.error.code, value.error.message, at) };
+  return { document: finish(noun, entry, replaceAt(jsonOf(entry), path, value.value as Json)) };
 }
 
-/** A part of a service that is not there would make one without a command. */
-function missingService(entry: NodeEntry, [noun, service, ...part]: readonly string[]): ContractError | undefined {
-  if (noun !== 'services' || service === undefined || part.length === 0 || part[0] === 'run') return undefined;
-  if (Object.hasOwn(entry.services, service)) return undefined;
-  const name = printable(service);
-  return { code: 'schema', message: `there is no service "${name}" yet: set services.${name} to a command first` };
+/** The one key of an item that can come first: the rest of the item may follow. */
+const firstKeys: Readonly<Record<string, readonly string[]>> = {
+  services: ['run'],
+  packages: ['name', 'state', 'version', 'provider', 'into', 'hold', 'drift'],
+};
+
+/** A part of an item that is not there would make one that says nothing. */
+function missingItem(entry: Accepted<DocumentNoun>, path: readonly string[]): ContractError | undefined {
+  const [kind, name, first] = path;
+  const known = itemKinds.find(one => one === kind);
+  if (known === undefined || name === undefined || first === undefined) return undefined;
+  if (firstKeys[known]?.includes(first) || isThere(jsonOf(entry), [known, name])) return undefined;
+  const what = known.slice(0, -1);
+  const how = known === 'services' ? 'to a command first' : 'to an object first';
+  return {
+    code: 'schema',
+    message: `there is no ${what} "${printable(name)}" here yet: set ${known}.${printable(name)} ${how}`,
+  };
 }
 
-function readPatch(node: string, entry: NodeEntry, payload: Uint8Array): SetOutcome {
+function readPatch<Noun extends DocumentNoun>(
+  noun: Noun,
+  entry: Accepted<Noun>,
+  payload: Uint8Array,
+): SetOutcome<Noun> {
   if (payload.length === 0) {
-    return {
-      services: fail(
-        'empty',
-        'an empty "set" is refused: send a JSON object, or clear one key with an empty set/<key>',
-      ),
-    };
+    const message = 'an empty "set" is refused: send a JSON object, or clear one key with an empty set/<key>';
+    return { document: fail('empty', message) };
   }
   const text = decodeText(payload);
-  if (!text.ok) return { services: text };
+  if (!text.ok) return { document: text };
   const json = parseJson(text.value);
-  if (!json.ok) return { services: json };
+  if (!json.ok) return { document: json };
   if (!isObject(json.value)) {
-    return { services: fail('schema', 'a "set" takes a JSON object; a single value goes to set/<key>') };
+    return { document: fail('schema', 'a "set" takes a JSON object; a single value goes to set/<key>') };
   }
   const { rev, tx, ...patch } = json.value;
   const mark = readTx(tx);
   const marked = mark.ok && mark.value !== undefined ? { tx: mark.value } : {};
   const problem = mark.ok ? checkRev(rev, entry) : mark.error;
-  if (problem) return { ...marked, services: { ok: false, error: problem } };
-  const keys = checkPatchKeys(nodeInput, patch);
-  if (!keys.ok) return { ...marked, services: keys };
-  return { ...marked, services: finish(node, entry, mergePatch(documentOf(entry), patch)) };
+  if (problem) return { ...marked, document: { ok: false, error: problem } };
+  const keys = checkPatchKeys(inputs[noun], patch);
+  if (!keys.ok) return { ...marked, document: keys };
+  return { ...marked, document: finish(noun, entry, mergePatch(jsonOf(entry), patch)) };
 }
 
 /** A sender's own mark: text or a number, echoed as text. */
@@ -88,7 +117,7 @@ export function readTx(tx: unknown): Result<string | undefined> {
   return fail('schema', 'must be text of at most 64 characters, or a number', 'tx');
 }
 
-function checkRev(rev: Json | undefined, entry: NodeEntry): ContractError | undefined {
+function checkRev(rev: Json | undefined, entry: Accepted<DocumentNoun>): ContractError | undefined {
   if (rev === undefined) return undefined;
   if (typeof rev !== 'number' || !Number.isSafeInteger(rev) || rev < 0) {
     return { code: 'schema', message: 'must be a whole number', at: 'rev' };
@@ -100,7 +129,7 @@ function checkRev(rev: Json | undefined, entry: NodeEntry): ContractError | unde
   };
 }
 
-const documentOf = (entry: NodeEntry): Json => ({ services: entry.services }) as unknown as Json;
+const jsonOf = (entry: Accepted<DocumentNoun>): Json => entry.document as unknown as Json;
 
 function isThere(document: Json, path: readonly string[]): boolean {
   let here: unknown = document;
@@ -111,58 +140,54 @@ function isThere(document: Json, path: readonly string[]): boolean {
   return true;
 }
 
-/** Checks the whole new document and that it still fits in a `want`. */
-function finish(node: string, entry: NodeEntry, document: Json | undefined): Result<Services | undefined> {
-  const checked = checkChanged(entry, document ?? {});
+/** Checks the whole new document. That every `want` it becomes part of still fits is looked at by who knows them. */
+function finish<Noun extends DocumentNoun>(
+  noun: Noun,
+  entry: Accepted<Noun>,
+  document: Json | undefined,
+): Result<DocumentOf<Noun> | undefined> {
+  const checked = checkChanged(noun, entry, document ?? {});
   if (!checked.ok) return checked;
-  const services = checked.value;
-  if (sameJson(services, entry.services)) return ok(undefined);
-  const text = JSON.stringify(compile(node, { services, rev: 0 }));
-  // Only text that is long enough to matter is encoded to be measured: UTF-8 has at most 3 bytes per UTF-16 unit.
-  const bytes = text.length * 3 > limits.want - sealBytes ? Buffer.byteLength(text) : 0;
-  if (bytes > limits.want - sealBytes) {
-    const most = `${limits.want / 1024} kB`;
-    return fail(
-      'too-large',
-      `the node's document would be ${Math.ceil(bytes / 1024)} kB, but at most ${most} are allowed`,
-    );
-  }
-  return ok(services);
+  return ok(sameJson(checked.value, entry.document) ? undefined : checked.value);
 }
 
 /**
- * Checks the document, and of its services those that are not the very ones accepted before: a full node has 200, and to
- * check them all for each word that somebody sends would stand the supervisor still.
+ * Checks the document, and of its items those that are not the very ones accepted before: a full node has hundreds, and
+ * to check them all for each word that somebody sends would stand the supervisor still.
  */
-function checkChanged(entry: NodeEntry, document: Json): Result<Services> {
-  const all = isObject(document) ? document.services : undefined;
-  const known: Readonly<Record<string, unknown>> = entry.services;
-  const isKnown = (name: string, service: unknown) => Object.hasOwn(known, name) && known[name] === service;
-  const whole = !isObject(document) || !isObject(all) || Object.keys(all).length > limits.services;
-  if (whole) {
-    const checked = check(nodeInput, document);
-    return checked.ok ? ok(checked.value.services ?? {}) : checked;
+function checkChanged<Noun extends DocumentNoun>(
+  noun: Noun,
+  entry: Accepted<Noun>,
+  document: Json,
+): Result<DocumentOf<Noun>> {
+  const schema = inputs[noun] as unknown as z.ZodType<DocumentOf<Noun>>;
+  if (!isObject(document)) return check(schema, document);
+  const changed: Record<string, Json> = { ...document };
+  for (const kind of itemKinds) {
+    const all = document[kind];
+    if (all === undefined) continue;
+    // What is wrong as a whole is said as a whole.
+    if (!isObject(all) || Object.keys(all).length > limits[kind]) return check(schema, document);
+    const known = (entry.document[kind] ?? {}) as Readonly<Record<string, unknown>>;
+    const isKnown = (name: string, item: unknown) => Object.hasOwn(known, name) && known[name] === item;
+    changed[kind] = Object.fromEntries(Object.entries(all).filter(([name, item]) => !isKnown(name, item)));
   }
-  const changed = Object.fromEntries(Object.entries(all).filter(([name, service]) => !isKnown(name, service)));
-  const checked = check(nodeInput, { ...document, services: changed });
+  const checked = check(schema, changed);
   if (!checked.ok) return checked;
-  const found: Services = checked.value.services ?? {};
-  const services = Object.keys(all).map(name => [
-    name,
-    Object.hasOwn(found, name) ? found[name] : entry.services[name],
-  ]);
-  return ok(Object.fromEntries(services) as Services);
+  const whole: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(checked.value as Record<string, unknown>)) {
+    const kind = itemKinds.find(one => one === key);
+    whole[key] = kind === undefined ? value : inOrder(document[kind] as object, value as object, entry.document[kind]);
+  }
+  return ok(whole as DocumentOf<Noun>);
 }
 
-/** The same value, whatever the order of keys. */
-function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  return keys.every(
-    key => Object.hasOwn(b, key) && sameJson((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
+/** All names of `said`, in its order: what was checked anew, and what was there. */
+function inOrder(said: object, checked: object, known: object | undefined): object {
+  const found = checked as Readonly<Record<string, unknown>>;
+  const before = (known ?? {}) as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    Object.keys(said).map(name => [name, Object.hasOwn(found, name) ? found[name] : before[name]]),
   );
 }
 

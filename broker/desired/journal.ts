@@ -3,19 +3,18 @@
  * groups: while one batch is being synced, the next collects. Nobody is told of a change before its batch is on stable
  * storage, and a batch that fails takes everything back that was built on it.
  *
- * Keys: `meta/{format,gen,rev}`, `doc/node/<id>` (a {@link NodeEntry}), `j/<rev, 16 digits>` (what changed, by whom).
+ * Keys: `meta/{format,gen,rev}`, `doc/node/<id>` (a {@link NodeEntry}), `doc/role/<id>` (a {@link RoleEntry}),
+ * `j/<rev, 16 digits>` (what changed, by whom).
  */
 import type { ContractError } from '../../shared/errors.ts';
 import { format } from '../../shared/limits.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Store, StoreOp } from '../../shared/store.ts';
-import type { NodeEntry } from './compile.ts';
+import type { NodeEntry, RoleEntry } from './compile.ts';
 import { loadJournal } from './load-journal.ts';
 
-export interface Change {
-  readonly node: string;
-  /** The new document without its revision, or undefined: forgotten. */
-  readonly services: NodeEntry['services'] | undefined;
+/** What of the history is the same for every change. */
+interface Told {
   /** For the history. */
   readonly what: 'set' | 'seen' | 'forget';
   readonly by?: string | undefined;
@@ -23,11 +22,29 @@ export interface Change {
   readonly atMs: number;
 }
 
+/** A node's or role's new entry without its revision, or undefined: forgotten. */
+export type Change = Told &
+  (
+    | { readonly noun: 'node'; readonly id: string; readonly entry: Omit<NodeEntry, 'rev'> | undefined }
+    | {
+        readonly noun: 'role';
+        readonly id: string;
+        readonly entry: Omit<RoleEntry, 'rev'>;
+        /** Entries of nodes that must change with it, at the revision that they have. */
+        readonly also?: ReadonlyMap<string, NodeEntry> | undefined;
+      }
+  );
+
 type Waiter = (error: ContractError | undefined, rev: number) => void;
 
+/** The last entry of everything that a batch changes. */
+export interface Touched {
+  readonly nodes: ReadonlyMap<string, NodeEntry | undefined>;
+  readonly roles: ReadonlyMap<string, RoleEntry>;
+}
+
 interface Batch {
-  /** The last document of each node that the batch changes. */
-  readonly touched: Map<string, NodeEntry | undefined>;
+  readonly touched: { readonly nodes: Map<string, NodeEntry | undefined>; readonly roles: Map<string, RoleEntry> };
   readonly history: StoreOp[];
   readonly waiters: { readonly done: Waiter; readonly rev: number }[];
   rev: number;
@@ -37,9 +54,9 @@ export interface JournalParts {
   readonly store: Store;
   readonly log: Log;
   /** A batch is on its way to the disk: what can be made ready meanwhile for `synced`, which may never come. */
-  readonly writing: (touched: ReadonlyMap<string, NodeEntry | undefined>) => void;
-  /** A batch is synced: what to publish, the newest document per node. Its senders are answered after. */
-  readonly synced: (touched: ReadonlyMap<string, NodeEntry | undefined>) => void;
+  readonly writing: (touched: Touched) => void;
+  /** A batch is synced: what to publish, the newest entry of each. Its senders are answered after. */
+  readonly synced: (touched: Touched) => void;
 }
 
 export const journalLimits = {
@@ -51,19 +68,29 @@ export const journalLimits = {
 
 const historyKey = (rev: number): string => `j/${String(rev).padStart(16, '0')}`;
 
+const keyed = (noun: 'node' | 'role', entries: ReadonlyMap<string, object | undefined>) =>
+  [...entries].map(([id, entry]) => [`doc/${noun}/${id}`, entry] as const);
+
+function putBack<Entry>(map: Map<string, Entry>, id: string, entry: Entry | undefined): void {
+  if (entry === undefined) map.delete(id);
+  else map.set(id, entry);
+}
+
 export class Journal {
   gen = 0;
   /** Documents as accepted, the unsynced changes with them: what the next change is built on. */
   readonly nodes = new Map<string, NodeEntry>();
   /** Documents as they are on stable storage: what may be published. */
   readonly durable = new Map<string, NodeEntry>();
+  readonly roles = new Map<string, RoleEntry>();
+  readonly durableRoles = new Map<string, RoleEntry>();
   readonly #parts: JournalParts;
   #rev = 0;
   #durableRev = 0;
   #writing: Batch | undefined;
   #next: Batch | undefined;
-  /** Nodes whose documents a failed batch may have left on the disk all the same; the next batch writes them again. */
-  readonly #repair = new Set<string>();
+  /** What a failed batch may have left on the disk all the same; the next batch writes it again. */
+  readonly #repair = { nodes: new Set<string>(), roles: new Set<string>() };
   #whenIdle: (() => void) | undefined;
 
   constructor(parts: JournalParts) {
@@ -85,6 +112,10 @@ export class Journal {
         this.nodes.set(node, entry);
         this.durable.set(node, entry);
       }
+      for (const [role, entry] of found.roles) {
+        this.roles.set(role, entry);
+        this.durableRoles.set(role, entry);
+      }
       if (!found.fresh) return done();
       const ops = [
         { put: 'meta/format', value: String(format) },
@@ -104,13 +135,23 @@ export class Journal {
     }
     const batch = this.#collecting();
     const rev = ++this.#rev;
-    const entry = change.services && { services: change.services, rev };
-    if (entry) this.nodes.set(change.node, entry);
-    else this.nodes.delete(change.node);
-    batch.touched.set(change.node, entry);
+    if (change.noun === 'node') {
+      const entry = change.entry && { ...change.entry, rev };
+      if (entry) this.nodes.set(change.id, entry);
+      else this.nodes.delete(change.id);
+      batch.touched.nodes.set(change.id, entry);
+    } else {
+      const entry = { ...change.entry, rev };
+      this.roles.set(change.id, entry);
+      batch.touched.roles.set(change.id, entry);
+      for (const [node, also] of change.also ?? []) {
+        this.nodes.set(node, also);
+        batch.touched.nodes.set(node, also);
+      }
+    }
     batch.rev = rev;
-    const { node, what, by, key, atMs } = change;
-    batch.history.push({ put: historyKey(rev), value: JSON.stringify({ node, what, key, by, at_ms: atMs }) });
+    const { noun, id, what, by, key, atMs } = change;
+    batch.history.push({ put: historyKey(rev), value: JSON.stringify({ [noun]: id, what, key, by, at_ms: atMs }) });
     if (rev > journalLimits.history) batch.history.push({ del: historyKey(rev - journalLimits.history) });
     batch.waiters.push({ done, rev });
     this.#writeNext();
@@ -134,7 +175,8 @@ export class Journal {
   #pending = (): number => (this.#writing?.waiters.length ?? 0) + (this.#next?.waiters.length ?? 0);
 
   #collecting(): Batch {
-    this.#next ??= { touched: new Map(), history: [], waiters: [], rev: this.#rev };
+    const touched = { nodes: new Map(), roles: new Map() };
+    this.#next ??= { touched, history: [], waiters: [], rev: this.#rev };
     return this.#next;
   }
 
@@ -144,23 +186,27 @@ export class Journal {
     this.#writing = batch;
     this.#next = undefined;
     const ops: StoreOp[] = [...batch.history, { put: 'meta/rev', value: String(batch.rev) }];
-    const put = (node: string, entry: NodeEntry | undefined) => {
-      const key = `doc/node/${node}`;
+    const { nodes, roles } = batch.touched;
+    for (const [key, entry] of [...this.#repaired(batch.touched), ...keyed('node', nodes), ...keyed('role', roles)]) {
       ops.push(entry ? { put: key, value: JSON.stringify(entry) } : { del: key });
-    };
-    for (const node of this.#repair) if (!batch.touched.has(node)) put(node, this.durable.get(node));
-    for (const [node, entry] of batch.touched) put(node, entry);
+    }
     this.#parts.store.write(ops, error => (error ? this.#failed(batch, error) : this.#synced(batch)));
     this.#parts.writing(batch.touched);
   }
 
+  /** What the disk should hold of everything that it may not. */
+  *#repaired(touched: Touched): Iterable<readonly [string, object | undefined]> {
+    for (const id of this.#repair.nodes) if (!touched.nodes.has(id)) yield [`doc/node/${id}`, this.durable.get(id)];
+    for (const id of this.#repair.roles)
+      if (!touched.roles.has(id)) yield [`doc/role/${id}`, this.durableRoles.get(id)];
+  }
+
   #synced(batch: Batch): void {
-    for (const [node, entry] of batch.touched) {
-      if (entry) this.durable.set(node, entry);
-      else this.durable.delete(node);
-    }
+    for (const [node, entry] of batch.touched.nodes) putBack(this.durable, node, entry);
+    for (const [role, entry] of batch.touched.roles) this.durableRoles.set(role, entry);
     this.#durableRev = batch.rev;
-    this.#repair.clear();
+    this.#repair.nodes.clear();
+    this.#repair.roles.clear();
     this.#writing = undefined;
     // The next sync runs while this batch is told.
     this.#writeNext();
@@ -177,11 +223,13 @@ export class Journal {
     this.#next = undefined;
     this.#rev = this.#durableRev;
     for (const { touched } of lost) {
-      for (const node of touched.keys()) {
-        this.#repair.add(node);
-        const entry = this.durable.get(node);
-        if (entry) this.nodes.set(node, entry);
-        else this.nodes.delete(node);
+      for (const node of touched.nodes.keys()) {
+        this.#repair.nodes.add(node);
+        putBack(this.nodes, node, this.durable.get(node));
+      }
+      for (const role of touched.roles.keys()) {
+        this.#repair.roles.add(role);
+        putBack(this.roles, role, this.durableRoles.get(role));
       }
     }
     const message = `not accepted, the journal could not be written: ${error.message}`;

@@ -4,9 +4,9 @@ import { check, parseJson } from '../../shared/codec.ts';
 import { sentence } from '../../shared/errors.ts';
 import { format } from '../../shared/limits.ts';
 import { isId, printable } from '../../shared/names.ts';
-import { serviceSchema } from '../../shared/schemas/service.ts';
+import { nodeDocument, roleDocument } from '../../shared/schemas/node-document.ts';
 import type { Store } from '../../shared/store.ts';
-import type { NodeEntry } from './compile.ts';
+import type { NodeEntry, RoleEntry } from './compile.ts';
 
 export interface LoadedJournal {
   /** Nothing was ever written. */
@@ -14,11 +14,22 @@ export interface LoadedJournal {
   readonly gen: number;
   readonly rev: number;
   readonly nodes: ReadonlyMap<string, NodeEntry>;
+  readonly roles: ReadonlyMap<string, RoleEntry>;
 }
 
 const count = z.number().int().nonnegative();
-const entrySchema = z.object({ services: z.record(z.string(), serviceSchema), rev: count });
-const documents = 'doc/node/';
+const given = z.object({
+  roles: z.array(z.string()).optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+const nodeEntry = z.object({
+  document: nodeDocument,
+  rev: count,
+  given: given.optional(),
+  kept: z.record(z.string(), z.string()).optional(),
+});
+const roleEntry = z.object({ document: roleDocument, rev: count, gone: z.literal(true).optional() });
+const documents = 'doc/';
 
 export function loadJournal(store: Store, done: (error: string | undefined, found?: LoadedJournal) => void): void {
   store.read('meta/', (metaError, meta) => {
@@ -32,22 +43,34 @@ export function loadJournal(store: Store, done: (error: string | undefined, foun
         return done(`the journal has format ${found}, this version of Hearth reads ${format}: update Hearth`);
       }
       const nodes = new Map<string, NodeEntry>();
+      const roles = new Map<string, RoleEntry>();
       for (const [key, value] of entries) {
-        const node = key.slice(documents.length);
+        const [noun = '', id = ''] = key.slice(documents.length).split('/');
         const json = parseJson(value);
-        const entry = json.ok ? check(entrySchema, json.value) : json;
-        if (!entry.ok) return done(damaged(key, sentence(entry.error)));
-        if (!isId(node)) return done(damaged(key, 'it is no node id'));
-        nodes.set(node, entry.value);
+        if (!json.ok) return done(damaged(key, sentence(json.error)));
+        if (noun === 'node' && isId(id)) {
+          const entry = check(nodeEntry, json.value);
+          if (!entry.ok) return done(damaged(key, sentence(entry.error)));
+          nodes.set(id, entry.value);
+        } else if (noun === 'role' && (isId(id) || id === 'all')) {
+          const entry = check(roleEntry, json.value);
+          if (!entry.ok) return done(damaged(key, sentence(entry.error)));
+          roles.set(id, entry.value);
+        } else return done(damaged(key, 'it is no id of a node or role'));
       }
       const rev = check(count, numbers.get('rev') ?? 0);
       const gen = check(count, numbers.get('gen') ?? 0);
       if (!rev.ok) return done(damaged('meta/rev', rev.error.message));
       if (!gen.ok) return done(damaged('meta/gen', gen.error.message));
-      for (const [node, entry] of nodes) {
-        if (entry.rev > rev.value) return done(damaged(`${documents}${node}`, 'it is newer than the journal'));
+      for (const [noun, all] of [
+        ['node', nodes],
+        ['role', roles],
+      ] as const) {
+        for (const [id, entry] of all) {
+          if (entry.rev > rev.value) return done(damaged(`${documents}${noun}/${id}`, 'it is newer than the journal'));
+        }
       }
-      done(undefined, { fresh: found === undefined, gen: gen.value, rev: rev.value, nodes });
+      done(undefined, { fresh: found === undefined, gen: gen.value, rev: rev.value, nodes, roles });
     });
   });
 }

@@ -1,52 +1,125 @@
 /** A person's `set`, from the message to its answer: who may be meant, what it says, journal, result. */
 import type { Clock } from '../../shared/clock.ts';
+import type { ContractError, Result } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
+import { isId, printable } from '../../shared/names.ts';
 import { type Answers, type Asked, nameOf, remembered } from '../orders/answers.ts';
 import { unknownNode } from '../orders/orders.ts';
+import type { RoleEntry } from './compile.ts';
 import { readSet, refuseGroup } from './desired.ts';
-import type { Journal } from './journal.ts';
+import type { Change, Journal } from './journal.ts';
+import type { Wants } from './wants.ts';
+
+export interface SetsParts {
+  readonly journal: Journal;
+  readonly wants: Wants;
+  readonly answers: Answers;
+  readonly clock: Clock;
+}
+
+type WithoutHistory<T> = T extends unknown ? Omit<T, 'what' | 'by' | 'key' | 'atMs'> : never;
+type Proposed = WithoutHistory<Change>;
+
+const noRole: RoleEntry = { document: {}, rev: 0 };
 
 export class Sets {
-  readonly #journal: Journal;
-  readonly #answers: Answers;
-  readonly #clock: Clock;
+  readonly #parts: SetsParts;
 
-  constructor(journal: Journal, answers: Answers, clock: Clock) {
-    this.#journal = journal;
-    this.#answers = answers;
-    this.#clock = clock;
+  constructor(parts: SetsParts) {
+    this.#parts = parts;
   }
 
-  /** A `set` or `set/<key…>` on a node topic. */
-  handle(question: Asked): void {
+  /** A `set` or `set/<key…>` on a node's topic. */
+  node(question: Asked): void {
+    const { journal, answers } = this.#parts;
     const { target, rest } = question.topic;
     if (target.kind !== 'one') {
       const role = target.kind === 'role' ? target.role : 'all';
-      this.#answers.refuseStranger(question, () => refuseGroup(role, rest));
+      answers.refuseStranger(question, () => refuseGroup(role, rest));
       return;
     }
     const node = target.id;
-    const entry = this.#journal.nodes.get(node);
+    const entry = journal.nodes.get(node);
     if (!entry) {
-      this.#answers.refuseStranger(question, () => unknownNode(node, [...this.#journal.nodes.keys()]));
+      answers.refuseStranger(question, () => unknownNode(node, [...journal.nodes.keys()]));
       return;
     }
-    const { tx, services } = readSet(node, entry, rest, question.message.payload);
-    const asked = remembered(question, tx);
-    if (!services.ok) {
-      this.#answers.refuse(asked, services.error);
+    const { tx, document } = readSet('node', entry, rest, question.message.payload);
+    const next = document.ok && document.value ? this.#parts.wants.changedNode(node, entry, document.value) : undefined;
+    const change = next?.ok ? ({ noun: 'node', id: node, entry: next.value } as const) : undefined;
+    this.#settle(remembered(question, tx), entry.rev, document.ok ? next : document, change);
+  }
+
+  /** A `set` or `set/<key…>` on a role's topic: the role comes into being by it. */
+  role(question: Asked): void {
+    const { journal, wants, answers } = this.#parts;
+    const { target, rest } = question.topic;
+    const role = target.kind === 'one' ? target.id : '';
+    const known = journal.roles.get(role);
+    const problem = known ? undefined : this.#noNewRole(role);
+    if (problem) {
+      answers.refuseStranger(question, () => problem);
       return;
     }
-    const told: Parameters<Journal['submit']>[1] = (error, rev) => {
-      if (error) this.#answers.refuse(asked, error);
-      else this.#answers.reply(asked, true, { rev });
+    const before = known ?? noRole;
+    const { tx, document } = readSet('role', before, rest, question.message.payload);
+    const said = document.ok && document.value;
+    const also = said ? wants.changedRole(role, { document: said, rev: 0 }) : undefined;
+    const change =
+      said && also?.ok ? ({ noun: 'role', id: role, entry: { document: said }, also: also.value } as const) : undefined;
+    this.#settle(remembered(question, tx), before.rev, document.ok ? also : document, change);
+  }
+
+  /** `do/forget` on a role: what it said is said no more. */
+  forgetRole(question: Asked): void {
+    const { journal, wants, answers } = this.#parts;
+    const { target, rest } = question.topic;
+    const role = target.kind === 'one' ? target.id : '';
+    const known = journal.roles.get(role);
+    if (rest[0] !== 'forget') {
+      const message = `"${printable(rest[0] ?? '')}" is no verb of a role: known is forget; orders to its nodes go to …/node/@${printable(role)}/do/VERB`;
+      answers.refuseStranger(question, () => ({ code: 'unknown-verb', message }));
+      return;
+    }
+    if (!known || known.gone) {
+      answers.refuseStranger(question, () => ({ code: 'id', message: `there is no role "${printable(role)}"` }));
+      return;
+    }
+    const also = wants.changedRole(role, { document: {}, rev: 0 });
+    const entry = { document: {}, gone: true } as const;
+    const change = also.ok ? ({ noun: 'role', id: role, entry, also: also.value } as const) : undefined;
+    this.#settle(remembered(question, undefined), known.rev, also, change, 'forget');
+  }
+
+  #noNewRole(role: string): ContractError | undefined {
+    if (role !== 'all' && !isId(role)) return { code: 'id', message: 'not a role' };
+    if (this.#parts.journal.roles.size < limits.roles) return undefined;
+    return { code: 'full', message: `there are ${limits.roles} roles already, forgotten ones with them` };
+  }
+
+  /** @param change undefined where the document says the same already, or was refused. */
+  #settle(
+    asked: Asked,
+    rev: number,
+    outcome: Result<unknown> | undefined,
+    change: Proposed | undefined,
+    what: Change['what'] = 'set',
+  ): void {
+    const { journal, answers, clock } = this.#parts;
+    if (outcome && !outcome.ok) {
+      answers.refuse(asked, outcome.error);
+      return;
+    }
+    const told: Parameters<Journal['submit']>[1] = (error, at) => {
+      if (error) answers.refuse(asked, error);
+      else answers.reply(asked, true, { rev: at });
     };
     // The same again is accepted and changes nothing; but what it equals may itself still wait for its sync.
-    if (services.value === undefined) this.#journal.afterPending(entry.rev, told);
+    if (!change) journal.afterPending(rev, told);
     else {
-      const from = question.message.from;
+      const { from } = asked.message;
       const by = from && nameOf(from);
-      const change = { node, services: services.value, what: 'set', key: rest.join('.'), by } as const;
-      this.#journal.submit({ ...change, atMs: this.#clock.wall() }, told);
+      journal.submit({ ...change, what, key: asked.topic.rest.join('.'), by, atMs: clock.wall() }, told);
     }
   }
 }

@@ -1,5 +1,7 @@
 /** Carries out what the presence core decides: statuses, events, orders, and a document for everybody seen. */
 import type { Clock } from '../../shared/clock.ts';
+import { sameJson } from '../../shared/same-json.ts';
+import type { Given } from '../desired/compile.ts';
 import type { Journal } from '../desired/journal.ts';
 import type { Orders, Session } from '../orders/orders.ts';
 import type { Projection } from '../projection.ts';
@@ -22,6 +24,8 @@ export interface AttendanceParts {
   readonly events: Events;
   readonly journal: Journal;
   readonly projection: Projection;
+  /** What was decided about the machine when it joined. */
+  given(node: string): Given | undefined;
   /** Whether this supervisor may speak (authority-standing.ts). */
   maySpeak(): boolean;
   orders(): Orders;
@@ -97,11 +101,18 @@ export class Attendance {
     this.#parts.projection.status(node, online ? 'online' : 'offline');
   }
 
-  /** A node's first birth makes it a document, an empty one, so that it has a `want` and can be addressed. */
+  /**
+   * A node's first birth makes it a document, an empty one, so that it has a `want` and can be addressed. What was
+   * decided when it joined, perhaps anew since then, is kept beside that.
+   */
   #see(node: string): void {
     const { journal, clock } = this.#parts;
-    if (journal.nodes.has(node) || !this.isOnline(node)) return;
-    journal.submit({ node, services: {}, what: 'seen', atMs: clock.wall() }, error => {
+    if (!this.isOnline(node)) return;
+    const known = journal.nodes.get(node);
+    const given = this.#parts.given(node);
+    if (known && (given === undefined || sameJson(given, known.given ?? {}))) return;
+    const entry = { ...(known ?? { document: {} }), ...(given === undefined ? {} : { given }) };
+    journal.submit({ noun: 'node', id: node, entry, what: 'seen', atMs: clock.wall() }, error => {
       if (error) this.#unseen.add(node);
     });
   }

@@ -55,10 +55,6 @@ export class FleetView implements FleetReader {
     return this.#nodes.get(node);
   }
 
-  hasRole(node: string, role: string): boolean {
-    return this.#nodes.get(node)?.info?.roles?.split(',').includes(role) ?? false;
-  }
-
   /** Merges news of a node, which is there from then on. */
   put(node: string, news: Partial<NodeView>): void {
     const old = this.#nodes.get(node) ?? { id: node, online: false, since_ms: this.#clock.wall(), want_rev: 0 };

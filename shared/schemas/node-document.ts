@@ -1,22 +1,80 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
+import { isId, isItemName } from '../names.ts';
+import { fileFields, fileSchema } from './file.ts';
+import { packageInput, packageSchema } from './package.ts';
 import { serviceInput, serviceNameSchema, serviceSchema } from './service.ts';
 
-const notTooMany = (all: object) => Object.keys(all).length <= limits.services;
-const tooMany = `at most ${limits.services} services on one node`;
+/** The kinds of items a document has, in the order in which a node comes to them. */
+export const itemKinds = ['packages', 'files', 'services'] as const;
+export type ItemKindName = (typeof itemKinds)[number];
+
+export const itemNameSchema = z
+  .string()
+  .refine(isItemName, 'not a name: use 1 to 64 of A-Z a-z 0-9 . _ @ : ~ -, and say others with "name" or "path"');
+
+function items<Item extends z.ZodType>(kind: ItemKindName, name: z.ZodType<string, string>, item: Item) {
+  const most = limits[kind];
+  return z.record(name, item).refine(all => Object.keys(all).length <= most, `at most ${most} ${kind} on one node`);
+}
+
+const idSchema = z.string().refine(isId, 'not an id: use 1 to 20 of a-z, 0-9 and "-"');
+/** Roles one node may have beside `all`, which every node has. */
+const roleList = z
+  .array(idSchema)
+  .max(12, 'at most 12 roles')
+  .refine(all => new Set(all).size === all.length, 'a role is named twice');
+const labels = z
+  .record(idSchema, z.string().min(1).max(64))
+  .refine(all => Object.keys(all).length <= 32, 'at most 32 labels');
+
+/** Which items a file given to `hearth apply` put there, by that file's name: what `--prune` may take away. */
+const applied = z
+  .record(itemNameSchema, z.array(z.string().max(80)).max(1000))
+  .refine(all => Object.keys(all).length <= 16, 'at most 16 files applied to one document');
+
+const itemsOf = {
+  packages: items('packages', itemNameSchema, packageSchema).optional(),
+  files: items('files', itemNameSchema, fileSchema).optional(),
+  services: items('services', serviceNameSchema, serviceSchema).optional(),
+};
+const inputsOf = {
+  packages: items('packages', itemNameSchema, packageInput).optional(),
+  files: items('files', itemNameSchema, fileSchema).optional(),
+  services: items('services', serviceNameSchema, serviceInput).optional(),
+};
+const ofNode = { labels: labels.optional(), applied: applied.optional() };
 
 /** What people said about one node: the accepted document, published retained on `own`. */
-export const nodeDocument = z.strictObject({
-  services: z.record(serviceNameSchema, serviceSchema).refine(notTooMany, tooMany).optional(),
-});
+export const nodeDocument = z.strictObject({ ...itemsOf, ...ofNode, roles: roleList.optional() });
+export type NodeDocument = z.output<typeof nodeDocument>;
+
+/** What people said about a role: all of its nodes get it. */
+export const roleDocument = z.strictObject({ ...itemsOf, applied: applied.optional() });
+export type RoleDocument = z.output<typeof roleDocument>;
 
 /** The same as people may write it, with its short forms; reading it gives a {@link nodeDocument}. */
 export const nodeInput = z.strictObject({
-  services: z.record(serviceNameSchema, serviceInput).refine(notTooMany, tooMany).optional(),
+  ...inputsOf,
+  ...ofNode,
+  roles: z
+    .union(
+      [
+        z
+          .string()
+          .transform(text => text.split(',').flatMap(role => role.trim() || []))
+          .pipe(roleList),
+        roleList,
+      ],
+      'a list of roles, comma-separated',
+    )
+    .optional(),
 });
+export const roleInput = z.strictObject({ ...inputsOf, applied: applied.optional() });
 
 /** `own` as published: the document with the revision that last changed it. */
 export const ownPayload = nodeDocument.extend({ rev: z.number().int().nonnegative() });
+export const roleOwnPayload = roleDocument.extend({ rev: z.number().int().nonnegative() });
 
 const authorityKeys = {
   /** Fingerprint of the cluster's key. */
@@ -30,14 +88,28 @@ const authorityKeys = {
   node: z.string().max(20),
 };
 
-/** One service in a `want`: as accepted, and whose word it is. */
-export const wantedService = z.object({ ...serviceSchema.shape, from: z.string().max(40) });
+/** Whose word an item of a `want` is: `node/<id>` or `role/<role>`. */
+const from = { from: z.string().max(40) };
+/** One item in a `want`: as accepted, and whose word it is. */
+export const wantedService = z.object({ ...serviceSchema.shape, ...from });
 export type WantedService = z.output<typeof wantedService>;
+export const wantedPackage = z.object({ ...packageSchema.shape, ...from });
+export type WantedPackage = z.output<typeof wantedPackage>;
+export const wantedFile = z.object({ ...fileFields.shape, ...from });
+export type WantedFile = z.output<typeof wantedFile>;
 
 /** The compiled document a node obeys; read by agents, which ignore unknown keys. The signature follows as `sig`. */
 export const wantPayload = z.object({
   ...authorityKeys,
+  /** Sorted; `all`, which every node has, is not among them. */
+  roles: z.array(z.string().max(20)).default([]),
+  /** What the cluster says about this machine, for its `info` and for templates. */
+  labels: z.record(z.string(), z.string().max(64)).default({}),
+  packages: z.record(itemNameSchema, wantedPackage).default({}),
+  files: z.record(itemNameSchema, wantedFile).default({}),
   services: z.record(serviceNameSchema, wantedService),
+  /** Items about which two roles differ, a sentence each: the node says so on `is`. */
+  conflicts: z.array(z.string().max(300)).max(20).default([]),
 });
 export type Want = z.output<typeof wantPayload>;
 

@@ -75,8 +75,8 @@ starting('a folder that this user may not write', async () => {
 
 starting('a newer format, untouched', async () => {
   const data = folder();
-  writeFileSync(join(data, 'format'), '3\n');
-  assert.match(await refused(['--data', data]), /has format 3, but this Hearth knows formats up to 2/);
+  writeFileSync(join(data, 'format'), '4\n');
+  assert.match(await refused(['--data', data]), /has format 4, but this Hearth knows formats up to 3/);
   assert.not(existsSync(join(data, 'journal')));
 });
 

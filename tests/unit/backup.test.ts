@@ -114,7 +114,7 @@ backup('cut off, changed, foreign, newer: refused with the reason, and the folde
   const { head, entries, files } = unpackBackup(bytes, 'x');
   await refused(
     packBackup({ head: { ...head, format: format + 1 }, entries, files }),
-    /has data format 3, this Hearth knows/,
+    /has data format 4, this Hearth knows/,
   );
   await refused(packBackup({ head, entries, files: [] }), /does not hold the key of its cluster/);
   const climbing = { file: '../../climbed', in: 'trust' as const, mode: 0o600, text: 'x' };
@@ -149,8 +149,21 @@ backup('a folder of format 1 becomes one of this format, and what it held is the
   const found = await all(before);
   await closed(before);
   assert.is(found['meta/format'], String(format));
-  assert.ok(found['doc/node/n1']);
+  const converted = { document: { services: { web: { run: 'sleep 1' } } }, rev: 7 };
+  assert.equal(JSON.parse(found['doc/node/n1'] ?? ''), converted);
   assert.is(fs.readFileSync(join(data.path, 'format'), 'utf8'), `${format}\n`);
+});
+
+backup('a start that was cut off between formats is done again, and converts nothing twice', async () => {
+  const { data } = await used({ 'doc/node/n2': JSON.stringify({ document: { services: {} }, rev: 3 }) });
+  const store = await openLevelStore(data.journal);
+  await put(store, { 'meta/format': '2' });
+  await upgradeFormat(openDataFolder(data.path), store, quiet);
+  const found = await all(store);
+  await closed(store);
+  assert.is(found['meta/format'], String(format));
+  assert.equal(JSON.parse(found['doc/node/n1'] ?? '').document, { services: { web: { run: 'sleep 1' } } });
+  assert.equal(JSON.parse(found['doc/node/n2'] ?? ''), { document: { services: {} }, rev: 3 });
 });
 
 backup.run();

@@ -46,7 +46,7 @@ data('a newer format is refused before anything is touched, with the way out', (
   writeSafely(join(path, 'format'), `${format + 1}\n`);
   assert.match(
     refusal(() => openDataFolder(path)),
-    /has format 3, but this Hearth knows formats up to 2: .*--data FOLDER/,
+    /has format 4, but this Hearth knows formats up to 3: .*--data FOLDER/,
   );
   assert.equal(fs.readdirSync(path), ['format']);
 });

@@ -28,9 +28,10 @@ function rig(disk: MemoryDisk = new Map()) {
   const under = new Journal({
     store,
     log: silentLog,
-    writing: touched => void ready.push(...touched.keys()),
+    writing: touched => void ready.push(...touched.nodes.keys()),
     synced: touched => {
-      for (const [node, entry] of touched) told.push(`publish ${node} ${entry ? entry.rev : 'gone'}`);
+      for (const [node, entry] of touched.nodes) told.push(`publish ${node} ${entry ? entry.rev : 'gone'}`);
+      for (const [role, { rev }] of touched.roles) told.push(`publish role ${role} ${rev}`);
     },
   });
   const turn = () => queue.shift()?.();
@@ -45,10 +46,13 @@ function rig(disk: MemoryDisk = new Map()) {
   batches.length = 0;
   const submit = (node: string, run: string | undefined) =>
     under.submit(
-      { node, services: run === undefined ? undefined : { s: { run } }, what: 'set', by: 'me', key: 'k', atMs: 9 },
+      {
+        ...{ noun: 'node', id: node, what: 'set', by: 'me', key: 'k', atMs: 9 },
+        entry: run === undefined ? undefined : { document: { services: { s: { run } } } },
+      },
       (error: ContractError | undefined, rev) => void told.push(error ? `${error.code} ${node} ${run}` : `ok ${rev}`),
     );
-  const run = (from: 'nodes' | 'durable', node: string) => under[from].get(node)?.services.s?.run;
+  const run = (from: 'nodes' | 'durable', node: string) => under[from].get(node)?.document.services?.s?.run;
   const keys = (prefix: string) => [...disk.keys()].filter(key => key.startsWith(prefix)).sort();
   return { disk, memory, batches, told, ready, under, turn, sync, started: () => started, submit, run, keys };
 }
@@ -56,7 +60,7 @@ function rig(disk: MemoryDisk = new Map()) {
 journal('the first start writes its format; a second one finds it and writes nothing', () => {
   const first = rig();
   assert.is(first.started(), '');
-  assert.equal(Object.fromEntries(first.disk), { 'meta/format': '2', 'meta/gen': '0', 'meta/rev': '0' });
+  assert.equal(Object.fromEntries(first.disk), { 'meta/format': '3', 'meta/gen': '0', 'meta/rev': '0' });
   const before = new Map(first.disk);
   const second = rig(first.disk);
   assert.is(second.started(), '');
@@ -75,7 +79,7 @@ journal('nobody is told, and nothing may be published, before the sync', () => {
   assert.equal(it.told, ['publish n1 1', 'ok 1']);
   assert.is(it.run('durable', 'n1'), 'a');
   assert.is(it.under.rev, 1);
-  assert.equal(JSON.parse(it.disk.get('doc/node/n1') ?? ''), { services: { s: { run: 'a' } }, rev: 1 });
+  assert.equal(JSON.parse(it.disk.get('doc/node/n1') ?? ''), { document: { services: { s: { run: 'a' } } }, rev: 1 });
   assert.is(it.disk.get('meta/rev'), '1');
 });
 
@@ -141,7 +145,7 @@ journal('the reason of a failed write is in the answer', () => {
   const it = rig();
   it.memory.failWrites(new Error('no space left on device'));
   let said: ContractError | undefined;
-  it.under.submit({ node: 'n1', services: {}, what: 'seen', atMs: 1 }, error => {
+  it.under.submit({ noun: 'node', id: 'n1', entry: { document: {} }, what: 'seen', atMs: 1 }, error => {
     said = error;
   });
   it.sync();
@@ -159,7 +163,7 @@ journal('a failed batch that reached the disk all the same is overwritten by the
   it.submit('ghost', 'refused');
   it.sync();
   // The write was on the disk, only its sync failed.
-  const entry = (rev: number) => JSON.stringify({ services: { s: { run: 'refused' } }, rev });
+  const entry = (rev: number) => JSON.stringify({ document: { services: { s: { run: 'refused' } } }, rev });
   it.disk.set('doc/node/n1', entry(3));
   it.disk.set('doc/node/ghost', entry(4));
   it.memory.failWrites(undefined);
@@ -185,7 +189,7 @@ journal('what a failed batch wrote stays to be repaired until a batch is synced'
   it.sync();
   it.submit('n2', 'refused too');
   it.sync();
-  it.disk.set('doc/node/n1', JSON.stringify({ services: { s: { run: 'refused' } }, rev: 2 }));
+  it.disk.set('doc/node/n1', JSON.stringify({ document: { services: { s: { run: 'refused' } } }, rev: 2 }));
   it.memory.failWrites(undefined);
   it.submit('n3', 'b');
   it.sync();
@@ -264,17 +268,20 @@ journal('closing waits for the batches under way', () => {
 });
 
 journal('what cannot be read is named, and never guessed at', () => {
-  const good = { 'meta/format': '2', 'meta/gen': '0', 'meta/rev': '5' };
+  const good = { 'meta/format': '3', 'meta/gen': '0', 'meta/rev': '5' };
   const start = (more: Record<string, string>) => rig(new Map(Object.entries({ ...good, ...more }))).started();
   assert.is(start({}), '');
   assert.match(start({ 'doc/node/n1': '{"services":' }) ?? '', /entry doc\/node\/n1 cannot be read .*backup/);
-  assert.match(start({ 'doc/node/n1': '{"services":{"s":{"run":7}},"rev":1}' }) ?? '', /n1 cannot be read/);
-  assert.match(start({ 'doc/node/N1': '{"services":{},"rev":1}' }) ?? '', /no node id/);
-  assert.match(start({ 'doc/node/n1': '{"services":{},"rev":6}' }) ?? '', /newer than the journal/);
+  assert.match(
+    start({ 'doc/node/n1': '{"document":{"services":{"s":{"run":7}}},"rev":1}' }) ?? '',
+    /n1 cannot be read/,
+  );
+  assert.match(start({ 'doc/node/N1': '{"document":{},"rev":1}' }) ?? '', /no id of a node or role/);
+  assert.match(start({ 'doc/node/n1': '{"document":{},"rev":6}' }) ?? '', /newer than the journal/);
   assert.match(start({ 'meta/rev': 'x' }) ?? '', /meta\/rev cannot be read/);
   assert.match(start({ 'meta/gen': '-1' }) ?? '', /meta\/gen cannot be read/);
-  assert.match(start({ 'meta/format': '3' }) ?? '', /has format 3, this version of Hearth reads 2: update Hearth/);
-  const orphan = rig(new Map([['doc/node/n1', '{"services":{},"rev":1}']]));
+  assert.match(start({ 'meta/format': '4' }) ?? '', /has format 4, this version of Hearth reads 3: update Hearth/);
+  const orphan = rig(new Map([['doc/node/n1', '{"document":{},"rev":1}']]));
   assert.match(orphan.started() ?? '', /meta\/format cannot be read \(it is missing\)/);
 });
 

@@ -3,6 +3,7 @@
  * makes one. The pure decisions are in the files beside it.
  */
 import type { JoinAnswer, TrustBundle } from '../../../shared/schemas/trust.ts';
+import type { Given } from '../../desired/compile.ts';
 import type { AdminVerb, CertifiedClient } from '../types.ts';
 
 /** `joined` is HTTP 200, `pending` 202, `refused` 403 (429 with `retryMs`) and `{"error": sentence}`. */
@@ -69,6 +70,8 @@ export interface JoinDesk {
   nodes(): readonly JoinedNode[];
   /** The node's key for sealed secrets, as it told it when it joined. */
   sealKey(node: string): string | undefined;
+  /** What was decided about a node when it joined; undefined for one that did not. */
+  given(node: string): Given | undefined;
   pending(): readonly PendingMachine[];
   /** The pending machines or the nodes have changed. @returns the way to stop listening. */
   onChange(listener: () => void): () => void;

@@ -48,6 +48,13 @@ export async function openJoinDesk(parts: JoinDeskParts): Promise<JoinDesk> {
     isRevoked: client => joining.isRevoked(client),
     onRevoked: listener => admissions.onRevoked(listener),
     nodes,
+    given: node => {
+      const record = ledger.nodes.get(node);
+      if (!record) return undefined;
+      const { roles, room, zone } = record;
+      const labels = { ...(room === undefined ? {} : { room }), ...(zone === undefined ? {} : { zone }) };
+      return { ...(roles === undefined ? {} : { roles }), labels };
+    },
     sealKey: node => ledger.nodes.get(node)?.seal_key || undefined,
     pending,
     onChange: listener => joining.onChange(listener),

@@ -90,7 +90,7 @@ export class Desired implements Property {
     }
     for (const [where, all] of places) {
       const [node = '', service = ''] = where.split('/');
-      const spec = this.#document(node)?.services[service];
+      const spec = this.#document(node)?.document.services?.[service];
       const run = spec && runOf(spec);
       const last = this.accepted.get(where);
       // An answer may have been lost with the supervisor: then both are right.
@@ -120,7 +120,7 @@ export class Desired implements Property {
       for (const process of machine.simulated.processes.values()) {
         if (process.running) running.set(process.service, runOf(process.spec));
       }
-      for (const [service, spec] of Object.entries(document.services)) {
+      for (const [service, spec] of Object.entries(document.document.services ?? {})) {
         const found = running.get(service);
         if (found !== runOf(spec))
           problems.push(`${node} runs ${found ?? 'nothing'} as ${service}, not ${runOf(spec)}`);
