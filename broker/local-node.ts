@@ -14,7 +14,7 @@ export function agentCommand(
   config: SupervisorConfig,
   installation: Installation,
   folder: DataFolder,
-  mqtt: number,
+  ports: { readonly mqtt: number; readonly http: number },
   cluster: string,
 ): Pick<LocalAgentOptions, 'command' | 'env' | 'umask'> {
   const flags = ['--base', config.base, '--data', folder.agent, '--period', String(config.periodMs), '--with-parent'];
@@ -23,7 +23,9 @@ export function agentCommand(
   const env: NodeJS.ProcessEnv = {};
   // What is said to this process is not meant for the agent, and its argv is readable by everyone: no password there.
   for (const [name, value] of Object.entries(process.env)) if (!name.startsWith('HEARTH_')) env[name] = value;
-  env.HEARTH_BROKER = config.broker ?? `mqtt://${loopback}:${mqtt}`;
+  env.HEARTH_BROKER = config.broker ?? `mqtt://${loopback}:${ports.mqtt}`;
+  // There is the store that its files come from.
+  env.HEARTH_HTTP_PORT = String(ports.http);
   return { command: [...installation.agentCommand, ...flags, '--cluster', cluster], env, umask: installation.umask };
 }
 

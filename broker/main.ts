@@ -147,7 +147,7 @@ async function startParts(
   let agent: LocalAgent | undefined;
   if (config.agent) {
     agent = startLocalAgent({
-      ...agentCommand(config, installation, folder, mqtt, signer.cluster),
+      ...agentCommand(config, installation, folder, open, signer.cluster),
       logFile: `${folder.logs}/agent.log`,
       clock,
       random,

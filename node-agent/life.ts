@@ -173,7 +173,7 @@ export class Life {
 
   #runAtBroker(): void {
     const { base, broker = parseBroker(ownBroker) } = this.#options;
-    this.#run({ base, way: wayTo(broker), trustFirst: broker.loopback, ...this.#chosen() });
+    this.#run({ base, way: wayTo(broker, this.#options.httpPort), trustFirst: broker.loopback, ...this.#chosen() });
   }
 
   #runAsMember(member: Membership): void {

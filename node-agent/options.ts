@@ -19,6 +19,8 @@ export interface AgentOptions {
   readonly data: string;
   readonly periodMs: number;
   readonly stopServices: boolean;
+  /** Of the supervisor on this machine, which starts its own node with it. */
+  readonly httpPort?: number;
   /** End when stdin closes. */
   readonly withParent: boolean;
   readonly node?: string;
@@ -122,6 +124,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
   }
   const token = flags.token ?? (env.HEARTH_JOIN_TOKEN || undefined);
   const supervisor = flags.supervisor ?? (env.HEARTH_SUPERVISOR || undefined);
+  const httpPort = Number(said(settings.httpPort) ?? 0);
   const [node, readyFile, broker] = [said(settings.node), said(settings.readyFile), said(settings.broker)];
   return {
     base: said(settings.base) ?? 'hearth',
@@ -129,6 +132,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     periodMs: Number(said(settings.period) ?? 5000),
     stopServices: said(settings.stopServices) === 'true',
     withParent: flags['with-parent'] === true,
+    ...(httpPort === 0 ? {} : { httpPort }),
     ...(broker === undefined ? {} : { broker: parseBroker(broker) }),
     ...(token === undefined ? {} : { token: parseJoinToken(token) }),
     ...(supervisor === undefined ? {} : { supervisor: parseSupervisor(supervisor) }),

@@ -7,6 +7,7 @@ import type { Verifier } from '../../shared/authority.ts';
 import type { Clock, Random, Timer } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
 import { serverName } from '../../shared/schemas/trust.ts';
+import type { SupervisorAt } from '../artifacts/supervisor-at.ts';
 import { BrokerList } from '../connection/broker-list.ts';
 import type { TrustedTime } from '../connection/trusted-time.ts';
 import { openVerified } from '../connection/verified-socket.ts';
@@ -109,6 +110,14 @@ export class Member implements Way {
         },
       },
     );
+  }
+
+  /** Where its store is, and its mirror: the node is known there by the same certificate. */
+  supervisor(): SupervisorAt {
+    const { time, key } = this.#parts;
+    const { cluster, ca, cert } = this.#member;
+    const trust = { ca, name: serverName(cluster.fingerprint), at: time.now() };
+    return { urls: this.#addresses().map(at => `https://${at}`), tls: { trust, identity: { cert, key: pemOf(key) } } };
   }
 
   came(how: Outcome): void {
