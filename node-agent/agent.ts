@@ -70,6 +70,10 @@ export class Agent implements Speaker, Obedient {
     return this.#want.state;
   }
 
+  get place(): Readonly<Record<string, string>> {
+    return this.#want.place;
+  }
+
   get errors(): readonly string[] {
     return [this.#want.error, this.#self.error];
   }
@@ -177,8 +181,10 @@ export class Agent implements Speaker, Obedient {
       },
       message: (topic, payload) => {
         if (epoch !== this.#session.epoch) return;
-        if (topic === want) this.#want.take(payload, this.#parts.clock.now());
-        else if (topic === cmd) this.#order(payload);
+        if (topic === want) {
+          this.#want.take(payload, this.#parts.clock.now());
+          this.#reporter.placed();
+        } else if (topic === cmd) this.#order(payload);
         else if (topic === hello) this.#hello(payload);
         this.#arm();
       },

@@ -22,6 +22,8 @@ export interface Speaker {
   readonly state: Is['state'];
   /** What stands in the way, the weightiest first; the first that is not empty goes on `is`. */
   readonly errors: readonly string[];
+  /** What the cluster says about this machine, for `info`. */
+  readonly place: Readonly<Record<string, string>>;
 }
 
 export interface ReporterParts {
@@ -90,6 +92,11 @@ export class Reporter {
     this.#logs.clear();
   }
 
+  /** What the cluster says about this machine may have changed. */
+  placed(): void {
+    if (this.#parts.speaker.up) this.#info(false);
+  }
+
   /** Something on `is` may have changed. */
   touch(): void {
     this.#observed.touch();
@@ -150,7 +157,8 @@ export class Reporter {
   #info(always: boolean): void {
     if (!this.#facts) return;
     const off = this.#clock.off === undefined ? {} : { clock_off_ms: this.#clock.off };
-    const text = infoText(this.#parts.speaker.node, this.#parts.ver, { ...this.#facts, ...off });
+    const { node, place } = this.#parts.speaker;
+    const text = infoText(node, this.#parts.ver, { ...this.#facts, ...place, ...off });
     if (this.#observed.takeInfo(text, always)) this.#publish('info', text);
   }
 

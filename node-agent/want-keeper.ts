@@ -5,13 +5,16 @@
  */
 import { sentence } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
+import type { Want } from '../shared/schemas/node-document.ts';
 import type { Is } from '../shared/schemas/observed.ts';
 import type { AgentDisk } from './disk.ts';
-import type { Document, ReconcilerApi } from './reconcile/reconciler.ts';
+import { type Document, documentOf, type ReconcilerApi } from './reconcile/reconciler.ts';
 import { diskRetryMs } from './self.ts';
 import { type Allegiance, judgeWant, type Pin, readKeptWant, type Version } from './session/orders.ts';
 
 const firstWantHoldMs = 1000;
+/** Labels that have a key of their own in `info`. */
+const place = new Set(['room', 'zone']);
 
 export interface WantKeeperParts {
   readonly disk: AgentDisk;
@@ -27,6 +30,7 @@ export interface WantKeeperParts {
 export class WantKeeper {
   readonly #parts: WantKeeperParts;
   #version: Version | undefined;
+  #said: Pick<Want, 'labels' | 'roles'> | undefined;
   #error = '';
   #diskError = '';
   #failed = false;
@@ -49,6 +53,13 @@ export class WantKeeper {
     return this.#failed ? 'failed' : this.#version ? 'ready' : 'init';
   }
 
+  /** What the cluster says about this machine, as it stands in `info`; nothing before the first document. */
+  get place(): Readonly<Record<string, string>> {
+    const { labels = {}, roles = [] } = this.#said ?? {};
+    const named = Object.entries(labels).map(([label, text]) => [place.has(label) ? label : `label_${label}`, text]);
+    return { ...Object.fromEntries(named), ...(roles.length === 0 ? {} : { roles: roles.join() }) };
+  }
+
   /** Generation obeyed. */
   get gen(): number {
     return this.#version?.gen ?? 0;
@@ -64,7 +75,8 @@ export class WantKeeper {
       const want = readKeptWant(text, node, pin);
       if (!want.ok) throw new Error(`the kept document cannot be used: ${sentence(want.error)}`);
       this.#version = { gen: want.value.gen, rev: want.value.rev };
-      return { rev: want.value.rev, services: want.value.services };
+      this.#said = want.value;
+      return documentOf(want.value);
     } catch (error) {
       this.#diskError = `${(error as Error).message}; waiting for the supervisor's`.slice(0, 500);
       log.error({}, this.#diskError);
@@ -100,10 +112,11 @@ export class WantKeeper {
           }
           log.info({ cluster: verdict.pin.fingerprint }, 'joined the cluster');
         }
-        const { gen, rev, services } = verdict.want;
+        const { gen, rev } = verdict.want;
+        this.#said = verdict.want;
         this.#error = '';
         this.#version = { gen, rev };
-        reconciler.apply({ rev, services });
+        reconciler.apply(documentOf(verdict.want));
         // Obeyed even when it cannot be kept: what runs now matters more than what would run after a reboot. Kept in the
         // same turn as obeyed; an agent that dies between the two gets the document again, and finds what it started.
         this.#keep(verdict.text, now);

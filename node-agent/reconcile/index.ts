@@ -1,16 +1,24 @@
-/** The reconciler's front door: one document at a time becomes a plan, every step of it is attempted, and what is, is told. */
+/**
+ * The reconciler's front door: one document at a time becomes plans, every step of them is attempted, and what is, is
+ * told. Two lanes that do not wait for each other: files and then the services that read them; and packages, whose
+ * manager may be busy, or without a network, for an hour. What a service cannot do without it says itself (`needs`).
+ */
 import type { Clock, Random } from '../../shared/clock.ts';
+import type { WantedFile, WantedPackage } from '../../shared/schemas/node-document.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
 import type { Host } from './host.ts';
-import { type Executors, plan } from './plan.ts';
+import type { KindSlot } from './kind-slot.ts';
+import { Lane } from './lane.ts';
+import { type Executors, planServices, type Step } from './plan.ts';
 import type { Document, ReconcilerApi, ReconcilerHandlers } from './reconciler.ts';
-import { type PlanRun, runPlan } from './run-plan.ts';
 import { ServiceTable } from './services/table.ts';
 
 export interface ReconcilerParts {
   readonly host: Host;
   readonly clock: Clock;
   readonly random: Random;
+  readonly packages?: KindSlot<WantedPackage>;
+  readonly files?: KindSlot<WantedFile>;
 }
 
 export function createReconciler(parts: ReconcilerParts): ReconcilerApi {
@@ -19,18 +27,23 @@ export function createReconciler(parts: ReconcilerParts): ReconcilerApi {
 
 class Reconciler implements ReconcilerApi {
   readonly #parts: ReconcilerParts;
+  readonly #files: KindSlot<WantedFile> | undefined;
+  readonly #packages: KindSlot<WantedPackage> | undefined;
   #services: ServiceTable | undefined;
-  #adopted = false;
+  /** Files and services. */
+  #main: Lane<Document> | undefined;
+  #packageLane: Lane<Document> | undefined;
+  /** What waits until a lane knows what an earlier agent left. */
+  readonly #ready = { main: false, packages: false };
+  #document: Document | undefined;
   #closed = false;
-  /** Given before adoption was done. */
-  #early: Document | undefined;
-  #whenAdopted: (() => void)[] = [];
-  #run: PlanRun | undefined;
-  #attemptedRev = 0;
+  #whenReady: (() => void)[] = [];
   #changed: () => void = () => {};
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
+    this.#files = parts.files;
+    this.#packages = parts.packages;
   }
 
   start(document: Document | undefined, handlers: ReconcilerHandlers): void {
@@ -43,46 +56,65 @@ class Reconciler implements ReconcilerApi {
         if (!this.#closed) handlers.changed();
       });
     };
+    const notice: ReconcilerHandlers['notice'] = (level, kind, text) => handlers.notice(level, kind, text);
+    const changed = () => this.#changed();
     const services = new ServiceTable(this.#parts, {
       output: (service, lines) => handlers.output(service, lines),
-      notice: (level, kind, text) => handlers.notice(level, kind, text),
-      changed: () => this.#changed(),
+      notice,
+      changed,
     });
     this.#services = services;
-    this.#early ??= document;
-    services.adopt(() => {
-      this.#adopted = true;
-      this.#changed();
-      if (this.#early) this.#attempt(this.#early);
-      for (const act of this.#whenAdopted.splice(0)) act();
-    });
+    this.#document ??= document;
+    this.#main = new Lane(
+      (wanted, done) => this.#planMain(services, wanted, done),
+      this.#mainExecutors(services),
+      changed,
+    );
+    const packages = this.#packages;
+    this.#packageLane = new Lane(
+      (wanted, done) => (packages ? packages.plan(wanted.packages ?? {}, done) : done([])),
+      packages?.executors ?? {},
+      changed,
+    );
+    const again = (lane: Lane<Document>) => () => void (this.#closed || lane.again());
+    const mainReady = after(this.#files ? 2 : 1, () => this.#begin('main'));
+    this.#files?.start({ changed, notice, again: again(this.#main) }, mainReady);
+    services.adopt(mainReady);
+    if (packages) packages.start({ changed, notice, again: again(this.#packageLane) }, () => this.#begin('packages'));
+    else this.#begin('packages');
   }
 
   apply(document: Document): void {
-    if (this.#adopted) this.#attempt(document);
-    else this.#early = document;
+    if (this.#closed) return;
+    this.#document = document;
+    if (this.#ready.main) this.#main?.apply(document);
+    if (this.#ready.packages) this.#packageLane?.apply(document);
   }
 
   attempted(): { readonly rev: number; readonly err: string } {
     // A service that could not be started and then could is no longer an error, and one in a crash loop is.
-    return { rev: this.#attemptedRev, err: this.#services?.error() ?? '' };
+    const errors = [this.#packages?.error(), this.#files?.error(), this.#services?.error()];
+    return {
+      rev: Math.min(this.#main?.rev ?? 0, this.#packageLane?.rev ?? 0),
+      err: [...errors, this.#document?.conflicts?.[0]].find(error => error) ?? '',
+    };
   }
 
   items(): Readonly<Record<string, ItemStatus>> {
-    return this.#services?.items() ?? {};
+    return { ...this.#packages?.items(), ...this.#files?.items(), ...this.#services?.items() };
   }
 
   restart(service: string, done: (error?: string) => void): void {
-    this.#whenReady(services => services.restart(service, done));
+    this.#whenAdopted(services => services.restart(service, done));
   }
 
   follow(service: string, ms: number, done: (error?: string) => void): void {
-    this.#whenReady(services => services.follow(service, ms, done));
+    this.#whenAdopted(services => services.follow(service, ms, done));
   }
 
   stopAll(done: () => void): void {
-    this.#whenReady(services => {
-      this.#run?.abandon();
+    this.#whenAdopted(services => {
+      this.#main?.abandon();
       const names = services.names();
       let left = names.length;
       if (left === 0) {
@@ -99,32 +131,56 @@ class Reconciler implements ReconcilerApi {
 
   close(): void {
     this.#closed = true;
-    this.#run?.abandon();
+    this.#main?.abandon();
+    this.#packageLane?.abandon();
+    this.#packages?.close();
+    this.#files?.close();
     this.#services?.close();
   }
 
-  /** Plans from what is to what the document says and attempts every step once; a document before it is given up. */
-  #attempt(document: Document): void {
-    const services = this.#services;
-    if (!services || this.#closed) return;
-    this.#run?.abandon();
-    const executors: Executors = {
+  #begin(lane: 'main' | 'packages'): void {
+    if (this.#closed) return;
+    this.#ready[lane] = true;
+    this.#changed();
+    if (this.#document) (lane === 'main' ? this.#main : this.#packageLane)?.apply(this.#document);
+    if (lane === 'main') for (const act of this.#whenReady.splice(0)) act();
+  }
+
+  #planMain(services: ServiceTable, document: Document, done: (steps: readonly Step[]) => void): void {
+    const all = document.files ?? {};
+    const planned = (fileSteps: readonly Step[]) => {
+      // What is said in the document itself is there in a moment; a download is waited for by who needs it.
+      const first = fileSteps
+        .filter(({ id }) => all[id.slice('files/'.length)]?.source === undefined)
+        .map(({ id }) => id);
+      done([...fileSteps, ...planServices(services.is(), document.services, first)]);
+    };
+    if (this.#files) this.#files.plan(all, planned);
+    else planned([]);
+  }
+
+  #mainExecutors(services: ServiceTable): Partial<Executors> {
+    return {
+      ...this.#files?.executors,
       'service.start': ({ service, spec }, done) => services.want(service, spec, done),
       'service.replace': ({ service, spec }, done) => services.want(service, spec, done),
       'service.update': ({ service, spec }, done) => services.want(service, spec, done),
       'service.stop': ({ service }, done) => services.want(service, undefined, done),
     };
-    const steps = plan({ services: services.is() }, document);
-    this.#run = runPlan(steps, executors, () => {
-      this.#attemptedRev = document.rev;
-      this.#changed();
-    });
   }
 
-  #whenReady(act: (services: ServiceTable) => void): void {
+  #whenAdopted(act: (services: ServiceTable) => void): void {
     const services = this.#services;
     if (!services || this.#closed) return;
-    if (this.#adopted) act(services);
-    else this.#whenAdopted.push(() => act(services));
+    if (this.#ready.main) act(services);
+    else this.#whenReady.push(() => act(services));
   }
+}
+
+/** Runs `done` at the `count`th call. */
+function after(count: number, done: () => void): () => void {
+  let left = count;
+  return () => {
+    if (--left === 0) done();
+  };
 }

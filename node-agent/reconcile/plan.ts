@@ -1,9 +1,7 @@
 /**
- * The planner: what is, what is wanted -> typed steps. Pure. Every kind of thing an agent looks after (services now,
- * packages and files later) adds its steps to {@link StepArguments}, its part to {@link Is} and {@link Wanted}, and its
- * executors; running them in order, once each, and remembering how each went is the same for all (run-plan.ts).
- *
- * To add a kind of step: its arguments here, its planning in {@link plan}, its executor where createReconciler makes them.
+ * The planner: what is, what is wanted -> typed steps. Pure. Every kind of item an agent looks after plans its own steps
+ * and names them in {@link StepArguments}; running them in order, once each, is the same for all (run-plan.ts). Services
+ * are planned here, packages and files in their folders.
  */
 import type { Service } from '../../shared/schemas/service.ts';
 import type { ExecutorsOf, StepOf } from './kind.ts';
@@ -35,34 +33,29 @@ export interface ServiceIs {
   readonly settled: boolean;
 }
 
-export interface Is {
-  readonly services: ReadonlyMap<string, ServiceIs>;
-}
-
-export interface Wanted {
-  readonly services: Readonly<Record<string, Service>>;
-}
-
-/** Steps from `is` to `wanted`: stops first, each kind in the order of names. The same document again plans nothing. */
-export function plan(is: Is, wanted: Wanted): Step[] {
-  return planServices(is.services, new Map(Object.entries(wanted.services)));
-}
-
-function planServices(is: Is['services'], wanted: ReadonlyMap<string, Service>): Step[] {
+/**
+ * Steps from `is` to `wanted`: stops first, then starts, each in the order of names. The same document again plans nothing.
+ * @param first ids of steps that every start waits for.
+ */
+export function planServices(
+  is: ReadonlyMap<string, ServiceIs>,
+  wanted: Readonly<Record<string, Service>>,
+  first: readonly string[] = [],
+): Step[] {
   const stops: StepOf<ServiceSteps>[] = [];
   for (const service of [...is.keys()].sort()) {
     const now = is.get(service);
-    if (wanted.has(service) || now === undefined || (now.target === undefined && now.settled)) continue;
+    if (Object.hasOwn(wanted, service) || now === undefined || (now.target === undefined && now.settled)) continue;
     stops.push({ id: `services/${service}`, step: 'service.stop', args: { service }, after: [] });
   }
   const starts: StepOf<ServiceSteps>[] = [];
-  for (const service of [...wanted.keys()].sort()) {
-    const said = wanted.get(service);
+  for (const service of Object.keys(wanted).sort()) {
+    const said = wanted[service];
     if (said === undefined) continue;
     const spec = serviceOf(said);
     const now = is.get(service);
     const step = stepFor(now, spec);
-    if (step) starts.push({ id: `services/${service}`, step, args: { service, spec }, after: [] });
+    if (step) starts.push({ id: `services/${service}`, step, args: { service, spec }, after: first });
   }
   // A stop may wait out a whole grace period: nothing that starts waits for it.
   return [...stops, ...starts];

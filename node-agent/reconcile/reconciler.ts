@@ -2,14 +2,17 @@
  * What the agent asks of its reconciler: make the machine what the document says, and say what is. The implementation
  * wires the pure planner and the service core to a {@link Host}.
  */
-import type { WantedService } from '../../shared/schemas/node-document.ts';
+import type { ItemKindName, Want } from '../../shared/schemas/node-document.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
 
-/** The part of a `want` that the reconciler obeys. */
-export interface Document {
-  readonly rev: number;
-  readonly services: Readonly<Record<string, WantedService>>;
-}
+/** The part of a `want` that the reconciler obeys. A kind that is not there has no items. */
+export type Document = Readonly<Pick<Want, 'rev' | 'services'>> &
+  Readonly<Partial<Pick<Want, Exclude<ItemKindName, 'services'> | 'conflicts'>>>;
+
+/** What the reconciler obeys of a want: not whose it is, nor what is said about the machine. */
+export const documentOf = ({ rev, packages, files, services, conflicts }: Want): Document => ({
+  ...{ rev, packages, files, services, conflicts },
+});
 
 export interface ReconcilerHandlers {
   /** Something on `items()` or `attempted()` changed; called at most once per turn of the loop. */
@@ -27,7 +30,7 @@ export interface ReconcilerApi {
   apply(document: Document): void;
   /** The last revision whose every step was attempted, and the first error of that attempt (`""` for none). */
   attempted(): { readonly rev: number; readonly err: string };
-  /** Keyed `services/<name>`. */
+  /** Keyed by path, such as `services/<name>`. */
   items(): Readonly<Record<string, ItemStatus>>;
   restart(service: string, done: (error?: string) => void): void;
   /** Sends output of the service for `ms`; called again it renews. */

@@ -17,7 +17,7 @@ export interface PlanRun {
 /** Calls `done` exactly once, with the outcomes in the plan's order, unless abandoned. */
 export function runPlan(
   steps: readonly Step[],
-  executors: Executors,
+  executors: Partial<Executors>,
   done: (outcomes: readonly StepOutcome[]) => void,
 ): PlanRun {
   const outcomes = new Map<string, StepOutcome>();
@@ -46,7 +46,10 @@ export function runPlan(
       const next = step ?? (busy === 0 ? waiting.shift() : undefined);
       if (!next) break;
       busy++;
-      const execute = executors[next.step] as (args: Step['args'], done: (error?: string) => void) => void;
+      const execute = executors[next.step] as
+        | ((args: Step['args'], done: (error?: string) => void) => void)
+        | undefined;
+      if (!execute) throw new Error(`nobody does ${next.step}`);
       execute(next.args, error => finish(next, error));
     }
     turning = false;

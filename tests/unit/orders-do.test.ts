@@ -139,16 +139,21 @@ orders('everybody in time and nobody failed: ok; the deadline counts who did not
   assert.equal([last(it, 'node/all')?.ok_n, last(it, 'node/all')?.failed], [1, 'n1']);
 });
 
-orders('a role: the nodes of that moment; a role nobody has is refused', () => {
-  const { it, of } = fleet('n1', 'n2');
-  of('n2').info({ roles: 'render,db' });
-  const before = it.broker.count('hearth/node/n1/cmd');
-  assert.is(ask(it, 'node/@db/do/rebirth').n, 1);
-  assert.is(it.cmd('n2')?.verb, 'rebirth');
-  assert.is(it.broker.count('hearth/node/n1/cmd'), before);
-  const none = ask(it, 'node/@nobody/do/rebirth');
-  assert.equal([none.ok, /no node has the role "nobody"/.test(none.error ?? '')], [false, true]);
-});
+orders(
+  'a role: the nodes of that moment, by what people said and not by what nodes say; a role nobody has is refused',
+  () => {
+    const { it, of } = fleet('n1', 'n2');
+    of('n1').info({ roles: 'db' });
+    it.person.publish('hearth/node/n2/set/roles', 'render,db');
+    it.sync();
+    const before = it.broker.count('hearth/node/n1/cmd');
+    assert.is(ask(it, 'node/@db/do/rebirth').n, 1);
+    assert.is(it.cmd('n2')?.verb, 'rebirth');
+    assert.is(it.broker.count('hearth/node/n1/cmd'), before);
+    const none = ask(it, 'node/@nobody/do/rebirth');
+    assert.equal([none.ok, /no node has the role "nobody"/.test(none.error ?? '')], [false, true]);
+  },
+);
 
 orders('offline: refused at once, orders are not kept', () => {
   const { it, of } = fleet('n1');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Executors, plan, type ServiceIs, type Step } from '../../node-agent/reconcile/plan.ts';
+import { type Executors, planServices, type ServiceIs, type Step } from '../../node-agent/reconcile/plan.ts';
 import { runPlan } from '../../node-agent/reconcile/run-plan.ts';
 import { sameProcess, sameService, serviceOf } from '../../node-agent/reconcile/services/spec.ts';
 import type { Service } from '../../shared/schemas/service.ts';
@@ -24,7 +24,7 @@ planner('what is missing starts, what changed is replaced, what is not wanted st
     changed: { run: 'b', cwd: '/tmp' },
     same: { run: 'a', env: { Y: '2', X: '1' }, from: 'node/n1' },
   };
-  assert.equal(named(plan({ services: is }, { services })), [
+  assert.equal(named(planServices(is, services)), [
     'service.stop gone',
     'service.replace changed',
     'service.start new',
@@ -33,15 +33,15 @@ planner('what is missing starts, what changed is replaced, what is not wanted st
 });
 
 planner('whose word a service is does not reach its step', () => {
-  const [step] = plan({ services: new Map() }, { services: { a: { run: 'x', from: 'role/all' } as Service } });
+  const [step] = planServices(new Map(), { a: { run: 'x', from: 'role/all' } as Service });
   assert.equal(step?.args, { service: 'a', spec: { run: 'x' } });
 });
 
 planner('an adopted service, and one whose first attempt is not over, is attempted by the document that comes', () => {
   const services = new Map([['a', { target: { run: 'x' }, settled: false }]]);
-  assert.equal(named(plan({ services }, { services: { a: { run: 'x' } } })), ['service.start a']);
+  assert.equal(named(planServices(services, { a: { run: 'x' } })), ['service.start a']);
   const leaving = new Map([['a', { target: undefined, settled: false }]]);
-  assert.equal(named(plan({ services: leaving }, { services: {} })), ['service.stop a']);
+  assert.equal(named(planServices(leaving, {})), ['service.stop a']);
 });
 
 const specs = fc.record(
@@ -60,11 +60,11 @@ planner('once everything was done, the same document plans nothing', () => {
   fc.assert(
     fc.property(documents, documents, (before, after) => {
       const is = new Map(Object.entries(before).map(([name, spec]) => [name, settled(spec)]));
-      for (const { args } of plan({ services: is }, { services: after })) {
+      for (const { args } of planServices(is, after)) {
         if ('spec' in args) is.set(args.service, settled(args.spec));
         else is.delete(args.service);
       }
-      assert.equal(plan({ services: is }, { services: after }), []);
+      assert.equal(planServices(is, after), []);
       assert.equal([...is.keys()].sort(), Object.keys(after).sort());
       for (const [name, { target }] of is) assert.ok(target && sameService(target, after[name] as Service));
     }),
