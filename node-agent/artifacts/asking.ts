@@ -102,11 +102,11 @@ export async function askSupervisor(at: SupervisorAt | undefined, sha256: string
 }
 
 async function askStore(url: URL, at: SupervisorAt | undefined, asked: Asked): Promise<Opened> {
-  const options = { headers: headersFor(asked), agent: false } as const;
-  if (!at?.tls) return ask(url, options, asked.signal);
+  const headers = headersFor(asked);
+  if (!at?.tls) return ask(url, { headers, agent: false }, asked.signal);
   const socket = await verifiedSocket(url, at.tls, asked.signal);
   // Plain HTTP, spoken over a connection that is secure and verified already.
-  const over = { ...options, headers: { ...options.headers, host: url.host }, createConnection: () => socket };
+  const over = { headers: { ...headers, host: url.host }, createConnection: () => socket };
   return ask(new URL(url.pathname, 'http://supervisor'), over, asked.signal).catch(error => {
     socket.destroy();
     throw error;
