@@ -12,6 +12,8 @@ export interface Unit {
   readonly spec: Service;
   /** Starts of the service before this one, so that an agent that adopts the unit goes on counting. Absent: none. */
   readonly restarts?: number;
+  /** Path of a package or file that the service needs -> which one it was started with, or reloaded since. */
+  readonly marks?: Readonly<Record<string, string>>;
 }
 
 /** How a unit ended. Neither code nor signal: nobody saw it, and `unknown` says why. */

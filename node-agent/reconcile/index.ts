@@ -11,6 +11,9 @@ import type { KindSlot } from './kind-slot.ts';
 import { Lane } from './lane.ts';
 import { type Executors, planServices, type Step } from './plan.ts';
 import type { Document, ReconcilerApi, ReconcilerHandlers } from './reconciler.ts';
+import type { ItemStates } from './services/around.ts';
+import type { Caretaker } from './services/caretaker.ts';
+import type { RunTimes } from './services/run-times.ts';
 import { ServiceTable } from './services/table.ts';
 
 export interface ReconcilerParts {
@@ -19,6 +22,12 @@ export interface ReconcilerParts {
   readonly random: Random;
   readonly packages?: KindSlot<WantedPackage>;
   readonly files?: KindSlot<WantedFile>;
+  /** Looks after services that run: checks, reloads. */
+  readonly caretaker?: Caretaker;
+  /** Reads schedules; the library's where absent. */
+  readonly times?: RunTimes;
+  /** Packages and files as services wait for them. */
+  readonly items?: ItemStates;
 }
 
 export function createReconciler(parts: ReconcilerParts): ReconcilerApi {
@@ -147,6 +156,7 @@ class Reconciler implements ReconcilerApi {
   }
 
   #planMain(services: ServiceTable, document: Document, done: (steps: readonly Step[]) => void): void {
+    services.expect(document.services);
     const all = document.files ?? {};
     const planned = (fileSteps: readonly Step[]) => {
       // What is said in the document itself is there in a moment; a download is waited for by who needs it.

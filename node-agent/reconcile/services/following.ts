@@ -11,12 +11,16 @@ interface Followed {
 }
 
 export class Following {
-  readonly #host: Host;
+  readonly #host: Pick<Host, 'tail' | 'follow'>;
   readonly #clock: Clock;
   readonly #output: (service: string, lines: readonly string[]) => void;
   readonly #followed = new Map<string, Followed>();
 
-  constructor(host: Host, clock: Clock, output: (service: string, lines: readonly string[]) => void) {
+  constructor(
+    host: Pick<Host, 'tail' | 'follow'>,
+    clock: Clock,
+    output: (service: string, lines: readonly string[]) => void,
+  ) {
     this.#host = host;
     this.#clock = clock;
     this.#output = output;

@@ -10,11 +10,12 @@ const better = (a: FoundUnit, b: FoundUnit): number =>
   b.started_ms - a.started_ms ||
   (a.unit < b.unit ? -1 : 1);
 
-const plainUnit = ({ unit, service, spec, restarts }: FoundUnit): Unit => ({
+const plainUnit = ({ unit, service, spec, restarts, marks }: FoundUnit): Unit => ({
   unit,
   service,
   spec,
   ...(restarts === undefined ? {} : { restarts }),
+  ...(marks === undefined ? {} : { marks }),
 });
 
 const asCurrent = (found: FoundUnit, at: At): CurrentUnit => ({
@@ -34,7 +35,8 @@ export function foundService(
   const fresh = { ...newService(service, at.wall), settled: false, held: true };
   if (!kept) return fresh;
   const strays = others.map(other => ({ ...asCurrent(other, at), ended: other.exit !== undefined }));
-  const state: ServiceState = { ...fresh, strays, restarts: kept.restarts ?? 0 };
+  const lastRun = Math.max(...units.map(unit => unit.started_ms));
+  const state: ServiceState = { ...fresh, strays, restarts: kept.restarts ?? 0, lastRun };
   if (kept.exit !== undefined) {
     const err = kept.exit.code === 0 ? '' : describeEnd(kept.exit, undefined, 1);
     return { ...state, phase: 'ended', last: plainUnit(kept), exit: kept.exit, err };

@@ -45,12 +45,13 @@ class SimulatedHost implements Host {
       const found = [...this.#machine.processes.values()];
       for (const process of found) if (!process.running) this.#reported.add(process.unit);
       done(
-        found.map(({ unit, service, spec, restarts, pid, started_ms, running, exit }) => ({
+        found.map(({ unit, service, spec, restarts, marks, pid, started_ms, running, exit }) => ({
           unit,
           service,
           spec,
           started_ms,
           ...(restarts === undefined ? {} : { restarts }),
+          ...(marks === undefined ? {} : { marks }),
           ...(running ? { pid } : { exit: exit ?? { unknown: 'nobody saw how it ended' } }),
         })),
       );

@@ -26,11 +26,19 @@ export const sameProcess = (a: Service, b: Service): boolean => a === b || ofPro
 export const sameAdjustment = (a: Service, b: Service): boolean =>
   a === b || JSON.stringify([sorted(a.limits), a.log_mb]) === JSON.stringify([sorted(b.limits), b.log_mb]);
 
+/** What becomes of it when it has ended: with a schedule its time starts it again, else the default is `always`. */
+export const restartPolicy = ({ restart, schedule }: Service): NonNullable<Service['restart']> =>
+  restart ?? (schedule === undefined ? 'always' : 'never');
+
+const lifeOf = ({ after, needs, reload, health, ready, schedule }: Service): string =>
+  JSON.stringify([after, needs, reload, health, ready, schedule]);
+
 /** Whether nothing at all differs, `restart` and `stop` included. */
 export const sameService = (a: Service, b: Service): boolean =>
   sameProcess(a, b) &&
   sameAdjustment(a, b) &&
-  (a.restart ?? 'always') === (b.restart ?? 'always') &&
+  lifeOf(a) === lifeOf(b) &&
+  restartPolicy(a) === restartPolicy(b) &&
   stopSignal(a) === stopSignal(b) &&
   graceMs(a) === graceMs(b);
 

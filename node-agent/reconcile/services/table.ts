@@ -5,9 +5,20 @@ import type { Service } from '../../../shared/schemas/service.ts';
 import type { FoundUnit, Host } from '../host.ts';
 import type { ServiceIs } from '../plan.ts';
 import type { ReconcilerHandlers } from '../reconciler.ts';
+import type { ItemStates } from './around.ts';
+import { Attending, type AttendingParts } from './attending.ts';
 import { type ServiceEffect, type ServiceEvent, step, wakeAt } from './core.ts';
 import { Following } from './following.ts';
-import { errorOf, type ServiceState, statusOf } from './state.ts';
+import { Relations } from './relations.ts';
+import { errorOf, type ServiceState, standingOf, statusOf } from './state.ts';
+
+export interface ServiceTableParts extends AttendingParts {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** What services may wait for beside each other; absent: there are no other items. */
+  readonly items?: ItemStates;
+}
 
 interface Row {
   state: ServiceState;
@@ -24,7 +35,9 @@ export class ServiceTable {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #handlers: ReconcilerHandlers;
+  readonly #attending: Attending;
   readonly #following: Following;
+  readonly #relations: Relations;
   readonly #rows = new Map<string, Row>();
   /** Unit -> service, for reports of the host. */
   readonly #units = new Map<string, string>();
@@ -32,12 +45,23 @@ export class ServiceTable {
   #draining = false;
   #closed = false;
 
-  constructor(parts: { host: Host; clock: Clock; random: Random }, handlers: ReconcilerHandlers) {
+  constructor(parts: ServiceTableParts, handlers: ReconcilerHandlers) {
     this.#host = parts.host;
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#handlers = handlers;
-    this.#following = new Following(parts.host, parts.clock, (service, lines) => handlers.output(service, lines));
+    this.#attending = new Attending(
+      parts,
+      unit => this.#units.get(unit),
+      (service, event) => this.#event(service, event),
+    );
+    this.#following = new Following(this.#attending.outputs, parts.clock, (service, lines) =>
+      handlers.output(service, lines),
+    );
+    this.#relations = new Relations(parts.items, service => {
+      const row = this.#rows.get(service);
+      return row && standingOf(row.state);
+    });
   }
 
   /** Takes over what an earlier agent left; calls `done` once. */
@@ -52,7 +76,8 @@ export class ServiceTable {
         },
         output: (unit, lines) => {
           const service = this.#units.get(unit);
-          if (service !== undefined && !this.#closed) this.#handlers.output(service, lines);
+          if (service === undefined || this.#closed) return;
+          if (this.#attending.outputs.heard(unit, lines)) this.#handlers.output(service, lines);
         },
       },
       found => {
@@ -76,6 +101,17 @@ export class ServiceTable {
         { target: state.held ? (state.current ?? state.last)?.spec : state.target, settled: state.settled },
       ]),
     );
+  }
+
+  /** The document whose steps come now, so that what they wait for is known before its own step. */
+  expect(services: Readonly<Record<string, Service>>): void {
+    this.#relations.expect(services);
+    for (const service of this.#relations.waiting()) this.#lookAround(service);
+  }
+
+  /** A package or file, by path: its state is another one, or it is another thing than before (see {@link ItemStates}). */
+  itemChanged(path: string): void {
+    for (const service of this.#relations.dependants(path)) this.#lookAround(service);
   }
 
   /** Tells a service what to be. `done` when it is settled; never, where told something else meanwhile settles first. */
@@ -136,6 +172,7 @@ export class ServiceTable {
     this.#closed = true;
     for (const row of this.#rows.values()) row.timer?.cancel();
     this.#following.close();
+    this.#attending.close();
     this.#host.close();
   }
 
@@ -148,12 +185,23 @@ export class ServiceTable {
     this.#draining = false;
   }
 
+  /** What it waits for may be another than before. */
+  #lookAround(service: string): void {
+    this.#later(() => {
+      if (this.#rows.has(service)) this.#event(service, { type: 'around', around: this.#relations.around(service) });
+    });
+  }
+
   #event(service: string, event: ServiceEvent, waiter?: (error?: string) => void): void {
     this.#later(() => {
       if (this.#closed) return;
-      const at = { now: this.#clock.now(), wall: this.#clock.wall(), random: this.#random };
       const known = this.#rows.get(service);
-      const { state, effects } = step(known?.state, service, event, at);
+      if (!known && event.type !== 'want' && event.type !== 'found') return;
+      if (event.type === 'want') this.#relations.set(service, event.spec);
+      const told = event.type === 'want' ? { ...event, around: this.#relations.around(service) } : event;
+      const at = { now: this.#clock.now(), wall: this.#clock.wall(), random: this.#random };
+      const stoodBefore = known && standingOf(known.state);
+      const { state, effects } = step(known?.state, service, told, at);
       const row: Row = known ?? { state, waiters: [] };
       row.state = state;
       this.#rows.set(service, row);
@@ -161,6 +209,8 @@ export class ServiceTable {
       for (const effect of effects) this.#do(service, row, effect);
       this.#wake(service, row);
       const gone = this.#rows.get(service) !== row;
+      const waiting = this.#relations.dependants(`services/${service}`);
+      if (waiting.size > 0 && stoodBefore !== standingOf(state)) for (const each of waiting) this.#lookAround(each);
       const shown = JSON.stringify(statusOf(state));
       if (!gone && shown === row.shown) return;
       row.shown = shown;
@@ -195,6 +245,7 @@ export class ServiceTable {
         return;
       case 'discard':
         this.#following.discarded(service, effect.unit);
+        this.#attending.forget(effect.unit);
         this.#units.delete(effect.unit);
         this.#host.discard(effect.unit);
         return;
@@ -207,6 +258,9 @@ export class ServiceTable {
         return;
       case 'notice':
         this.#handlers.notice(effect.level, effect.kind, effect.text);
+        return;
+      default:
+        this.#attending.do(service, effect);
     }
   }
 
