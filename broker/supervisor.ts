@@ -124,6 +124,7 @@ export class Supervisor {
       sign: (node, epoch, serial) => notice({ type: 'sign', node, epoch, serial }),
       speaksFor: (node, serial) => speaksFor(state, node, serial),
     });
+    const sets = new Sets({ journal, wants, answers, clock });
     this.#orders = new Orders({
       clock,
       random,
@@ -134,6 +135,7 @@ export class Supervisor {
       send: (node, body) => {
         bus.publish(this.#topics.node(node, 'cmd'), authority.cmd(node, body, journal.gen, journal.rev), { qos: 1 });
       },
+      drain: (node, on, by, done) => sets.drain(node, on, by, done),
       forget: (node, by, done) => {
         const gone = { noun: 'node', id: node, entry: undefined, what: 'forget', by, atMs: clock.wall() } as const;
         journal.submit(gone, error => done(error));
@@ -146,7 +148,7 @@ export class Supervisor {
       answers,
       notice,
       retained: this.#retained,
-      sets: new Sets({ journal, wants, answers, clock }),
+      sets,
       orders: this.#orders,
       reports: this.#reports,
       answered: node => {

@@ -12,6 +12,8 @@ Usage: hearth-agent COMMAND
   status         whether the agent runs, and what it said last
   logs [N]       its last N lines (default 50)
   start, stop, restart
+  --safe         restart in safe mode: it connects and tells, and applies nothing until "resume"
+  resume         end safe mode
   adopt TOKEN|-  move this node to the cluster of a join token ("-": read it from standard input)
   version
   uninstall      stop the agent and its services, and remove everything that was installed
@@ -32,6 +34,8 @@ main() {
       stop
       start
       ;;
+    --safe | safe) safe_mode ;;
+    resume) resume ;;
     run) run ;;
     supervise) supervise ;;
     is-running) is_running ;;
@@ -50,6 +54,23 @@ main() {
       exit 2
       ;;
   esac
+}
+
+# As node-agent/files-disk.ts has it.
+safe_mode() {
+  need_rights
+  printf '{"ends":0,"safe":true}\n' >"$VAR/data/safe-mode.json.new"
+  mv -f "$VAR/data/safe-mode.json.new" "$VAR/data/safe-mode.json"
+  stop
+  start
+  say 'safe mode: what runs, runs on, and nothing is applied until "hearth-agent resume", or "do/resume" on this node'
+}
+
+resume() {
+  need_rights
+  rm -f "$VAR/data/safe-mode.json"
+  stop
+  start
 }
 
 # The agent reads it from standard input: its arguments are shown to everybody.

@@ -5,6 +5,7 @@ import type { Link } from '../shared/link.ts';
 import type { Log } from '../shared/log.ts';
 import type { Hello } from '../shared/schemas/presence.ts';
 import type { AgentDisk } from './disk.ts';
+import type { MachineActions } from './machine-actions.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 
@@ -30,6 +31,10 @@ export interface AgentParts {
   readonly periodMs: number;
   readonly log: Log;
   readonly trustFirst: boolean;
+  /** Apply nothing until told (`--safe`). */
+  readonly safe?: boolean;
+  /** What `do/reboot` and the like do to the machine; absent: nothing can be done. */
+  readonly machine?: MachineActions;
   /** `--cluster`. */
   readonly cluster?: string;
   readonly onState?: (state: AgentState, error?: string) => void;

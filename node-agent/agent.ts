@@ -6,6 +6,7 @@ import { clientIdOf, topicsOf } from '../shared/topics.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Reporter, type Speaker } from './reporter.ts';
+import { SafeMode, safeModeTimes } from './safe-mode.ts';
 import { Self } from './self.ts';
 import { type Obedient, obey } from './session/obey.ts';
 import { judgeCmd } from './session/orders.ts';
@@ -23,6 +24,8 @@ export class Agent implements Speaker, Obedient {
   readonly #topics;
   readonly #reporter: Reporter;
   readonly #want: WantKeeper;
+  readonly #safeMode: SafeMode;
+  #well: Timer | undefined;
   #session: Session;
   /** Of the last order obeyed on this connection. */
   #lastSeq = -1;
@@ -38,9 +41,10 @@ export class Agent implements Speaker, Obedient {
     this.reconciler = reconciler;
     this.#topics = topicsOf(base);
     this.#self = new Self(parts);
+    this.#safeMode = new SafeMode(disk, parts.safe ?? false);
     this.#session = new Session(0, random);
     this.#want = new WantKeeper({
-      ...{ disk, reconciler, log },
+      ...{ disk, reconciler, log, safeMode: this.#safeMode },
       allegiance: () => this.#self.allegiance(),
       pin: pin => this.#self.join(pin),
       changed: () => this.#touch(),
@@ -88,6 +92,9 @@ export class Agent implements Speaker, Obedient {
       return;
     }
     this.#session = new Session(this.#self.epochCeiling, random);
+    this.#safeMode.start();
+    if (this.#safeMode.reason !== '') log.warn({}, this.#safeMode.reason);
+    this.#well = this.#parts.clock.after(safeModeTimes.wellMs, () => this.#safeMode.well());
     this.#reporter.start();
     reconciler.start(this.#want.load(), {
       changed: () => this.#touch(),
@@ -107,6 +114,7 @@ export class Agent implements Speaker, Obedient {
       return;
     }
     this.#stopped.push(done);
+    this.#safeMode.well();
     if (options.stopServices) this.#parts.reconciler.stopAll(() => this.step({ type: 'stop' }));
     else this.step({ type: 'stop' });
   }
@@ -155,6 +163,7 @@ export class Agent implements Speaker, Obedient {
         break;
       case 'ended':
         this.#timer?.timer.cancel();
+        this.#well?.cancel();
         reconciler.close();
         onState?.(this.#left ? 'left' : 'stopped');
         for (const done of this.#stopped.splice(0)) done();
@@ -222,6 +231,15 @@ export class Agent implements Speaker, Obedient {
       this.#lastSeq = seq;
       obey(verdict.cmd, this, error => this.#reporter.done(id, error));
     }
+  }
+
+  goOn(): void {
+    this.#want.goOn();
+    this.#arm();
+  }
+
+  get machine(): AgentParts['machine'] {
+    return this.#parts.machine;
   }
 
   giveWay(ms: number): void {

@@ -1,3 +1,5 @@
+import type { SafeModeDisk } from './safe-mode.ts';
+
 /** What an agent keeps on its own disk, behind a seam: small, synchronous, and crash-safe (written beside, renamed over). */
 export interface AgentMemory {
   /** The node's id, once decided kept for ever. */
@@ -12,7 +14,13 @@ export interface AgentMemory {
   readonly cluster?: { readonly fingerprint: string; readonly key: string };
 }
 
-export interface AgentDisk {
+/** How often the agent ended unexpectedly soon after its start, and whether somebody asked for safe mode. */
+export interface SafeModeMemory {
+  readonly ends: number;
+  readonly safe: boolean;
+}
+
+export interface AgentDisk extends SafeModeDisk {
   /** Throws with one sentence where there is something that cannot be read: nothing is made up in its place. */
   load(): AgentMemory | undefined;
   /** Synced: it is on stable storage on return. Throws with one sentence where it cannot be written. */

@@ -20,6 +20,10 @@ const identitySchema = z.object({
   ),
 });
 
+/** `hearth-agent --safe` writes it, too (deploy/hearth-agent). */
+const safeModeFile = 'safe-mode.json';
+const safeModeSchema = z.object({ ends: z.int().check(z.nonnegative()), safe: z.boolean() });
+
 const why = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
 
 /** Makes the folder, 0700. Throws a {@link UserError} where that cannot be. */
@@ -79,6 +83,18 @@ export function createFilesDisk(folder: string): AgentDisk {
       } catch (error) {
         throw new UserError(`cannot keep the document in ${path} (${why(error)}): is the disk full or read-only?`);
       }
+    },
+    loadSafeMode() {
+      try {
+        return safeModeSchema.parse(JSON.parse(readBounded(join(folder, safeModeFile), 1024) ?? '{}'));
+      } catch {
+        // Not there, or damaged: nothing is known of ends, and nobody asked.
+        return { ends: 0, safe: false };
+      }
+    },
+    saveSafeMode(memory) {
+      if (memory.ends === 0 && !memory.safe) rmSync(join(folder, safeModeFile), { force: true });
+      else replaceFile(folder, safeModeFile, `${JSON.stringify(memory)}\n`, false);
     },
   };
 }

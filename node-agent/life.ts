@@ -135,8 +135,9 @@ export class Life {
     }
   }
 
-  #run(run: AgentRun): void {
-    this.#agent = makeAgent(this.#around, { ...run, onState: (state, error) => this.#onState(state, error) });
+  #run(run: Omit<AgentRun, 'safe'>): void {
+    const { safe } = this.#options;
+    this.#agent = makeAgent(this.#around, { ...run, safe, onState: (state, error) => this.#onState(state, error) });
     if (this.#clockOffMs !== undefined) this.#agent.clockOff(this.#clockOffMs);
     this.#agent.start();
   }

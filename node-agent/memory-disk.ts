@@ -1,9 +1,10 @@
 /** An {@link AgentDisk} of a simulated node: forgets everything with its process. */
-import type { AgentDisk, AgentMemory } from './disk.ts';
+import type { AgentDisk, AgentMemory, SafeModeMemory } from './disk.ts';
 
 export function createMemoryDisk(): AgentDisk {
   let memory: AgentMemory | undefined;
   let want: string | undefined;
+  let safeMode: SafeModeMemory = { ends: 0, safe: false };
   return {
     load: () => memory,
     save(next) {
@@ -12,6 +13,10 @@ export function createMemoryDisk(): AgentDisk {
     loadWant: () => want,
     saveWant(text) {
       want = text;
+    },
+    loadSafeMode: () => safeMode,
+    saveSafeMode(next) {
+      safeMode = next;
     },
   };
 }

@@ -26,6 +26,8 @@ export interface AgentOptions {
   readonly node?: string;
   readonly cluster?: string;
   readonly readyFile?: string;
+  /** Apply nothing until told. */
+  readonly safe: boolean;
 }
 
 /** `hearth agent adopt TOKEN`. */
@@ -50,6 +52,7 @@ export const agentUsage = `Usage: hearth agent [options]
   --ready-file FILE    written when the node is connected: {"pid","node"}, with "away":true while it is not again
   --stop-services      stop the services at the end, too
   --with-parent        end when stdin closes
+  --safe               safe mode: connect and tell, but apply nothing until "do/resume" on this node
 
   adopt                moves a node to the token's cluster: it stays where it is until it is let in there, and then
                        stops what the old cluster started; "-" reads the token from standard input
@@ -85,6 +88,7 @@ function parse(argv: readonly string[]) {
         'ready-file': text,
         'stop-services': flag,
         'with-parent': flag,
+        safe: flag,
         help: { ...flag, short: 'h' },
       },
     });
@@ -132,6 +136,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     periodMs: Number(said(settings.period) ?? 5000),
     stopServices: said(settings.stopServices) === 'true',
     withParent: flags['with-parent'] === true,
+    safe: flags.safe === true,
     ...(httpPort === 0 ? {} : { httpPort }),
     ...(broker === undefined ? {} : { broker: parseBroker(broker) }),
     ...(token === undefined ? {} : { token: parseJoinToken(token) }),

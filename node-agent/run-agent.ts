@@ -8,11 +8,13 @@ import type { AgentParts } from './agent-parts.ts';
 import { createMqttLink } from './connection/mqtt-link.ts';
 import type { Way } from './connection/way.ts';
 import { createFilesDisk } from './files-disk.ts';
+import { createMachineActions } from './machine-actions.ts';
 import { createReconciler } from './reconcile/index.ts';
 import { hideSecrets } from './reconcile/services/hidden-output.ts';
 import { createRealHost } from './reconcile/services/real-host.ts';
 import { createSecrets } from './reconcile/services/secrets.ts';
 import { openSealKey } from './seal-key.ts';
+import { isContained } from './telemetry/facts.ts';
 import { createProcTelemetry } from './telemetry/proc.ts';
 
 export interface Surroundings {
@@ -25,7 +27,7 @@ export interface Surroundings {
   readonly verifier: Verifier;
 }
 
-export type AgentRun = Pick<AgentParts, 'base' | 'node' | 'cluster' | 'trustFirst' | 'onState' | 'onHello'> & {
+export type AgentRun = Pick<AgentParts, 'safe' | 'base' | 'node' | 'cluster' | 'trustFirst' | 'onState' | 'onHello'> & {
   readonly way: Way;
   /** What the cluster says about this machine, for its `info`. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -42,6 +44,7 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     ...rest,
     hostname: hostname(),
     link: createMqttLink(way),
+    machine: createMachineActions({ clock, root: process.getuid?.() === 0, contained: isContained }),
     disk: createFilesDisk(data),
     reconciler: createReconciler({ host: hideSecrets(host, secrets), clock, random }),
     telemetry: { ...telemetry, facts: done => telemetry.facts(facts => done({ ...facts, ...labels })) },

@@ -9,6 +9,7 @@ import type { Want } from '../shared/schemas/node-document.ts';
 import type { Is } from '../shared/schemas/observed.ts';
 import type { AgentDisk } from './disk.ts';
 import { type Document, documentOf, type ReconcilerApi } from './reconcile/reconciler.ts';
+import type { SafeMode } from './safe-mode.ts';
 import { diskRetryMs } from './self.ts';
 import { type Allegiance, judgeWant, type Pin, readKeptWant, type Version } from './session/orders.ts';
 
@@ -25,12 +26,13 @@ export interface WantKeeperParts {
   readonly pin: (pin: Pin) => boolean;
   /** `state` or `error` may be other than before. */
   readonly changed: () => void;
+  readonly safeMode: SafeMode;
 }
 
 export class WantKeeper {
   readonly #parts: WantKeeperParts;
   #version: Version | undefined;
-  #said: Pick<Want, 'labels' | 'roles'> | undefined;
+  #said: Want | undefined;
   #error = '';
   #diskError = '';
   #failed = false;
@@ -46,11 +48,13 @@ export class WantKeeper {
 
   /** Why the last `want` was not taken, or what is wrong with the copy on disk; empty for nothing. */
   get error(): string {
-    return this.#error || this.#diskError;
+    return this.#error || this.#parts.safeMode.reason || this.#diskError;
   }
 
   get state(): Is['state'] {
-    return this.#failed ? 'failed' : this.#version ? 'ready' : 'init';
+    if (this.#failed || this.#parts.safeMode.reason !== '') return 'failed';
+    if (!this.#version) return 'init';
+    return this.#said?.drain ? 'draining' : 'ready';
   }
 
   /** What the cluster says about this machine, as it stands in `info`; nothing before the first document. */
@@ -76,7 +80,7 @@ export class WantKeeper {
       if (!want.ok) throw new Error(`the kept document cannot be used: ${sentence(want.error)}`);
       this.#version = { gen: want.value.gen, rev: want.value.rev };
       this.#said = want.value;
-      return documentOf(want.value);
+      return this.#parts.safeMode.reason === '' ? documentOf(want.value) : undefined;
     } catch (error) {
       this.#diskError = `${(error as Error).message}; waiting for the supervisor's`.slice(0, 500);
       log.error({}, this.#diskError);
@@ -116,7 +120,7 @@ export class WantKeeper {
         this.#said = verdict.want;
         this.#error = '';
         this.#version = { gen, rev };
-        reconciler.apply(documentOf(verdict.want));
+        if (this.#parts.safeMode.reason === '') reconciler.apply(documentOf(verdict.want));
         // Obeyed even when it cannot be kept: what runs now matters more than what would run after a reboot. Kept in the
         // same turn as obeyed; an agent that dies between the two gets the document again, and finds what it started.
         this.#keep(verdict.text, now);
@@ -138,6 +142,15 @@ export class WantKeeper {
       this.#retryAt = now + diskRetryMs;
       this.#parts.log.error({}, this.#diskError);
     }
+  }
+
+  /** Somebody said so: safe mode is over, and what was said meanwhile is applied. */
+  goOn(): void {
+    const { safeMode, reconciler, changed } = this.#parts;
+    if (safeMode.reason === '') return;
+    safeMode.end();
+    if (this.#said) reconciler.apply(documentOf(this.#said));
+    changed();
   }
 
   /** The birth is out: from now on the supervisor can object. */

@@ -39,7 +39,7 @@ export interface RoleEntry {
 export type Roles = { get(role: string): RoleEntry | undefined };
 
 /** What a `want` says beyond the authority's own keys. */
-export type Compiled = Pick<Want, 'rev' | 'roles' | 'labels' | ItemKindName | 'conflicts'>;
+export type Compiled = Pick<Want, 'rev' | 'roles' | 'labels' | 'drain' | ItemKindName | 'conflicts'>;
 
 /** An item about which several of a node's roles differ. */
 export interface Conflict {
@@ -122,6 +122,7 @@ export function compile(node: string, entry: NodeEntry, roles: Roles): Compiled 
     rev: revOf(entry, roles),
     roles: [...names],
     labels: { ...entry.given?.labels, ...entry.document.labels },
+    drain: entry.document.drain ?? false,
     packages: merged('packages') as Compiled['packages'],
     files: merged('files') as Compiled['files'],
     services: merged('services') as Compiled['services'],

@@ -50,6 +50,20 @@ export class Sets {
     this.#settle(remembered(question, tx), entry.rev, document.ok ? next : document, change);
   }
 
+  /** `do/drain` and `do/resume`: part of what is wanted, so that a node that is away does it when it is back. */
+  drain(node: string, on: boolean, by: string | undefined, done: (error?: ContractError) => void): void {
+    const { journal, clock } = this.#parts;
+    const entry = journal.nodes.get(node);
+    if (!entry || (entry.document.drain ?? false) === on) {
+      journal.afterPending(entry?.rev ?? 0, done);
+      return;
+    }
+    const { drain: _, ...rest } = entry.document;
+    const document = on ? { ...rest, drain: true } : rest;
+    const what = { what: 'set', key: 'drain', by, atMs: clock.wall() } as const;
+    journal.submit({ noun: 'node', id: node, entry: { ...entry, document }, ...what }, done);
+  }
+
   /** A `set` or `set/<key…>` on a role's topic: the role comes into being by it. */
   role(question: Asked): void {
     const { journal, wants, answers } = this.#parts;

@@ -9,7 +9,7 @@ import { nearest, printable } from '../../shared/names.ts';
 import type { Cmd, Done } from '../../shared/schemas/node-document.ts';
 import { type Answers, type Asked, nameOf, remembered } from './answers.ts';
 import { RateLimiter } from './token-bucket.ts';
-import { checkVerb, type Order, readArgs } from './verbs.ts';
+import { checkVerb, type Order, readArgs, type SentVerb } from './verbs.ts';
 
 /** A `cmd` without what the authority adds. */
 export type OrderBody = Pick<Cmd, 'id' | 'seq' | 'inst' | 'epoch' | 'verb' | 'args'>;
@@ -26,6 +26,8 @@ export interface OrdersParts {
   /** Names of a node's services; undefined for a node that is not known. */
   services(node: string): readonly string[] | undefined;
   send(node: string, body: OrderBody): void;
+  /** Says in the node's document that it takes no new work, or that it does again. `done` after the sync. */
+  drain(node: string, on: boolean, by: string | undefined, done: (error?: ContractError) => void): void;
   /** Ends a node: its document, then what is retained. `done` after the sync. */
   forget(node: string, by: string | undefined, done: (error?: ContractError) => void): void;
 }
@@ -97,7 +99,8 @@ export class Orders {
     }
     const order: Order = { verb: verb.value, args: args.value };
     if (order.verb === 'forget') this.#forget(asked, one);
-    else this.#start(asked, order, one);
+    else if (order.verb === 'drain' || order.verb === 'resume') this.#drains(asked, order.verb, one);
+    else this.#start(asked, order, order.verb, one);
   }
 
   /** A node's answer; false where nobody waits for it. */
@@ -122,20 +125,10 @@ export class Orders {
     }
   }
 
-  #start(asked: Asked, order: Order, one: string | undefined): void {
+  #start(asked: Asked, order: Order, verb: SentVerb, one: string | undefined): void {
     const { answers, session } = this.#parts;
-    const { target } = asked.topic;
-    const role = target.kind === 'role' && target.role !== 'all' ? target.role : undefined;
-    const nodes = one === undefined ? this.#parts.nodes(role) : [one];
-    if (nodes.length === 0) {
-      const message = role === undefined ? 'there is no node yet' : `no node has the role "${printable(role)}"`;
-      answers.refuseStranger(asked, () => ({ code: 'unknown-node', message }));
-      return;
-    }
-    if (this.#pending.size + nodes.length > orderLimits.pending) {
-      answers.refuse(asked, { code: 'full', message: `${this.#pending.size} orders wait for an answer already` });
-      return;
-    }
+    const nodes = this.#addressed(asked, one);
+    if (!nodes) return;
     const deadline = this.#parts.clock.now() + orderLimits.deadlineMs;
     const many = one === undefined;
     const group: Group = { asked, many, n: nodes.length, okN: 0, waiting: 0, failed: [], deadline, ids: new Set() };
@@ -153,8 +146,26 @@ export class Orders {
     }
     answers.reply(asked, true, { state: 'accepted', ...(many ? { n: group.n } : {}) });
     this.#groups.add(group);
-    for (const { node, session: to } of ready) this.#send(group, node, to, order.verb, { ...order.args });
+    for (const { node, session: to } of ready) this.#send(group, node, to, verb, { ...order.args });
     if (group.waiting === 0) this.#finish(group);
+  }
+
+  /** The nodes that are meant; undefined where that was refused. */
+  #addressed(asked: Asked, one: string | undefined): readonly string[] | undefined {
+    const { answers } = this.#parts;
+    const { target } = asked.topic;
+    const role = target.kind === 'role' && target.role !== 'all' ? target.role : undefined;
+    const nodes = one === undefined ? this.#parts.nodes(role) : [one];
+    if (nodes.length === 0) {
+      const message = role === undefined ? 'there is no node yet' : `no node has the role "${printable(role)}"`;
+      answers.refuseStranger(asked, () => ({ code: 'unknown-node', message }));
+      return undefined;
+    }
+    if (this.#pending.size + nodes.length > orderLimits.pending) {
+      answers.refuse(asked, { code: 'full', message: `${this.#pending.size} orders wait for an answer already` });
+      return undefined;
+    }
+    return nodes;
   }
 
   /** Why this node cannot do it, as far as one knows without asking. */
@@ -196,13 +207,39 @@ export class Orders {
     });
   }
 
+  /** Desired state, so that an offline node does it when it is back; `resume` ends safe mode, too, where somebody listens. */
+  #drains(asked: Asked, verb: 'drain' | 'resume', one: string | undefined): void {
+    const { answers, drain, session, clock } = this.#parts;
+    const nodes = this.#addressed(asked, one);
+    if (!nodes) return;
+    const { from } = asked.message;
+    const deadline = clock.now() + orderLimits.deadlineMs;
+    const many = one === undefined;
+    const group: Group = { asked, many, n: nodes.length, okN: 0, waiting: 0, failed: [], deadline, ids: new Set() };
+    answers.reply(asked, true, { state: 'accepted', ...(many ? { n: group.n } : {}) });
+    this.#groups.add(group);
+    for (const node of nodes) {
+      const id = this.#wait(group, node);
+      drain(node, verb === 'drain', from && nameOf(from), error => {
+        const to = session(node);
+        if (!error && verb === 'resume' && to) this.#send(group, node, to, verb, {});
+        this.#settle(id, error?.message, verb === 'resume' && to !== undefined && !error);
+      });
+    }
+  }
+
   #send(group: Group, node: string, session: Session, verb: Cmd['verb'], args: Cmd['args']): void {
+    const id = this.#wait(group, node);
+    this.#outbox.push({ node, body: { id, seq: this.#nextSeq(), ...session, verb, args } });
+    if (!this.#draining) this.#drain();
+  }
+
+  #wait(group: Group, node: string): string {
     const id = this.#newId();
     group.waiting++;
     group.ids.add(id);
     this.#pending.set(id, { node, group });
-    this.#outbox.push({ node, body: { id, seq: this.#nextSeq(), ...session, verb, args } });
-    if (!this.#draining) this.#drain();
+    return id;
   }
 
   /** Signing takes its time: an order to thousands of nodes leaves in pieces, so that nobody's telemetry waits. */
@@ -213,14 +250,15 @@ export class Orders {
     if (this.#draining) this.#parts.clock.after(0, this.#drain);
   };
 
-  #settle(id: string, why: string | undefined): void {
+  /** @param more of the node another answer is waited for. */
+  #settle(id: string, why: string | undefined, more = false): void {
     const order = this.#pending.get(id);
     if (!order) return;
     const { node, group } = order;
     this.#pending.delete(id);
     group.ids.delete(id);
     group.waiting--;
-    if (why === undefined) group.okN++;
+    if (why === undefined) group.okN += more ? 0 : 1;
     else group.failed.push({ node, why });
     if (group.waiting === 0) this.#finish(group);
   }

@@ -9,17 +9,24 @@ import { readTx } from '../desired/desired.ts';
 const ofService = z.strictObject({ service: serviceNameSchema });
 const nothing = z.strictObject({});
 
-/** Verbs an agent of this version obeys. `bare` is the argument that a payload which is no JSON object gives. */
+/** Verbs an agent of this version obeys, and `drain`, which becomes desired state. `bare` is the argument that a payload which is no JSON object gives. */
 export const verbs = {
   restart: { args: ofService, bare: 'service' },
   follow: { args: ofService, bare: 'service' },
   rebirth: { args: nothing, bare: undefined },
   forget: { args: nothing, bare: undefined },
+  drain: { args: nothing, bare: undefined },
+  resume: { args: nothing, bare: undefined },
+  reboot: { args: nothing, bare: undefined },
+  shutdown: { args: nothing, bare: undefined },
+  identify: { args: nothing, bare: undefined },
 } as const;
 export type Verb = keyof typeof verbs;
+/** Those that a node is sent. */
+export type SentVerb = Exclude<Verb, 'drain'>;
 
 /** Verbs of the contract that nothing does yet. */
-const later = ['reboot', 'shutdown', 'suspend', 'wake', 'drain', 'resume', 'identify', 'exec'];
+const later = ['suspend', 'wake', 'exec'];
 
 export interface Order {
   readonly verb: Verb;

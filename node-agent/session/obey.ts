@@ -1,5 +1,6 @@
 /** What each verb of an order does. */
 import type { Cmd } from '../../shared/schemas/node-document.ts';
+import type { MachineActions } from '../machine-actions.ts';
 import type { ReconcilerApi } from '../reconcile/reconciler.ts';
 import { highestEpoch, type SessionEvent } from './session.ts';
 
@@ -12,6 +13,9 @@ export interface Obedient {
   /** Another host lives under this node's id. */
   giveWay(ms: number): void;
   forget(done: () => void): void;
+  /** Ends safe mode. */
+  goOn(): void;
+  readonly machine: MachineActions | undefined;
 }
 
 /** Arguments are checked for their type by the schema, and for their range here. */
@@ -35,6 +39,16 @@ export function obey({ verb, args }: Cmd, node: Obedient, answer: (error?: strin
     case 'backoff':
       answer();
       node.giveWay(within(args.ms, backoffMs.shortest, backoffMs.longest, backoffMs.usual));
+      break;
+    case 'resume':
+      node.goOn();
+      answer();
+      break;
+    case 'reboot':
+    case 'shutdown':
+    case 'identify':
+      if (node.machine) node.machine[verb](answer);
+      else answer(`a simulated node has no machine to ${verb}`);
       break;
     case 'forget':
       node.forget(() => answer());

@@ -4,7 +4,7 @@
  */
 import { arch, networkInterfaces, platform } from 'node:os';
 import type { Info } from '../../shared/schemas/telemetry.ts';
-import type { MachineFiles } from './machine-files.ts';
+import { MachineFiles } from './machine-files.ts';
 import { memoryOf } from './memory.ts';
 import { realInterfaces } from './network.ts';
 
@@ -50,11 +50,13 @@ function macs(files: MachineFiles): string | undefined {
   return unique.length > 0 ? unique.join(',') : undefined;
 }
 
+export const isContained = (files = new MachineFiles('/')): boolean =>
+  files.exists('run/systemd/container') || files.exists('.dockerenv') || files.exists('run/.containerenv');
+
 /** What this agent may do on this machine. */
 function caps(files: MachineFiles): string {
   const root = process.getuid?.() === 0;
-  const contained =
-    files.exists('run/systemd/container') || files.exists('.dockerenv') || files.exists('run/.containerenv');
+  const contained = isContained(files);
   const have: readonly [string, boolean][] = [
     ['root', root],
     ['apt', root && files.exists('usr/bin/apt-get')],

@@ -18,8 +18,10 @@ const items = {
   services: 'services by name: a command line, or an object (see Service)',
   applied: 'which items each file given to `hearth apply` put here',
 };
+const drain = 'it takes no new work: what `do/drain` sets and `do/resume` clears';
 const ofNode = {
   ...items,
+  drain,
   labels: 'what is known of the machine, such as `room`; shown in `info` as `label_<name>`, `room` and `zone` as such',
   roles: 'roles it has beside `all`: a list, or comma-separated; those that it was given when it joined come on top',
 };
@@ -91,13 +93,16 @@ export const documentPayloads: readonly Payload[] = [
       cwd: 'working directory, an absolute path',
       env: 'further environment variables',
       restart: '`always` (default), `on-failure` (not after exit code 0) or `never`',
-      after: 'items that are attempted first where the node has them: `services/db` (or `db`), `packages/chuffed`, `files/app`',
+      after:
+        'items that are attempted first where the node has them: `services/db` (or `db`), `packages/chuffed`, `files/app`',
       needs: 'items without which it is not started; a file or package among them that changes restarts it',
       reload: 'signal or command instead of that restart, where a file changed',
       health:
         'one of `command`, `http` (an address, or `url status contains`), `tcp` (`5432`, `HOST:PORT`), `log`, `no_log`; with `every_s` (10), `timeout_s` (5), `start_s` (30), `fails` (3), `within_s` (30, of `log`)',
-      ready: 'from when on others that wait for it start: `health`, `{"log": "text"}`, `{"delay_s": 5}`; by default when it runs',
-      schedule: 'times at which it runs, once each: `30 3 * * *`, `@daily`, or an object with `cron`, `timezone`, `catch_up`',
+      ready:
+        'from when on others that wait for it start: `health`, `{"log": "text"}`, `{"delay_s": 5}`; by default when it runs',
+      schedule:
+        'times at which it runs, once each: `30 3 * * *`, `@daily`, or an object with `cron`, `timezone`, `catch_up`',
       limits:
         '`memory_mb` (of 1024 kB), `cpu_pct` (100 is one core), `pids` (processes and threads), `nice` (0 to 19); changed without a restart',
       user: '`user` or `user:group` that it runs as; needs an agent that runs as root',
@@ -119,6 +124,7 @@ export const documentPayloads: readonly Payload[] = [
       files: 'files by name',
       services: 'services by name',
       applied: items.applied,
+      drain,
       labels: ofNode.labels,
       roles: 'roles it has beside `all` and those that it was given when it joined',
       rev: 'revision that last changed it',
@@ -134,6 +140,7 @@ export const documentPayloads: readonly Payload[] = [
       ...authority,
       roles: 'all its roles but `all`, sorted',
       labels: 'what the cluster says about the machine',
+      drain: 'whether it takes no new work',
       packages: 'packages by name, each with `from`: the document that it comes from, such as `role/web`',
       files: 'files by name, likewise',
       services: 'services by name, likewise',

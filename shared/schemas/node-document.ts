@@ -43,7 +43,9 @@ const inputsOf = {
   files: items('files', itemNameSchema, fileSchema).optional(),
   services: items('services', serviceNameSchema, serviceInput).optional(),
 };
-const ofNode = { labels: labels.optional(), applied: applied.optional() };
+/** Takes no new work, for as long as it says so: what `do/drain` sets and `do/resume` clears. */
+const drain = z.boolean();
+const ofNode = { labels: labels.optional(), drain: drain.optional(), applied: applied.optional() };
 
 /** What people said about one node: the accepted document, published retained on `own`. */
 export const nodeDocument = z.strictObject({ ...itemsOf, ...ofNode, roles: roleList.optional() });
@@ -105,6 +107,7 @@ export const wantPayload = z.object({
   roles: z.array(z.string().max(20)).default([]),
   /** What the cluster says about this machine, for its `info` and for templates. */
   labels: z.record(z.string(), z.string().max(64)).default({}),
+  drain: drain.default(false),
   packages: z.record(itemNameSchema, wantedPackage).default({}),
   files: z.record(itemNameSchema, wantedFile).default({}),
   services: z.record(serviceNameSchema, wantedService),
@@ -122,7 +125,7 @@ export const cmdPayload = z.object({
   seq: z.number().int().nonnegative(),
   inst: z.string().max(32),
   epoch: z.number().int().nonnegative(),
-  verb: z.enum(['restart', 'rebirth', 'follow', 'forget', 'backoff']),
+  verb: z.enum(['restart', 'rebirth', 'follow', 'forget', 'backoff', 'resume', 'reboot', 'shutdown', 'identify']),
   args: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 export type Cmd = z.output<typeof cmdPayload>;

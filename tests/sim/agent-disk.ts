@@ -42,6 +42,10 @@ export class SimDisk implements AgentDisk {
     this.#want = text;
   }
 
+  /** What kills agents here is the world, never what they apply: safe mode has tests of its own. */
+  loadSafeMode = () => ({ ends: 0, safe: false });
+  saveSafeMode(): void {}
+
   #write(): void {
     if (!this.full) return;
     this.#world.note(this.#name, 'disk full');

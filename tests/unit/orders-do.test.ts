@@ -180,7 +180,7 @@ orders('what cannot be an order is refused with a hint, and reaches no node', ()
   const refusals: [string, string, RegExp][] = [
     ['node/n1/do/restrat', 'web', /"restrat" is no verb of a node: did you mean "restart"/],
     ['node/n1/do/zzzzzz', '', /no verb of a node: known are restart, follow/],
-    ['node/n1/do/reboot', '', /"reboot" is not available yet/],
+    ['node/n1/do/suspend', '', /"suspend" is not available yet/],
     ['node/n1/do/exec', '{"run":"x"}', /"exec" is not available yet/],
     ['node/n1/do/restart', '', /"restart" needs a service/],
     ['node/n1/do/restart', 'wbe', /no service "wbe" on n1: did you mean "web"/],
