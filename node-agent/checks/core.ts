@@ -139,6 +139,8 @@ export function step(
     looks.delete(event.look);
     const row = look && rows.get(look.name);
     if (look && row && !look.over && row.version === look.version) judge(look.name, row, event.finding, look.startedAt);
+    // What came too late is not believed, but the way is free again.
+    else if (look && row) rows.set(look.name, { ...row, due: Math.min(row.due, at.now) });
   }
 
   for (const [id, look] of looks) {

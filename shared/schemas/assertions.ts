@@ -2,6 +2,7 @@
  * What a check may assert, kind by kind. Texts are looked for as they stand: no patterns, so that none can make the agent
  * think for ever.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { sha256Schema } from './file.ts';
 import { runSchema } from './service.ts';
@@ -21,7 +22,7 @@ const host = z
 const port = z.number().int().min(1).max(65_535);
 const percent = z.number().min(0).max(100);
 const count = z.number().int().min(0).max(1_000_000);
-const interface_ = z.string().regex(/^[A-Za-z0-9_.:@-]{1,15}$/, 'not a network interface');
+const interface_ = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9_.:@-]{1,15}$/, 'not a network interface');
 /** As the kernel and ps(1) show it. */
 const processName = z.string().regex(/^[^\s/\0]{1,64}$/, 'not the name of a process: use its program, without a path');
 const processNames = z.array(processName).min(1).max(32);
@@ -36,6 +37,13 @@ const says =
   (...keys: readonly string[]) =>
   (value: object): boolean =>
     keys.some(key => (value as Record<string, unknown>)[key] !== undefined);
+
+/** `ADDRESS`, `ADDRESS:PORT`, `[ADDRESS]:PORT`. */
+function isServer(text: string): boolean {
+  const [, bracketed, plain = text, after] = /^(?:\[([^\]]*)\]|([0-9.]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const right = after === undefined || (Number(after) > 0 && Number(after) < 65_536);
+  return right && (bracketed === undefined ? isIP(plain) !== 0 : isIP(bracketed) === 6);
+}
 
 /** Kind of assertion -> what it takes. To add one: its probe in node-agent/checks/probes/, its words in docs/checks.md. */
 export const assertions = {
@@ -95,7 +103,7 @@ export const assertions = {
     server: z
       .string()
       .max(80)
-      .regex(/^(\[[0-9A-Fa-f:.]+\]|[0-9.]+)(:\d{1,5})?$|^[0-9A-Fa-f:]+$/, 'not the address of a DNS server')
+      .refine(isServer, 'not the address of a DNS server, such as 192.168.1.1 or [::1]:53')
       .optional(),
   }),
   file: z

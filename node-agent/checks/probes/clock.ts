@@ -1,5 +1,6 @@
 /** `clock`: whether a time server sets it, how far it is off, and in which zone. */
 import { readlinkSync } from 'node:fs';
+import { rounded } from '../../telemetry/machine-files.ts';
 import { fail, pass, unknown } from '../finding.ts';
 import type { Machine } from '../machine.ts';
 import type { Probe } from '../real-prober.ts';
@@ -17,7 +18,7 @@ export function parseChrony(output: string): ClockState | undefined {
   const offset = Number(fields[4]);
   if (fields.length < 14 || !Number.isFinite(offset)) return undefined;
   if (fields[13] === 'Not synchronised') return { synchronised: false };
-  return { synchronised: true, offsetMs: Math.abs(offset) * 1000 };
+  return { synchronised: true, offsetMs: rounded(Math.abs(offset) * 1000, 3) };
 }
 
 /** `ntpq -c rv` (ntpq(8)): the offset is in milliseconds; `leap_alarm` or `sync_unspec` is not synchronised. */
