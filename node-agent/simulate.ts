@@ -13,6 +13,7 @@ import { createMqttLink } from './connection/mqtt-link.ts';
 import { wayTo } from './connection/way.ts';
 import { createMemoryDisk } from './memory-disk.ts';
 import { createReconciler } from './reconcile/index.ts';
+import { createSimulatedCaretaker } from './reconcile/services/simulated-caretaker.ts';
 import { createSimulatedHost, SimulatedMachine } from './reconcile/services/simulated-host.ts';
 import { createSyntheticTelemetry } from './telemetry/synthetic.ts';
 
@@ -72,7 +73,12 @@ export function simulate(options: SimulateOptions): Simulation {
       ...{ base, node, ver, clock, random, verifier, periodMs, log },
       link: createMqttLink(wayTo(broker)),
       disk: createMemoryDisk(),
-      reconciler: createReconciler({ host: createSimulatedHost({ clock, random, machine }), clock, random }),
+      reconciler: createReconciler({
+        host: createSimulatedHost({ clock, random, machine }),
+        caretaker: createSimulatedCaretaker(clock),
+        clock,
+        random,
+      }),
       telemetry: createSyntheticTelemetry({ clock, random }),
       trustFirst: broker.loopback,
       ...(cluster === undefined ? {} : { cluster }),
