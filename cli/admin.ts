@@ -152,7 +152,8 @@ function ask(
   });
 }
 
-function failure(error: Error, url: URL): UserError {
+/** Why the supervisor could not be asked, for people. */
+export function failure(error: Error, url: URL): UserError {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const where = url.origin;
   if (code === 'ECONNREFUSED') {

@@ -7,6 +7,7 @@ import { printable } from '../shared/names.ts';
 import { settings } from '../shared/schemas/config.ts';
 import { UserError } from '../shared/user-error.ts';
 import { accountCommands } from './account-commands.ts';
+import { artifactCommand } from './artifact-command.ts';
 import { backupCommands } from './backup-commands.ts';
 import { brokerAclCommand } from './broker-acl-command.ts';
 import { caCommands } from './ca-commands.ts';
@@ -90,6 +91,7 @@ function program(): Command {
     .action(exits(async (flags: object) => (await import('./commands/doctor.ts')).doctor(flags)));
 
   accountCommands(hearth);
+  artifactCommand(hearth);
   backupCommands(hearth);
   caCommands(hearth);
   joiningCommands(hearth);

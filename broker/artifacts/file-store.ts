@@ -6,16 +6,23 @@ import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Log } from '../../shared/log.ts';
+import { printable } from '../../shared/names.ts';
 import {
+  type Appended,
   type Artifact,
   ArtifactError,
   type ArtifactStore,
   type ByteRange,
+  type Listed,
   type Promised,
   type Stored,
 } from './artifact-store.ts';
+import { Partials } from './partials.ts';
+import { noHash, otherHash, otherSize, readable, stoodStill, tooLarge, tooMany } from './refusals.ts';
+import { Resumed, type Resuming } from './resumed.ts';
 import { type Bounds, makeRoom } from './room.ts';
 import { hashShape, Shelf, type Shelved } from './shelf.ts';
+import { inWords, placesOf, type UsesOf } from './uses.ts';
 
 export interface StoreLimits extends Bounds {
   /** Bytes of one. */
@@ -48,23 +55,38 @@ export interface StoreOptions {
 const stepBytes = 4 * 1024 ** 2;
 /** A use is written down this often: it decides what goes first, and needs to be no finer. */
 const useMs = 60_000;
+const partial = '.partial';
 
 export async function openArtifactStore({ folder, log, limits }: StoreOptions): Promise<ArtifactStore> {
   const shelf = new Shelf(folder);
   const found = await shelf.load();
-  return new FileStore(shelf, found, { ...storeLimits, ...limits }, log);
+  const partials = new Partials(join(folder, 'partial'));
+  await partials.load(Date.now());
+  return new FileStore(shelf, partials, found, { ...storeLimits, ...limits }, log);
 }
 
 class FileStore implements ArtifactStore {
   readonly #shelf: Shelf;
   readonly #kept: Map<string, Shelved>;
+  readonly #partials: Partials;
+  readonly #resumed: Resumed;
   readonly #limits: StoreLimits;
   readonly #log: Log;
+  #uses: UsesOf = () => [];
   /** Bytes that each upload has or will have. */
   readonly #incoming = new Map<AbortController, number>();
 
-  constructor(shelf: Shelf, found: readonly Shelved[], limits: StoreLimits, log: Log) {
+  constructor(shelf: Shelf, partials: Partials, found: readonly Shelved[], limits: StoreLimits, log: Log) {
     this.#shelf = shelf;
+    this.#partials = partials;
+    this.#resumed = new Resumed({
+      partials,
+      idleMs: limits.idleMs,
+      enter: upload => this.#enter(upload),
+      leave: upload => void this.#incoming.delete(upload),
+      reserve: (upload, bytes) => this.#reserve(upload, bytes),
+      keep: (path, promised) => this.#keep(path, promised.size, promised),
+    });
     this.#kept = new Map(found.map(one => [one.sha256, one]));
     this.#limits = limits;
     this.#log = log;
@@ -88,23 +110,11 @@ class FileStore implements ArtifactStore {
   }
 
   async put(body: Readable, promised: Promised): Promise<Stored> {
-    const { sha256, size } = promised;
-    const { one, atOnce } = this.#limits;
-    if (!hashShape.test(sha256)) {
-      throw new ArtifactError(400, 'An artifact is named by its SHA-256: 64 of 0-9 and a-f.');
-    }
-    if (size !== undefined && size > one) throw tooLarge(one);
-    const there = this.#kept.get(sha256);
-    if (there) {
-      if (size !== undefined && size !== there.size) throw otherSize(sha256, there.size, size);
-      await this.#mark(there, promised);
-      return { ...this.#use(there), fresh: false };
-    }
-    if (this.#incoming.size >= atOnce) {
-      throw new ArtifactError(429, `${atOnce} artifacts are being taken in already: try again in a moment.`);
-    }
+    const { size } = promised;
+    const there = this.#there(promised);
+    if (there) return this.#again(there, promised);
     const upload = new AbortController();
-    this.#incoming.set(upload, 0);
+    this.#enter(upload);
     const file = join(this.#shelf.incoming, randomBytes(12).toString('hex'));
     try {
       await this.#reserve(upload, size ?? 0);
@@ -118,6 +128,42 @@ class FileStore implements ArtifactStore {
     }
   }
 
+  offset(sha256: string): { readonly offset: number; readonly complete: boolean } {
+    const there = this.#kept.get(sha256);
+    return there ? { offset: there.size, complete: true } : { offset: this.#resumed.offset(sha256), complete: false };
+  }
+
+  async append(body: Readable, promised: Resuming): Promise<Appended> {
+    const there = this.#there(promised);
+    if (!there) return this.#resumed.append(body, promised);
+    return { offset: there.size, stored: await this.#again(there, promised) };
+  }
+
+  list(): readonly Listed[] {
+    const uses = [...this.#uses()];
+    const newestFirst = [...this.#kept.values()].sort((a, b) => b.usedAt - a.usedAt);
+    return newestFirst.map(one => ({ ...one, uses: placesOf(uses, one.sha256) }));
+  }
+
+  async remove(sha256: string): Promise<void> {
+    const one = this.#kept.get(sha256);
+    if (!one) throw new ArtifactError(404, `There is no artifact ${printable(sha256)} here.`);
+    const places = placesOf(this.#uses(), sha256);
+    if (places.length > 0) {
+      const text = `The artifact ${sha256} is in use (${inWords(places)}): take it out of there first.`;
+      throw new ArtifactError(409, text);
+    }
+    if (one.pinned) {
+      throw new ArtifactError(409, `The artifact ${sha256} is what machines that join are given: it stays.`);
+    }
+    this.#kept.delete(sha256);
+    await this.#shelf.drop(sha256);
+  }
+
+  keepUsed(uses: UsesOf): void {
+    this.#uses = uses;
+  }
+
   async pin(sha256: string, pinned: boolean): Promise<void> {
     const one = this.#kept.get(sha256);
     if (one) await this.#mark(one, { pinned });
@@ -127,15 +173,33 @@ class FileStore implements ArtifactStore {
     for (const upload of this.#incoming.keys()) upload.abort(new ArtifactError(507, 'The supervisor is stopping.'));
   }
 
+  /** What is here already is not read again. @throws where it can never be here. */
+  #there({ sha256, size }: Promised): Shelved | undefined {
+    const { one } = this.#limits;
+    if (!hashShape.test(sha256)) throw noHash();
+    if (size !== undefined && size > one) throw tooLarge(one);
+    const there = this.#kept.get(sha256);
+    if (there && size !== undefined && size !== there.size) throw otherSize(sha256, there.size, size);
+    return there;
+  }
+
+  async #again(there: Shelved, promised: Promised): Promise<Stored> {
+    await this.#mark(there, promised);
+    return { ...this.#use(there), fresh: false };
+  }
+
+  #enter(upload: AbortController): void {
+    const { atOnce } = this.#limits;
+    if (this.#incoming.size >= atOnce) throw tooMany(atOnce);
+    this.#incoming.set(upload, 0);
+  }
+
   async #receive(body: Readable, file: string, promised: Promised, upload: AbortController): Promise<number> {
     const { one, idleMs } = this.#limits;
     const hash = createHash('sha256');
     const most = promised.size ?? one;
     let got = 0;
-    const idle = setTimeout(
-      () => upload.abort(new ArtifactError(400, `The upload stood still for ${idleMs} ms.`)),
-      idleMs,
-    );
+    const idle = setTimeout(() => upload.abort(stoodStill(idleMs)), idleMs);
     const meter = new Transform({
       transform: (chunk: Buffer, _encoding, done) => {
         idle.refresh();
@@ -154,9 +218,7 @@ class FileStore implements ArtifactStore {
     }
     if (promised.size !== undefined && got !== promised.size) throw otherSize(promised.sha256, promised.size, got);
     const is = hash.digest('hex');
-    if (is !== promised.sha256) {
-      throw new ArtifactError(400, `These bytes have the SHA-256 ${is}, not ${promised.sha256}: nothing was kept.`);
-    }
+    if (is !== promised.sha256) throw otherHash(is, promised.sha256);
     return got;
   }
 
@@ -175,7 +237,11 @@ class FileStore implements ArtifactStore {
     this.#incoming.set(upload, bytes);
     let total = 0;
     for (const each of this.#incoming.values()) total += each;
-    const kept = [...this.#kept.values()];
+    const used = new Set([...this.#uses()].map(({ sha256 }) => sha256));
+    const artifacts = [...this.#kept.values()].map(one => ({ ...one, pinned: one.pinned || used.has(one.sha256) }));
+    const begun = this.#partials.kept();
+    // Of the same hash there may be an artifact and a beginning.
+    const kept = [...artifacts, ...begun.map(one => ({ ...one, sha256: `${one.sha256}${partial}` }))];
     const { count, keepFree } = this.#limits;
     const disk = await statfs(this.#shelf.incoming);
     // Of what is being taken in a part is on the disk already; counted twice it errs on the safe side.
@@ -185,10 +251,14 @@ class FileStore implements ArtifactStore {
     if (!out) {
       throw new ArtifactError(
         507,
-        'There is no room for this artifact: the disk is nearly full, or all that is here is pinned.',
+        'There is no room for this artifact: the disk is nearly full, or all that is here is in use ("hearth artifact list").',
       );
     }
     for (const sha256 of out) {
+      if (sha256.endsWith(partial)) {
+        await this.#partials.drop(sha256.slice(0, -partial.length));
+        continue;
+      }
       this.#kept.delete(sha256);
       this.#log.info({ sha256 }, 'an artifact was thrown out for room');
       await this.#shelf.drop(sha256);
@@ -196,7 +266,11 @@ class FileStore implements ArtifactStore {
   }
 
   /** What was once open or pinned stays so, unless it is said otherwise. */
-  async #mark(one: Shelved, { open, pinned }: { open?: boolean; pinned?: boolean }): Promise<void> {
+  async #mark(one: Shelved, { open, pinned, name }: Pick<Promised, 'open' | 'pinned' | 'name'>): Promise<void> {
+    if (name !== undefined && name !== '' && name !== one.name) {
+      one.name = printable(name, 100);
+      await this.#shelf.call(one.sha256, one.name);
+    }
     if (open !== undefined && open !== one.open) {
       one.open = open;
       await this.#shelf.mark(one.sha256, 'open', open);
@@ -207,7 +281,7 @@ class FileStore implements ArtifactStore {
     }
   }
 
-  #use(one: Shelved): Artifact {
+  #use(one: Shelved): ReturnType<typeof view> {
     const now = Date.now();
     if (Math.abs(now - one.usedAt) >= useMs) {
       one.usedAt = now;
@@ -217,19 +291,7 @@ class FileStore implements ArtifactStore {
   }
 }
 
-const view = ({ sha256, size, open }: Shelved): Artifact => ({ sha256, size, open });
-
-const tooLarge = (one: number) => new ArtifactError(413, `An artifact may have ${one} bytes at most.`);
-const otherSize = (sha256: string, is: number, got: number) =>
-  new ArtifactError(400, `The artifact ${sha256} has ${is} bytes, not ${got}: nothing was kept.`);
-
-/** What ended an upload, as the one who sent it can understand it. */
-function readable(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new ArtifactError(507, "The supervisor's disk is full.");
-  if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET') {
-    return new ArtifactError(400, 'The upload ended before its end: nothing was kept.');
-  }
-  return error;
-}
+const view = ({ sha256, size, open, name }: Shelved): Artifact & { readonly name?: string } => ({
+  ...{ sha256, size, open },
+  ...(name !== undefined && { name }),
+});

@@ -1,9 +1,9 @@
 /**
  * The artifacts' folder. A file is named by the hash of its bytes and appears whole or not at all; an empty file beside it
- * with `.open` or `.pinned` at its end says the rest, and its modification time when it was last used.
+ * with `.open` or `.pinned` at its end says the rest, one with `.name` what people call it, and its modification time when it was last used.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export const hashShape = /^[0-9a-f]{64}$/;
@@ -14,6 +14,7 @@ export interface Shelved {
   open: boolean;
   pinned: boolean;
   usedAt: number;
+  name?: string;
 }
 
 export class Shelf {
@@ -35,7 +36,9 @@ export class Shelf {
       const file = await stat(join(this.#folder, name));
       if (!file.isFile()) continue;
       const [isOpen, pinned] = [names.has(`${name}.open`), names.has(`${name}.pinned`)];
-      found.push({ sha256: name, size: file.size, open: isOpen, pinned, usedAt: file.mtimeMs });
+      const called = names.has(`${name}.name`) ? await this.#nameOf(name) : undefined;
+      const known = called === undefined ? {} : { name: called };
+      found.push({ sha256: name, size: file.size, open: isOpen, pinned, usedAt: file.mtimeMs, ...known });
     }
     return found;
   }
@@ -76,6 +79,15 @@ export class Shelf {
     else await rm(file, { force: true });
   }
 
+  async call(sha256: string, name: string): Promise<void> {
+    await writeFile(`${this.path(sha256)}.name`, name, { mode: 0o600 });
+  }
+
+  async #nameOf(sha256: string): Promise<string | undefined> {
+    const text = await readFile(`${this.path(sha256)}.name`, 'utf8').catch(() => '');
+    return text === '' ? undefined : text.slice(0, 200);
+  }
+
   async used(sha256: string, atMs: number): Promise<void> {
     await utimes(this.path(sha256), atMs / 1000, atMs / 1000);
   }
@@ -83,6 +95,6 @@ export class Shelf {
   /** The marks last: a file without its marks is private and may go. */
   async drop(sha256: string): Promise<void> {
     await rm(this.path(sha256), { force: true });
-    for (const what of ['open', 'pinned'] as const) await this.mark(sha256, what, false);
+    for (const what of ['open', 'pinned', 'name']) await rm(`${this.path(sha256)}.${what}`, { force: true });
   }
 }

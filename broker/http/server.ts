@@ -142,7 +142,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
     joiningRoutes(app, trust);
     adminRoutes(app, trust, log);
   }
-  if (options.artifacts) artifactRoutes(app, options.artifacts, doorkeeper);
+  if (options.artifacts) artifactRoutes(app, options.artifacts, doorkeeper, trust?.audit);
   const upgrades = openUpgrades({ app, http, attach: options.attach, refused, arrivalOf, doorkeeper, lines, log });
   answerFaults(app, log);
   await app.ready();
@@ -183,7 +183,8 @@ export const pathOf = (request: IncomingMessage): string => (request.url ?? '/')
 
 /** A body that trickles is cut off; only an artifact may take its time, from who may bring one. */
 function limitBody(request: IncomingMessage, ms: number): void {
-  if (request.method === 'PUT' && pathOf(request).startsWith('/artifacts/')) return;
+  const { method = '' } = request;
+  if (['PUT', 'PATCH'].includes(method) && pathOf(request).startsWith('/artifacts/')) return;
   const late = setTimeout(() => {
     if (!request.complete) request.destroy();
   }, ms).unref();

@@ -9,6 +9,7 @@ import type { Store } from '../../shared/store.ts';
 import { createSocketOwners, type SocketOwners } from '../access/socket-owner.ts';
 import { createDistribution } from '../artifacts/distribution.ts';
 import { openArtifactStore } from '../artifacts/file-store.ts';
+import { artifactVerbs } from '../artifacts/verbs.ts';
 import { backupVerbs } from '../backup/take.ts';
 import type { DataFolder } from '../data-folder.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
@@ -138,6 +139,7 @@ export async function openClusterTrust(parts: ClusterTrustParts): Promise<Cluste
       issued: (user, serial, notAfterMs) => accounts.certificateIssued(user, serial, notAfterMs),
     }),
     ...backupVerbs({ folder, store, cluster, base, ver, now }),
+    ...artifactVerbs(artifactStore),
     ...secretVerbs({ sealKey: node => desk.sealKey(node) }),
   ];
 
