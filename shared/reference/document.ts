@@ -92,7 +92,7 @@ export const documentPayloads: readonly Payload[] = [
       run: 'a string is one `/bin/sh -c` script; an array is argv, no shell; needed unless there is an `image`',
       cwd: 'working directory, an absolute path',
       env: 'further environment variables',
-      restart: '`always` (default), `on-failure` (not after exit code 0) or `never`',
+      restart: '`always` (default), `on-failure` (not after exit code 0) or `never` (default with a schedule)',
       after:
         'items that are attempted first where the node has them: `services/db` (or `db`), `packages/chuffed`, `files/app`',
       needs: 'items without which it is not started; a file or package among them that changes restarts it',
@@ -100,7 +100,7 @@ export const documentPayloads: readonly Payload[] = [
       health:
         'one of `command`, `http` (an address, or `url status contains`), `tcp` (`5432`, `HOST:PORT`), `log`, `no_log`; with `every_s` (10), `timeout_s` (5), `start_s` (30), `fails` (3), `within_s` (30, of `log`)',
       ready:
-        'from when on others that wait for it start: `health`, `{"log": "text"}`, `{"delay_s": 5}`; by default when it runs',
+        'from when on others that wait for it start: `health`, `exit` (it ended with code 0), `{"log": "text"}`, `{"delay_s": 5}`; by default when it runs',
       schedule:
         'times at which it runs, once each: `30 3 * * *`, `@daily`, or an object with `cron`, `timezone`, `catch_up`',
       limits:

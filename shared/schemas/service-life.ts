@@ -124,7 +124,8 @@ export type Health = z.output<typeof healthSchema>;
 /** When others that wait for it may start. */
 export const readySchema = z.union(
   [
-    z.literal('health'),
+    /** Its check has passed once; or it has ended with exit code 0. */
+    z.enum(['health', 'exit']),
     z
       .strictObject({
         /** A line of its output has this text. */
@@ -134,7 +135,7 @@ export const readySchema = z.union(
       })
       .refine(ready => (ready.log === undefined) !== (ready.delay_s === undefined), 'is one of "log" and "delay_s"'),
   ],
-  '"health", {"log": "text"} or {"delay_s": seconds}',
+  '"health", "exit", {"log": "text"} or {"delay_s": seconds}',
 );
 export type Ready = z.output<typeof readySchema>;
 

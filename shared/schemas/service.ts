@@ -120,6 +120,13 @@ export const serviceSchema = serviceKeys
     path: ['ready'],
     error: 'there is no "health" that says when it is ready',
   })
+  .refine(
+    ({ ready, restart, schedule }) => ready !== 'exit' || schedule !== undefined || (restart ?? 'always') !== 'always',
+    {
+      path: ['ready'],
+      error: 'what is ready by its end has to end: say "restart": "never" or "on-failure"',
+    },
+  )
   .refine(({ schedule, restart }) => schedule === undefined || restart !== 'always', {
     path: ['restart'],
     error: 'what is always started again has no schedule: leave it out, or use "on-failure"',
