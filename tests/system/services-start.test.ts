@@ -76,7 +76,7 @@ services('services give way: nicer than the agent, and first to go when memory r
 services('an agent that is likelier to go than that passes it on', ({ home }) => {
   const script = 'echo 800 >/proc/self/oom_score_adj; exec sh -c "$0" hearth "$@" cat /proc/self/oom_score_adj';
   const files = [join(home, 'run'), join(home, 'end')];
-  assert.is(execFileSync('sh', ['-c', script, shim, ...files, 'boot'], { encoding: 'utf8' }), '800\n');
+  assert.is(execFileSync('sh', ['-c', script, shim, ...files, 'boot', '--'], { encoding: 'utf8' }), '800\n');
   assert.is(readFileSync(files[1] ?? '', 'utf8'), '0\n');
 });
 

@@ -6,22 +6,31 @@
  */
 import { mkdir, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFile, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { realGroupFiles } from './group-files.ts';
+import { type Hierarchy, hierarchiesOf, unitsFolder, unitsWeight } from './hierarchies.ts';
+import { LimitGroups } from './limit-groups.ts';
 import { childrenOf } from './processes.ts';
 
-/** Of the machine's 100 for anybody else; together, not each. */
-const unitsWeight = '50';
+const isRoot = process.getuid?.() === 0;
 
 export class Cgroups {
   readonly #parent: string | undefined;
+  readonly limits: LimitGroups;
 
-  /** @param parent the folder in which the units' groups are made; undefined: none are. */
-  constructor(parent: string | undefined) {
+  /**
+   * @param parent the folder in which the units' groups are made; undefined: none are.
+   * @param limits makes those that enforce limits; without it nothing enforces any.
+   */
+  constructor(parent: string | undefined, limits = new LimitGroups([], realGroupFiles, isRoot)) {
     this.#parent = parent;
+    this.limits = limits;
   }
 
   /** Groups below the agent's own, where it may make some. */
   static find(): Cgroups {
-    return new Cgroups(findParent());
+    const hierarchies = mounted();
+    const unified = hierarchies.find(({ version }) => version === 2);
+    return new Cgroups(unified && makeParent(unified.own), new LimitGroups(hierarchies, realGroupFiles, isRoot));
   }
 
   /** Where the unit's group will be. */
@@ -33,8 +42,8 @@ export class Cgroups {
    * Makes the group and moves a process and its descendants into it, one after the other. Failing changes nothing. The
    * shim stays outside: it must outlive `kill` to tell how its service ended. `done` comes when it is over.
    */
-  hold(path: string, main: number, done: () => void): void {
-    const waiting = [main];
+  hold(path: string, main: number | readonly number[], done: () => void): void {
+    const waiting = typeof main === 'number' ? [main] : [...main];
     const next = () => {
       const pid = waiting.shift();
       if (pid === undefined) done();
@@ -96,28 +105,29 @@ function groupsFrom(path: string | undefined): string[] {
   return groups;
 }
 
-/** The agent's own group's child `hearth-units`, made if it can be. */
-function findParent(): string | undefined {
+function mounted(): readonly Hierarchy[] {
   try {
-    const mount = readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .find(line => line.includes(' - cgroup2 '))
-      ?.split(' ')[4];
-    const own = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
-    if (mount === undefined || own === undefined || own.includes('..')) return undefined;
-    const base = join(mount, own);
-    const parent = join(base, 'hearth-units');
+    return hierarchiesOf(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8'));
+  } catch {
+    return [];
+  }
+}
+
+/** The agent's own group's child for units, made if it can be. */
+function makeParent(own: string): string | undefined {
+  const parent = join(own, unitsFolder);
+  try {
     mkdirSync(parent, { recursive: true, mode: 0o755 });
-    try {
-      writeFileSync(join(base, 'cgroup.subtree_control'), '+cpu');
-    } catch {
-      // No such controller here, or the group has processes of its own: the nice value has to do.
-    }
-    try {
-      writeFileSync(join(parent, 'cpu.weight'), unitsWeight);
-    } catch {}
-    return parent;
   } catch {
     return undefined;
   }
+  try {
+    writeFileSync(join(own, 'cgroup.subtree_control'), '+cpu');
+  } catch {
+    // No such controller here, or the group has processes of its own: the nice value has to do.
+  }
+  try {
+    writeFileSync(join(parent, 'cpu.weight'), unitsWeight);
+  } catch {}
+  return parent;
 }

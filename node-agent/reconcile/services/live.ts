@@ -1,4 +1,5 @@
 /** What the real host remembers of one unit. */
+import type { Limits, Service } from '../../../shared/schemas/service.ts';
 import type { Becoming } from './becoming.ts';
 import { isMain, isShim } from './members.ts';
 import type { OutputFile } from './output-file.ts';
@@ -6,10 +7,25 @@ import { readProcess } from './processes.ts';
 import type { Stopping } from './stopping.ts';
 import type { RunRecord } from './unit-folder.ts';
 
+/** The end of a unit under way. */
+export type Ending = Pick<Stopping, 'poke' | 'abandon'>;
+
 /** A unit that runs, is being stopped, or has ended and is not discarded yet. */
 export interface Live {
   readonly unit: string;
-  readonly cgroup: string | undefined;
+  /** Its version 2 group. */
+  cgroup: string | undefined;
+  /** Its main process is a container's client. */
+  readonly image: boolean;
+  nice: number;
+  /** Groups that limit it. */
+  groups: string[];
+  /** As given to the groups. */
+  limits: Limits;
+  /** What of its limits is not enforced. */
+  note: string | undefined;
+  /** Bytes of output above which the file is cut. */
+  outputLimit: number;
   run: RunRecord | undefined;
   /** The shim's number while it is this agent's child. */
   shimPid: number | undefined;
@@ -19,7 +35,7 @@ export interface Live {
   started: ((error?: string, pid?: number) => void) | undefined;
   becoming: Becoming | undefined;
   ended: boolean;
-  stopping: Stopping | undefined;
+  stopping: Ending | undefined;
   letGo: (() => void) | undefined;
 }
 
@@ -44,9 +60,17 @@ const isAliveMain = (run: RunRecord): boolean => {
   return main !== undefined && isMain(main, run);
 };
 
-export const idle = (unit: string, cgroup: string | undefined): Live => ({
+export const outputLimitOf = ({ log_mb }: Pick<Service, 'log_mb'>): number => (log_mb ?? 1) * 1024 * 1024;
+
+export const idle = (unit: string, spec: Service, cgroup: string | undefined): Live => ({
   unit,
   cgroup,
+  image: spec.image !== undefined,
+  nice: spec.limits?.nice ?? 0,
+  groups: [],
+  limits: {},
+  note: undefined,
+  outputLimit: outputLimitOf(spec),
   run: undefined,
   shimPid: undefined,
   output: undefined,

@@ -10,14 +10,14 @@ import { type FSWatcher, truncate, truncateSync, watch, writeFileSync } from 'no
 import { readPart, sizeOf } from './file-part.ts';
 import { type FollowedLines, LineReader } from './line-reader.ts';
 
-/** Above this the file is cut; the same again may be kept as the part before. */
-const outputLimit = 1024 * 1024;
 /** Looks at a growing file, milliseconds apart. */
 const lookMs = 40;
 const lookFastMs = 5;
 /** Of a flood, a file that is far above the limit at one look, only this much is kept: copying costs the agent time. */
 const floodKept = 64 * 1024;
-const floodBytes = 4 * outputLimit;
+const floodTimes = 4;
+/** Growth between two looks from which on they are close together, bytes. */
+const fastBytes = 128 * 1024;
 
 export class OutputFile {
   readonly #path: string;
@@ -28,9 +28,12 @@ export class OutputFile {
   #size = 0;
   #cutting = false;
   #closed = false;
+  /** Bytes; above this the file is cut, and the same again may be kept as the part before. */
+  limit: number;
 
-  constructor(path: string, lines: (lines: FollowedLines) => void) {
+  constructor(path: string, limit: number, lines: (lines: FollowedLines) => void) {
     this.#path = path;
+    this.limit = limit;
     this.#lines = lines;
     this.#look();
   }
@@ -79,7 +82,7 @@ export class OutputFile {
     const grown = end - this.#size;
     this.#size = end;
     if (this.#reader) this.#report(this.#reader.read());
-    if (stored > outputLimit) {
+    if (stored > this.limit) {
       this.#cut(end);
       return;
     }
@@ -91,7 +94,7 @@ export class OutputFile {
       if (this.#watcher && sizeOf(this.#path).end !== end) this.#soon(lookMs);
       return;
     }
-    this.#soon(grown > outputLimit / 8 ? lookFastMs : lookMs);
+    this.#soon(grown > fastBytes ? lookFastMs : lookMs);
   }
 
   /** Copies the newest part and empties the file; lines written between the two are lost. */
@@ -100,8 +103,8 @@ export class OutputFile {
     this.#cutting = true;
     this.#watcher?.close();
     this.#watcher = undefined;
-    const flood = end > floodBytes;
-    const kept = flood ? floodKept : outputLimit;
+    const flood = end > floodTimes * this.limit;
+    const kept = flood ? floodKept : this.limit;
     try {
       writeFileSync(`${this.#path}.1`, readPart(this.#path, Math.max(0, end - kept), kept), { mode: 0o600 });
     } catch {

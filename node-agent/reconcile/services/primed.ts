@@ -3,18 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Service } from '../../../shared/schemas/service.ts';
 import type { Unit } from '../host.ts';
+import { commandOf, home, inherited } from './launch.ts';
 import { lowerPriority } from './priority.ts';
 import { type ProcessStat, parseStat, readProcess } from './processes.ts';
 import { simpleCommand } from './simple-command.ts';
-import {
-  cannotStart,
-  checkMachine,
-  commandOf,
-  home,
-  inherited,
-  type ShimHandlers,
-  type SpawnedShim,
-} from './spawning.ts';
+import { cannotStart, checkMachine, type ShimHandlers, type SpawnedShim } from './spawning.ts';
 import type { StartedAt, UnitFolder } from './unit-folder.ts';
 
 /** Shells read a socket byte by byte: above this it is no quicker than starting one. */
@@ -138,7 +131,7 @@ export class PrimedShim {
 
 /** The words of shim.ts, or undefined where the unit cannot be put into them. */
 export function tellable({ unit, service, spec }: Unit, shell: string): string | undefined {
-  if (!/^[0-9a-f]{32}$/.test(unit) || service.includes('\n') || hasEnvironment(spec)) return undefined;
+  if (!/^[0-9a-f]{32}$/.test(unit) || service.includes('\n') || !isPlain(spec)) return undefined;
   const folder = spec.cwd === undefined ? [] : linesOf('=', spec.cwd);
   const simple = typeof spec.run === 'string' ? simpleCommand(spec.run) : undefined;
   const command = simple ? linesOf('!', simple) : commandOf(spec, shell).flatMap(argument => linesOf('+', argument));
@@ -146,8 +139,12 @@ export function tellable({ unit, service, spec }: Unit, shell: string): string |
   return words.length <= longestTold && plain.test(words) ? words : undefined;
 }
 
-/** A shell keeps some names for itself, and PATH changes what it finds. */
-const hasEnvironment = (spec: Service): boolean => Object.keys(spec.env ?? {}).length > 0;
+/**
+ * No environment, as a shell keeps some names for itself, and PATH changes what it finds; and nothing that has to be done
+ * before it becomes itself.
+ */
+const isPlain = ({ env, limits, user, image }: Service): boolean =>
+  Object.keys(env ?? {}).length === 0 && limits === undefined && user === undefined && image === undefined;
 
 function linesOf(mark: '=' | '+' | '!', text: string): string[] {
   const lines = text.split('\n');

@@ -3,21 +3,25 @@
  * /proc says are the truth; what is kept here in memory only saves asking. In steady state: no child process but the
  * shims and the one that waits for a service (starter.ts), no timer, one inotify watch and one more per running unit.
  */
-import { type FSWatcher, watch } from 'node:fs';
 import type { Log } from '../../../shared/log.ts';
+import type { Service } from '../../../shared/schemas/service.ts';
 import type { FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
 import { Becoming } from './becoming.ts';
 import { Cgroups } from './cgroup.ts';
+import type { Containers } from './containers.ts';
 import { whyUnwritable } from './disk-probe.ts';
+import { findUnits } from './find-units.ts';
+import { inherited, launchParts } from './launch.ts';
+import { Limiting } from './limiting.ts';
 import { lastLines } from './line-reader.ts';
 import { idle, type Live, plainLine, runs, shimLost } from './live.ts';
-import { findMembers, isShim } from './members.ts';
 import { OutputFile } from './output-file.ts';
 import { lowerPriority } from './priority.ts';
-import { bootId, isAlive, listProcesses, type ProcessStat, unitOf } from './processes.ts';
+import { bootId, isAlive } from './processes.ts';
+import { RunWatch } from './run-watch.ts';
 import { Starter, type StarterOptions } from './starter.ts';
-import { Stopping } from './stopping.ts';
-import { exitFromStatus, reason, type StoredUnit, UnitFolder } from './unit-folder.ts';
+import { exitFromStatus, reason, UnitFolder } from './unit-folder.ts';
+import { UnitProcesses } from './unit-processes.ts';
 
 export interface RealHostParts {
   /** The agent's own, made where needed. Throws from {@link createRealHost} where it cannot be written. */
@@ -27,6 +31,8 @@ export interface RealHostParts {
   readonly cgroups?: Cgroups;
   /** How units are started: what opens their secrets; the rest is for tests. */
   readonly starting?: StarterOptions;
+  /** The environment that other programs are run with, and found by its PATH; the agent's own where absent. */
+  readonly inherited?: Readonly<Record<string, string>>;
 }
 
 /** Units that are not this agent's children are looked after this often too, should a file event be missed. */
@@ -40,11 +46,14 @@ export class RealHost implements Host {
   readonly #folder: UnitFolder;
   readonly #log: Log;
   readonly #cgroups: Cgroups;
+  readonly #limiting: Limiting;
+  readonly #containers: Containers;
+  readonly #processes: UnitProcesses;
   readonly #boot = bootId();
   readonly #units = new Map<string, Live>();
   readonly #starter: Starter;
   #handlers: HostHandlers | undefined;
-  #watcher: FSWatcher | undefined;
+  #watch: RunWatch | undefined;
   #slow: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -52,7 +61,11 @@ export class RealHost implements Host {
     this.#folder = new UnitFolder(parts.folder);
     this.#log = parts.log;
     this.#cgroups = parts.cgroups ?? Cgroups.find();
-    this.#starter = new Starter(this.#folder, this.#boot, parts.starting ?? {});
+    this.#limiting = new Limiting(this.#cgroups);
+    const asked = launchParts(this.#folder, parts.inherited ?? inherited);
+    this.#containers = asked.containers;
+    this.#processes = new UnitProcesses(this.#cgroups, this.#limiting, this.#containers, this.#boot);
+    this.#starter = new Starter(this.#folder, this.#boot, asked, parts.starting ?? {});
   }
 
   /** Whether the next start will be a quick one. */
@@ -62,18 +75,14 @@ export class RealHost implements Host {
 
   adopt(handlers: HostHandlers, done: (found: readonly FoundUnit[]) => void): void {
     this.#handlers = handlers;
-    try {
-      this.#watcher = watch(this.#folder.runs, (_event, name) => this.#fileChanged(name));
-      this.#watcher.on('error', () => this.#watcher?.close());
-    } catch (error) {
-      this.#log.warn({ error: String(error) }, 'no file watches left: starts and ends are noticed late');
-    }
-    const { units, broken } = this.#folder.list();
-    for (const name of broken) this.#log.warn({ unit: name }, 'a unit without a readable description is left alone');
-    const unrecorded = new Set(units.filter(unit => !this.#folder.run(unit.unit)).map(unit => unit.unit));
-    const alive = unrecorded.size === 0 ? [] : listProcesses().map(({ pid }) => unitOf(pid));
-    for (const unit of alive) if (unit !== undefined) unrecorded.delete(unit);
-    const found = units.map(stored => this.#find(stored, unrecorded.has(stored.unit)));
+    this.#watch = new RunWatch(this.#folder.runs, this.#log, (unit, file) => this.#written(unit, file));
+    const found = findUnits(this.#folder, this.#boot, this.#log).map(({ stored, unit, live }) => {
+      this.#limiting.found(live, stored);
+      this.#units.set(live.unit, live);
+      if (!live.ended) live.output = this.#outputOf(live);
+      return unit;
+    });
+    this.#containers.sweep(unit => this.#units.has(unit), this.#log);
     this.#slowLook();
     setImmediate(() => {
       if (this.#closed) return;
@@ -84,13 +93,14 @@ export class RealHost implements Host {
 
   start(unit: Unit, done: (error?: string, pid?: number) => void): void {
     if (this.#closed) return;
-    const live: Live = { ...idle(unit.unit, this.#cgroups.pathFor(unit.unit)), started: done };
+    const live: Live = { ...idle(unit.unit, unit.spec, this.#cgroups.pathFor(unit.unit)), started: done };
     this.#units.set(unit.unit, live);
+    const place = this.#limiting.begin(live, unit.spec);
     const handlers = {
       failed: (error: string) => this.#startFailed(live, error),
       ended: (code: number | null, signal: string | null) => this.#shimEnded(live, code, signal),
     };
-    this.#starter.start(unit, live.cgroup, handlers, shim => {
+    this.#starter.start(unit, place, handlers, shim => {
       live.shimPid = shim.pid;
       live.letGo = shim.letGo;
       live.output = this.#outputOf(live);
@@ -105,17 +115,10 @@ export class RealHost implements Host {
     if (!live && !this.#closed) setImmediate(done);
     if (!live || this.#closed) return;
     live.stopping?.abandon();
-    const parts = {
-      members: (known: readonly ProcessStat[]) => findMembers({ ...this.#trace(live), known }),
-      isShim: (process: Parameters<typeof isShim>[0]) =>
-        process.pid === live.shimPid || (live.run !== undefined && isShim(process, live.run)),
-      certain: live.cgroup !== undefined,
-      killAll: () => this.#cgroups.kill(live.cgroup),
-    };
-    live.stopping = new Stopping(parts, signal, graceMs, error => {
+    live.stopping = this.#processes.stop(live, signal, graceMs, error => {
       live.stopping = undefined;
       if (error === undefined) {
-        this.#cgroups.remove(live.cgroup);
+        this.#limiting.remove(live);
         this.#ended(live, this.#folder.end(unit) ?? { unknown: shimLost });
       }
       // After the report of its end.
@@ -125,12 +128,26 @@ export class RealHost implements Host {
     });
   }
 
-  adjust(_unit: string, _spec: Unit['spec'], done: () => void): void {
-    setImmediate(done);
+  adjust(unit: string, spec: Service, done: () => void): void {
+    const live = this.#units.get(unit);
+    if (!live || live.ended || this.#closed) {
+      setImmediate(done);
+      return;
+    }
+    const others = () => this.#processes.members(live).filter(each => !this.#processes.isShim(live, each));
+    this.#limiting.adjust(live, spec, others, place => {
+      if (this.#closed || !this.#units.has(unit)) return;
+      try {
+        this.#folder.change(unit, { spec, ...place });
+      } catch (error) {
+        this.#log.warn({ unit }, `the next agent will not know of other limits: ${reason(error)}`);
+      }
+      done();
+    });
   }
 
-  note(_unit: string): string | undefined {
-    return undefined;
+  note(unit: string): string | undefined {
+    return this.#units.get(unit)?.note;
   }
 
   discard(unit: string): void {
@@ -138,7 +155,7 @@ export class RealHost implements Host {
     live?.output?.close();
     live?.becoming?.drop();
     live?.stopping?.abandon();
-    this.#cgroups.remove(live?.cgroup);
+    if (live) this.#limiting.remove(live);
     this.#units.delete(unit);
     try {
       this.#folder.remove(unit);
@@ -162,7 +179,7 @@ export class RealHost implements Host {
   close(): void {
     this.#closed = true;
     this.#handlers = undefined;
-    this.#watcher?.close();
+    this.#watch?.close();
     clearTimeout(this.#slow);
     for (const live of this.#units.values()) {
       live.output?.close();
@@ -175,7 +192,7 @@ export class RealHost implements Host {
   }
 
   #startFailed(live: Live, error: string): void {
-    this.#cgroups.remove(live.cgroup);
+    this.#limiting.remove(live);
     const { started } = live;
     live.started = undefined;
     live.shimPid = undefined;
@@ -191,7 +208,7 @@ export class RealHost implements Host {
     live.run = this.#folder.run(live.unit);
     if (!live.run) return;
     const { pid } = live.run.main;
-    lowerPriority(pid);
+    lowerPriority(pid, live.nice);
     const { cgroup } = live;
     if (cgroup !== undefined) {
       this.#cgroups.hold(cgroup, pid, () => {
@@ -200,16 +217,18 @@ export class RealHost implements Host {
     }
     const { started } = live;
     live.started = undefined;
-    const tell = () => setImmediate(() => !this.#closed && started?.(undefined, pid));
+    const tell = () => {
+      this.#limiting.check(live, pid);
+      setImmediate(() => !this.#closed && started?.(undefined, pid));
+    };
     if (started) live.becoming = new Becoming(pid, this.#folder, tell);
   }
 
-  #fileChanged(name: string | null): void {
-    const match = /^([0-9a-f]{32})\.(run|end)$/.exec(name ?? '');
-    const live = match?.[1] === undefined ? undefined : this.#units.get(match[1]);
+  #written(unit: string, file: 'run' | 'end'): void {
+    const live = this.#units.get(unit);
     if (!live) return;
     this.#record(live);
-    if (match?.[2] === 'end') this.#readEnd(live);
+    if (file === 'end') this.#readEnd(live);
   }
 
   #readEnd(live: Live): boolean {
@@ -239,51 +258,21 @@ export class RealHost implements Host {
     if (live.ended) return;
     live.ended = true;
     live.becoming?.now();
+    const told = this.#limiting.told(live, exit);
     setImmediate(() => {
       // Its last lines come before its end; and the end after the report of its start.
       live.output?.finish();
       live.output = undefined;
-      this.#handlers?.exited(live.unit, exit);
+      this.#handlers?.exited(live.unit, told);
     });
   }
 
   #outputOf(live: Live): OutputFile {
-    const file = new OutputFile(this.#folder.output(live.unit), lines =>
+    const file = new OutputFile(this.#folder.output(live.unit), live.outputLimit, lines =>
       this.#handlers?.output(live.unit, lines.map(plainLine)),
     );
     if (live.follow) file.follow(true, live.follow.fromStart);
     return file;
-  }
-
-  #trace(live: Live) {
-    return {
-      unit: live.unit,
-      ...(live.run && live.run.boot === this.#boot ? { run: live.run } : {}),
-      ...(live.shimPid === undefined ? {} : { shimPid: live.shimPid }),
-      grouped: this.#cgroups.members(live.cgroup),
-    };
-  }
-
-  /** @param neverSeen no record of its start, and no process of it either. */
-  #find(stored: StoredUnit, neverSeen: boolean): FoundUnit {
-    const { unit, service, spec, restarts, started_ms, boot, cgroup } = stored;
-    const live = idle(unit, boot === this.#boot ? cgroup : undefined);
-    this.#units.set(unit, live);
-    const found = { unit, service, spec, started_ms, ...(restarts === undefined ? {} : { restarts }) };
-    live.run = boot === this.#boot ? this.#folder.run(unit) : undefined;
-    const running = boot === this.#boot && !neverSeen && this.#folder.end(unit) === undefined && runs(live);
-    if (running) {
-      live.output = this.#outputOf(live);
-      return live.run ? { ...found, pid: live.run.main.pid } : found;
-    }
-    live.ended = true;
-    const unknown =
-      boot !== this.#boot
-        ? 'the machine was restarted while it ran'
-        : neverSeen
-          ? 'the agent ended while it was being started'
-          : shimLost;
-    return { ...found, exit: this.#folder.end(unit) ?? { unknown } };
   }
 
   /** For units that are no children of this agent, or whose record is awaited; nothing else keeps a timer. */

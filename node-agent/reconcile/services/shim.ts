@@ -3,11 +3,13 @@
  * is one fork and it needs nothing on PATH, which belongs to the service. In a TypeScript file as text, so that the
  * bundled agent carries it.
  *
- * Called as `sh -c SHIM hearth RUN END BOOT COMMAND ARGUMENT…`, in a session of its own, stdout and stderr appended to a
+ * Called as `sh SHIM RUN END BOOT GROUP… -- COMMAND ARGUMENT…`, in a session of its own, stdout and stderr appended to a
  * file:
  * - RUN gets one line before the service starts: BOOT and the service's /proc/PID/stat (proc(5)), which names the
  *   process, its parent (the shim), the session and the start time. No record, no service: what cannot be found again
  *   must not run. Positional parameters instead of variables, since a variable that is in the environment is passed on.
+ * - GROUPs are the `cgroup.procs` of what limits the service (0 is whoever writes it): it is in them before it is itself.
+ *   Not the shim, which has to tell how the service ended.
  * - END gets the exit status, complete when it ends in a newline; 128 + n for signal n, as every shell says it.
  * - A signal for the whole session ends the service, not the shim: it stays to tell. Handlers, unlike ignored signals,
  *   are not inherited by the service.
@@ -19,6 +21,11 @@ export const shim = `trap : HUP INT QUIT TERM USR1 USR2 ALRM
 (
   read -r HEARTH_STAT </proc/self/stat && echo "$3 $HEARTH_STAT" >"$1" || exit 125
   shift 3
+  while [ "$1" != -- ]; do
+    echo 0 >"$1"
+    shift
+  done
+  shift
   unset HEARTH_STAT
   exec "$@"
 )

@@ -1,23 +1,13 @@
 /** Starting a shim: everything that can be known to fail is checked first, so that the sentence names it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, openSync, statSync } from 'node:fs';
-import { homedir, platform } from 'node:os';
+import { accessSync, closeSync, constants, existsSync, fchownSync, openSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { printable } from '../../../shared/names.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
 import type { Unit } from '../host.ts';
-import { environmentOf, inheritedEnvironment } from './environment.ts';
+import type { Launch } from './launch.ts';
 import { lowerPriority } from './priority.ts';
-import type { Opened } from './secrets.ts';
-import { simpleCommand } from './simple-command.ts';
 import { reason, type StartedAt, type UnitFolder } from './unit-folder.ts';
-
-/** Android keeps its shell elsewhere, and Termux its own one in PREFIX. */
-export const systemShell = platform() === 'android' ? `${process.env.PREFIX ?? '/system'}/bin/sh` : '/bin/sh';
-
-export const inherited = inheritedEnvironment();
-
-/** Where a service runs that names no folder: `./solve` is then what its user thinks it is. */
-export const home = existsSync(homedir()) ? homedir() : '/';
 
 export interface SpawnedShim {
   readonly pid: number;
@@ -30,10 +20,6 @@ export interface ShimHandlers {
   ended(code: number | null, signal: NodeJS.Signals | null): void;
 }
 
-/** What becomes the service. No shell stays where a program can take its place: it would only hide how that ended. */
-export const commandOf = ({ run }: Service, shell: string): readonly string[] =>
-  typeof run === 'string' ? [shell, '-c', simpleCommand(run) ?? run] : (run ?? []);
-
 /** What names a process for ever, finds its descendants and says whether it lives: all of it stands in /proc (proc(5)). */
 const hasProc = existsSync('/proc/self/stat');
 
@@ -45,20 +31,23 @@ export function spawnShim(
   unit: Unit,
   at: StartedAt,
   handlers: ShimHandlers,
-  shell = systemShell,
-  opened: Opened = {},
+  shell: string,
+  makeLaunch: () => Launch,
 ): SpawnedShim | undefined {
-  const command = commandOf(unit.spec, shell);
-  const args = [folder.shim, folder.runFile(unit.unit), folder.endFile(unit.unit), at.boot, ...command];
   let output: number | undefined;
   let child: ChildProcess;
   try {
     checkMachine(unit.spec);
+    const { command, cwd, environment, owner, file } = makeLaunch();
     folder.create(unit, at);
+    if (file !== undefined) writeFileSync(folder.environment(unit.unit), file, { mode: 0o600 });
     output = openSync(folder.output(unit.unit), 'a', 0o600);
-    child = spawn(shell, args, {
-      cwd: unit.spec.cwd ?? home,
-      env: environmentOf(unit, inherited, opened),
+    if (owner) fchownSync(output, owner.uid, owner.gid);
+    const groups = (at.groups ?? []).map(group => join(group, 'cgroup.procs'));
+    const record = [folder.runFile(unit.unit), folder.endFile(unit.unit), at.boot];
+    child = spawn(shell, [folder.shim, ...record, ...groups, '--', ...command], {
+      cwd,
+      env: environment,
       // A session of its own: it has no terminal and no part in signals to the agent's.
       detached: true,
       stdio: ['ignore', output, output],
@@ -71,7 +60,7 @@ export function spawnShim(
   }
   child.once('error', error => handlers.failed(cannotStart(error)));
   if (child.pid === undefined) return undefined;
-  lowerPriority(child.pid);
+  lowerPriority(child.pid, unit.spec.limits?.nice);
   child.once('exit', handlers.ended);
   return {
     pid: child.pid,
@@ -83,9 +72,10 @@ export function spawnShim(
 }
 
 /** Throws where this machine cannot run a service, or not where it wants to, with the reason. */
-export function checkMachine({ cwd }: Service): void {
+export function checkMachine({ cwd, image }: Service): void {
   if (!hasProc) throw new Error('services need /proc, which this system does not have: they run on Linux and Android');
-  if (cwd === undefined) return;
+  // A container's is inside of it.
+  if (cwd === undefined || image !== undefined) return;
   let problem: string | undefined;
   try {
     if (!statSync(cwd).isDirectory()) problem = 'it is no folder';

@@ -3,9 +3,10 @@
  * does it. At most one shim waits; the next is started when nothing else is, as that blocks for a millisecond or two.
  */
 import type { Unit } from '../host.ts';
+import { askedLaunch, type Launch, type LaunchParts, needsAsking, plainLaunch, systemShell } from './launch.ts';
 import { PrimedShim } from './primed.ts';
 import { hasSecrets, type Opened, type Secrets } from './secrets.ts';
-import { cannotStart, type ShimHandlers, type SpawnedShim, spawnShim, systemShell } from './spawning.ts';
+import { cannotStart, type ShimHandlers, type SpawnedShim, spawnShim } from './spawning.ts';
 import type { StartedAt, UnitFolder } from './unit-folder.ts';
 
 export interface StarterOptions {
@@ -19,11 +20,14 @@ export interface StarterOptions {
   readonly secrets?: Secrets;
 }
 
+/** Where a unit is to be: of {@link StartedAt} what is known before it starts. */
+export type Place = Omit<StartedAt, 'started_ms' | 'boot'>;
+
 interface Waiting {
   readonly unit: Unit;
-  readonly cgroup: string | undefined;
+  readonly place: Place;
   readonly handlers: ShimHandlers;
-  readonly opened: Opened;
+  readonly launch: () => Launch;
   readonly spawned: (shim: SpawnedShim) => void;
 }
 
@@ -34,6 +38,7 @@ export class Starter {
   readonly #firstPrimeAfterMs: number;
   readonly #shell: string;
   readonly #secrets: Secrets | undefined;
+  readonly #asked: LaunchParts;
   readonly #queue: Waiting[] = [];
   #busy = false;
   #closed = false;
@@ -42,8 +47,9 @@ export class Starter {
   #refused = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(folder: UnitFolder, boot: string, options: StarterOptions) {
+  constructor(folder: UnitFolder, boot: string, asked: LaunchParts, options: StarterOptions) {
     this.#folder = folder;
+    this.#asked = asked;
     this.#boot = boot;
     this.#primeAfterMs = options.primeAfterMs ?? 25;
     this.#firstPrimeAfterMs = options.firstPrimeAfterMs ?? options.primeAfterMs ?? 500;
@@ -63,10 +69,18 @@ export class Starter {
   }
 
   /** `spawned`, or `handlers.failed`; the handlers hear of nothing before. */
-  start(unit: Unit, cgroup: string | undefined, handlers: ShimHandlers, spawned: (shim: SpawnedShim) => void): void {
-    const enqueue = (opened: Opened) => {
-      this.#queue.push({ unit, cgroup, handlers, opened, spawned });
+  start(unit: Unit, place: Place, handlers: ShimHandlers, spawned: (shim: SpawnedShim) => void): void {
+    const queue = (launch: () => Launch) => {
+      if (this.#closed) return;
+      this.#queue.push({ unit, place, handlers, launch, spawned });
       if (!this.#busy) this.#next();
+    };
+    const failed = (error: unknown) => {
+      if (!this.#closed) handlers.failed(cannotStart(error));
+    };
+    const enqueue = (opened: Opened) => {
+      if (!needsAsking(unit.spec)) queue(() => plainLaunch(unit, opened, this.#shell));
+      else askedLaunch(unit, opened, this.#shell, this.#asked).then(launch => queue(() => launch), failed);
     };
     if (!this.#secrets || !hasSecrets(unit)) {
       enqueue({});
@@ -75,7 +89,7 @@ export class Starter {
     this.#secrets.open(unit, (error, opened) => {
       if (this.#closed) return;
       if (error === undefined) enqueue(opened);
-      else handlers.failed(cannotStart(new Error(error)));
+      else failed(new Error(error));
     });
   }
 
@@ -91,15 +105,15 @@ export class Starter {
     const next = this.#queue.shift();
     this.#busy = next !== undefined;
     if (!next) return;
-    const { unit, cgroup, handlers, opened, spawned } = next;
-    const at = { started_ms: Date.now(), boot: this.#boot, ...(cgroup === undefined ? {} : { cgroup }) };
-    const shim = this.#run(unit, at, handlers, opened);
+    const { unit, place, handlers, launch, spawned } = next;
+    const at = { started_ms: Date.now(), boot: this.#boot, ...place };
+    const shim = this.#run(unit, at, handlers, launch);
     if (shim) spawned(shim);
     this.#primeIn(this.#primeAfterMs);
     setImmediate(() => this.#next());
   }
 
-  #run(unit: Unit, at: StartedAt, handlers: ShimHandlers, opened: Opened): SpawnedShim | undefined {
+  #run(unit: Unit, at: StartedAt, handlers: ShimHandlers, launch: () => Launch): SpawnedShim | undefined {
     const primed = this.#primed;
     const told = primed?.ready ? primed.become(unit, at, handlers) : 'unusable';
     if (told !== 'unusable') {
@@ -108,7 +122,7 @@ export class Starter {
     }
     // A unit that cannot be told leaves it waiting for the next one.
     if (primed?.ready && !primed.there) this.#drop();
-    const shim = spawnShim(this.#folder, unit, at, handlers, this.#shell, opened);
+    const shim = spawnShim(this.#folder, unit, at, handlers, this.#shell, launch);
     this.#refused = shim === undefined;
     return shim;
   }

@@ -26,14 +26,21 @@ const storedUnit = z.object({
   service: serviceNameSchema,
   spec: serviceSchema,
   restarts: z.number().int().nonnegative().optional(),
+  marks: z.record(z.string(), z.string()).optional(),
   started_ms: z.number(),
   /** /proc/sys/kernel/random/boot_id at its start. */
   boot: z.string(),
   /** The cgroup made for it, where one could be made. */
   cgroup: z.string().startsWith('/').optional(),
+  /** Those that limit it. */
+  groups: z.array(z.string().startsWith('/')).optional(),
+  /** What of its limits is not enforced. */
+  note: z.string().optional(),
 });
 export type StoredUnit = z.output<typeof storedUnit>;
-export type StartedAt = Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup'>;
+export type StartedAt = Pick<StoredUnit, 'started_ms' | 'boot' | 'cgroup' | 'groups' | 'note'>;
+/** What may become other while it runs. */
+export type StoredChange = Partial<Pick<StoredUnit, 'spec' | 'marks' | 'cgroup' | 'groups' | 'note'>>;
 
 /** The record of a start: the service's own process as it was just before it became the service. */
 export interface RunRecord {
@@ -42,6 +49,7 @@ export interface RunRecord {
 }
 
 export class UnitFolder {
+  readonly path: string;
   readonly runs: string;
   readonly shim: string;
   readonly primedShim: string;
@@ -52,6 +60,7 @@ export class UnitFolder {
   /** Makes the folder where needed. Throws with one sentence where it cannot be written. */
   constructor(folder: string) {
     const path = resolve(folder);
+    this.path = path;
     this.units = join(path, 'units');
     this.runs = join(path, 'runs');
     const scriptPath = (text: string) =>
@@ -83,6 +92,11 @@ export class UnitFolder {
     return join(this.units, unit, 'output');
   }
 
+  /** A container's environment. */
+  environment(unit: string): string {
+    return join(this.units, unit, 'env');
+  }
+
   /** Throws what the file system throws. */
   create(unit: Unit, at: StartedAt): void {
     mkdirSync(join(this.units, unit.unit), { mode: 0o700 });
@@ -101,6 +115,15 @@ export class UnitFolder {
     const path = join(this.units, unit.unit);
     this.spares.use(spare, path);
     renameSync(join(path, 'run'), this.runFile(unit.unit));
+  }
+
+  /** Rewrites the description of a unit. Throws what the file system throws. */
+  change(unit: string, change: StoredChange): void {
+    const stored = this.#read(unit);
+    if (!stored) return;
+    const path = join(this.units, unit, 'unit.json');
+    writeFileSync(`${path}.new`, JSON.stringify({ ...stored, ...change }), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
   }
 
   /** Every unit there is a readable description of, and the names of those without. */
@@ -146,8 +169,8 @@ export class UnitFolder {
   }
 }
 
-const describe = ({ unit, service, spec, restarts }: Unit, at: StartedAt): string =>
-  JSON.stringify({ unit, service, spec, restarts, ...at });
+const describe = ({ unit, service, spec, restarts, marks }: Unit, at: StartedAt): string =>
+  JSON.stringify({ unit, service, spec, restarts, marks, ...at });
 
 function keepScript(path: string, text: string): void {
   if (existsSync(path)) return;
