@@ -1,0 +1,57 @@
+/** The agent is killed at every effect of a plan: the next one converges, with nothing half written, left over or lost. */
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { scenarios, treeOf } from '../fixture/files/kill-scenarios.ts';
+import { FilesRig } from '../fixture/files/rig.ts';
+import { folder, start } from '../fixture/processes.ts';
+
+const killed = suite('files killed');
+const child = join(import.meta.dirname, '../fixture/files/killed-child.ts');
+
+/** Effects are many: one process is killed at each, and each costs the start of one. */
+for (const scenario of scenarios) {
+  killed(`killed at every effect: ${scenario.name}`, async () => {
+    const effects = await effectsOf(scenario.name);
+    assert.ok(effects.count > 4, `${effects.count} effects`);
+    for (let at = 1; at <= effects.count; at++) {
+      const root = folder('hearth-killed-');
+      const rig = new FilesRig({ lanes: 1 }, root);
+      await rig.start();
+      await scenario.before(rig);
+      rig.table.close();
+      const ended = await start(process.execPath, ['--import', 'tsx', child, scenario.name, root, String(at)]).ended;
+      assert.is(ended, 'SIGKILL', `effect ${at}`);
+      const next = new FilesRig({ lanes: 1 }, root);
+      await next.start();
+      const where = `killed before effect ${at}`;
+      await next.make(scenario.to(next));
+      assert.equal(treeOf(next), effects.after, where);
+      assert.equal(await next.make(scenario.to(next)), [], where);
+      await next.make({});
+      assert.equal(treeOf(next), effects.restored, `${where}, then restored`);
+      assert.equal([next.kept(), fs.readdirSync(join(next.data, 'items/manifests'))], [[], []], where);
+      next.table.close();
+      fs.rmSync(root, { recursive: true });
+    }
+  });
+}
+
+/** What an agent that nobody kills does: how many effects, and what the machine is after it. */
+async function effectsOf(name: string) {
+  const scenario = scenarios.find(each => each.name === name);
+  if (!scenario) throw new Error(name);
+  const rig = new FilesRig({ lanes: 1 });
+  await rig.start();
+  await scenario.before(rig);
+  await rig.make(scenario.to(rig));
+  const count = rig.effects.length;
+  const after = treeOf(rig);
+  await rig.make({});
+  const restored = treeOf(rig);
+  rig.table.close();
+  return { count, after, restored };
+}
+
+killed.run();
