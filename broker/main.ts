@@ -123,6 +123,7 @@ async function startParts(
     bundle: () => trust.authority.serial,
     told: told => trust.told(told),
     given: node => trust.desk.given(node),
+    release: async () => ({ ver, sha256: (await trust.agent()).sha256 }),
     forgotten: node => trust.forgotten(node),
   });
   trust.attend({
@@ -138,7 +139,7 @@ async function startParts(
   });
   writeFormat(folder);
   undo.push(() => within(partStopMs, done => supervisor.stop(done)));
-  const open = await openPorts({ config, broker, trust, fleet: supervisor.fleet, installation, log, undo });
+  const open = await openPorts({ config, folder, broker, trust, fleet: supervisor.fleet, installation, log, undo });
   const run = { pid: process.pid, ...open, ...(config.broker === undefined ? {} : { outside: true as const }) };
   const { mqtt, http, tls } = open;
   writeRunFile(folder, run);

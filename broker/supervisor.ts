@@ -2,16 +2,12 @@
  * The supervisor: wires the cores of presence, desired state and orders to a bus and a store. Decides nothing itself,
  * and everything in it is callbacks, so that the simulator can run it in virtual time.
  */
-import type { Signer } from '../shared/authority.ts';
-import type { Bus, BusConnection } from '../shared/bus.ts';
-import type { Clock, Random } from '../shared/clock.ts';
+import type { BusConnection } from '../shared/bus.ts';
 import { limits } from '../shared/limits.ts';
-import type { Log } from '../shared/log.ts';
-import type { Store } from '../shared/store.ts';
 import { nodeOfClientId, topicsOf } from '../shared/topics.ts';
 import { Authority } from './authority.ts';
 import { Standing } from './authority-standing.ts';
-import type { Given } from './desired/compile.ts';
+import { Following } from './desired/following.ts';
 import { Journal } from './desired/journal.ts';
 import { Sets } from './desired/sets.ts';
 import { Wants } from './desired/wants.ts';
@@ -22,34 +18,16 @@ import { createPresence, presenceTimes, speaksFor } from './fleet/presence-state
 import { Reports } from './fleet/reports.ts';
 import { FleetView } from './fleet/view.ts';
 import { Inbox, subscriptions } from './inbox.ts';
-import { Answers, type Told } from './orders/answers.ts';
+import { Answers, type Asked } from './orders/answers.ts';
 import { Orders } from './orders/orders.ts';
 import { RetainedCommands } from './orders/retained-commands.ts';
 import { Projection } from './projection.ts';
+import { Rollouts } from './rollout/rollouts.ts';
 import { Rounds } from './rounds.ts';
+import type { SupervisorParts } from './supervisor-parts.ts';
 import { type SyncedParts, tellSynced } from './synced.ts';
 
-export interface SupervisorParts {
-  /** Topic base, such as `hearth`. */
-  readonly base: string;
-  readonly ver: string;
-  readonly bus: Bus;
-  readonly store: Store;
-  readonly signer: Signer;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** Outside broker only: after `ready`, this supervisor had to give way to another one and writes nothing any more. */
-  readonly onFatal?: (sentence: string) => void;
-  /** Serial of the trust bundle, told in `hello`. */
-  readonly bundle?: () => number;
-  /** Every answered `set` and `do`, for the audit. */
-  readonly told?: (told: Told) => void;
-  /** What was decided about a machine when it joined. */
-  readonly given?: (node: string) => Given | undefined;
-  /** A node's document is gone by `do/forget`: its certificate is to go, too. */
-  readonly forgotten?: (node: string) => void;
-}
+export type { SupervisorParts } from './supervisor-parts.ts';
 
 const infoEveryMs = 10_000;
 const tellEveryMs = 1000;
@@ -66,6 +44,8 @@ export class Supervisor {
   readonly #journal: Journal;
   readonly #wants: Wants;
   readonly #telling: SyncedParts;
+  readonly #rollouts: Rollouts;
+  #following: Following | undefined;
   readonly #projection: Projection;
   readonly #answers: Answers;
   readonly #orders: Orders;
@@ -101,7 +81,11 @@ export class Supervisor {
     const wants = this.#wants;
     this.#projection = new Projection({ base, bus, log, clock, authority, journal, wants });
     const projection = this.#projection;
-    this.#telling = { journal, wants, projection, view, gone: node => this.#gone(node) };
+    const changed = () => this.#following?.look();
+    const mayAct = () => this.#standing.speaks;
+    this.#rollouts = new Rollouts({ clock, journal, wants, events, fleet: view, mayAct });
+    const rollouts = this.#rollouts;
+    this.#telling = { journal, wants, projection, view, rollouts, gone: node => this.#gone(node), changed };
     this.#answers = new Answers(base, bus, clock, parts.told);
     const answers = this.#answers;
     const state = createPresence(bus.kind, limits.nodes, clock.now());
@@ -124,7 +108,10 @@ export class Supervisor {
       sign: (node, epoch, serial) => notice({ type: 'sign', node, epoch, serial }),
       speaksFor: (node, serial) => speaksFor(state, node, serial),
     });
-    const sets = new Sets({ journal, wants, answers, clock });
+    const sets = new Sets({ journal, wants, answers, rollouts, clock });
+    const { release } = parts;
+    const set = (asked: Asked) => (asked.topic.noun === 'role' ? sets.role(asked) : sets.node(asked));
+    if (release) this.#following = new Following({ journal, clock, log, release, set });
     this.#orders = new Orders({
       clock,
       random,
@@ -200,11 +187,13 @@ export class Supervisor {
       const { notice } = this.#attendance;
       for (const [node, entry] of this.#journal.durable) {
         notice({ type: 'known', node });
-        this.#view.put(node, { want_rev: this.#wants.rev(entry) });
+        this.#view.put(node, { want_rev: this.#wants.rev(node, entry) });
       }
+      this.#following?.look();
       this.#rounds.every('presence', presenceTimes.sweepMs, () => notice({ type: 'tick' }));
       this.#rounds.every('tell', tellEveryMs, () => {
         this.#orders.tick();
+        this.#rollouts.tick();
         this.#answers.tellDropped();
         this.#events.tellDropped();
       });
@@ -235,6 +224,7 @@ export class Supervisor {
     }
     this.#stopped = true;
     this.#rounds.stop();
+    this.#following?.stop();
     this.#view.stop();
     let left = false;
     const leave = () => {

@@ -89,6 +89,7 @@ adopt() {
 #@include hearth-agent/layout.sh
 #@include hearth-agent/running.sh
 #@include hearth-agent/runner.sh
+#@include hearth-agent/trial.sh
 #@include hearth-agent/telling.sh
 #@include hearth-agent/uninstalling.sh
 

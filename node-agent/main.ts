@@ -4,6 +4,7 @@ import { ed25519Verifier } from '../shared/ed25519.ts';
 import { systemClock, systemRandom } from '../shared/system-clock.ts';
 import { UserError } from '../shared/user-error.ts';
 import { adopt } from './adopt.ts';
+import { checkFolder } from './check-folder.ts';
 import { openAgentFolder } from './files-disk.ts';
 import { lockFolder } from './folder-lock.ts';
 import { Life } from './life.ts';
@@ -16,6 +17,8 @@ const ver = typeof HEARTH_VERSION === 'string' ? HEARTH_VERSION : '0.0.0-dev';
 /** A stop must be over within 5 s (contract, Processes); one that ends services takes as long as their grace periods. */
 const stopWithinMs = 4500;
 const stopServicesWithinMs = 60_000;
+/** EX_TEMPFAIL of sysexits.h: whoever looks after the agent starts it again. */
+const restartCode = 75;
 /** npm hands Ctrl-C on, so that one press arrives twice: only what comes later than this is a second press. */
 const samePressMs = 500;
 
@@ -63,6 +66,10 @@ function run(options: AgentOptions): void {
     clock: systemClock(),
     random: systemRandom(),
     verifier: ed25519Verifier(),
+    restart: () => {
+      setTimeout(() => process.exit(restartCode), stopWithinMs);
+      life?.stop(false, () => process.exit(restartCode));
+    },
   };
   life = new Life(around, options, {
     reaches(node, online) {
@@ -95,7 +102,10 @@ try {
   if (process.platform === 'win32')
     throw new UserError('agents run on Linux, macOS and Android, not on Windows: use WSL');
   const options = readOptions(process.argv.slice(2), process.env);
-  if (options && 'adopt' in options) {
+  if (options && 'check' in options) {
+    const found = checkFolder(options.data);
+    process.stdout.write(`hearth: ${ver} runs here: ${found}\n`, () => process.exit(0));
+  } else if (options && 'adopt' in options) {
     process.stdout.write(`${adopt(options.adopt, options.data)}\n`, () => process.exit(0));
   } else if (options) run(options);
   // Run by the `hearth` command, nothing else would end the process.

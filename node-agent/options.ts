@@ -37,6 +37,12 @@ export interface AdoptOptions {
   readonly data: string;
 }
 
+/** `hearth agent --check`. */
+export interface CheckOptions {
+  readonly check: true;
+  readonly data: string;
+}
+
 export const agentUsage = `Usage: hearth agent [options]
        hearth agent adopt TOKEN|- [--data FOLDER]
 
@@ -53,6 +59,8 @@ export const agentUsage = `Usage: hearth agent [options]
   --stop-services      stop the services at the end, too
   --with-parent        end when stdin closes
   --safe               safe mode: connect and tell, but apply nothing until "do/resume" on this node
+
+  --check              read what the data folder holds, say whether this agent understands it, and end
 
   adopt                moves a node to the token's cluster: it stays where it is until it is let in there, and then
                        stops what the old cluster started; "-" reads the token from standard input
@@ -89,6 +97,7 @@ function parse(argv: readonly string[]) {
         'stop-services': flag,
         'with-parent': flag,
         safe: flag,
+        check: flag,
         help: { ...flag, short: 'h' },
       },
     });
@@ -108,7 +117,10 @@ function parseSupervisor(text: string): string {
 }
 
 /** @returns undefined where only help was asked for. Throws a {@link UserError} that names the flag or variable. */
-export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): AgentOptions | AdoptOptions | undefined {
+export function readOptions(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): AgentOptions | AdoptOptions | CheckOptions | undefined {
   const { values: flags, positionals } = parse(argv);
   if (flags.help) return undefined;
   const said = (setting: Setting) => {
@@ -116,6 +128,7 @@ export function readOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Ag
     return value === undefined ? undefined : String(value);
   };
   const data = resolve(said(settings.data) ?? defaultFolder(env));
+  if (flags.check === true) return { check: true, data };
   const [verb, adopt, ...more] = positionals;
   if (verb === 'adopt' && adopt !== undefined && more.length === 0) return { adopt, data };
   if (verb === 'adopt') throw new UserError('adopt takes one token, or "-" to read it from standard input', 2);

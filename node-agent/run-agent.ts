@@ -9,10 +9,7 @@ import { createMqttLink } from './connection/mqtt-link.ts';
 import type { Way } from './connection/way.ts';
 import { createFilesDisk } from './files-disk.ts';
 import { createMachineActions } from './machine-actions.ts';
-import { createReconciler } from './reconcile/index.ts';
-import { hideSecrets } from './reconcile/services/hidden-output.ts';
-import { createRealHost } from './reconcile/services/real-host.ts';
-import { createSecrets } from './reconcile/services/secrets.ts';
+import { createRealReconciler } from './real-reconciler.ts';
 import { openSealKey } from './seal-key.ts';
 import { isContained } from './telemetry/facts.ts';
 import { createProcTelemetry } from './telemetry/proc.ts';
@@ -25,6 +22,8 @@ export interface Surroundings {
   readonly random: Random;
   readonly log: Log;
   readonly verifier: Verifier;
+  /** Ends the process so that whoever started it starts it again. */
+  restart(): void;
 }
 
 export type AgentRun = Pick<AgentParts, 'safe' | 'base' | 'node' | 'cluster' | 'trustFirst' | 'onState' | 'onHello'> & {
@@ -35,9 +34,12 @@ export type AgentRun = Pick<AgentParts, 'safe' | 'base' | 'node' | 'cluster' | '
 
 export function makeAgent(around: Surroundings, run: AgentRun): Agent {
   const { data, ver, periodMs, clock, random, log, verifier } = around;
-  const { way, labels, ...rest } = run;
-  const secrets = createSecrets(data, () => agent.node);
-  const host = createRealHost({ folder: data, log, starting: { secrets } });
+  const { way, labels, onState, ...rest } = run;
+  const reconciler = createRealReconciler(
+    around,
+    () => agent.node,
+    () => way.supervisor?.(),
+  );
   const telemetry = createProcTelemetry({ clock, dataFolder: data, sealKey: sealKeyOf(data, log) });
   const agent: Agent = new Agent({
     ...{ ver, clock, random, periodMs, log, verifier },
@@ -46,7 +48,11 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     link: createMqttLink(way),
     machine: createMachineActions({ clock, root: process.getuid?.() === 0, contained: isContained }),
     disk: createFilesDisk(data),
-    reconciler: createReconciler({ host: hideSecrets(host, secrets), clock, random }),
+    reconciler,
+    onState(state, error) {
+      reconciler.connected(state === 'online');
+      onState?.(state, error);
+    },
     telemetry: { ...telemetry, facts: done => telemetry.facts(facts => done({ ...facts, ...labels })) },
   });
   return agent;

@@ -26,6 +26,8 @@ export interface Distribution {
    * everything could be had.
    */
   installScript(): Promise<InstallScript>;
+  /** The agent's archive, which is in the store then. */
+  agent(): Promise<Archive>;
   /** What is fetched now, for who waits: most of a minute for each architecture on a slow line. */
   fetching(): Fetching | undefined;
   /** Ends what is being fetched. */
@@ -72,6 +74,7 @@ class KeptDistribution implements Distribution {
   readonly #options: DistributionOptions;
   readonly #end = new AbortController();
   #script: InstallScript | undefined;
+  #agent: Promise<Archive> | undefined;
   #preparing: Promise<InstallScript> | undefined;
   #fetching: Fetching | undefined;
   /** When to try again for what is missing; infinity: nothing is. */
@@ -98,6 +101,19 @@ class KeptDistribution implements Distribution {
     return script;
   }
 
+  agent(): Promise<Archive> {
+    this.#agent ??= this.#packAgent().catch(error => {
+      this.#agent = undefined;
+      throw error;
+    });
+    return this.#agent;
+  }
+
+  async #packAgent(): Promise<Archive> {
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    return packAgent(this.#options, join(this.#options.folder, 'packing'), this.#keep);
+  }
+
   fetching(): Fetching | undefined {
     return this.#fetching;
   }
@@ -112,7 +128,7 @@ class KeptDistribution implements Distribution {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rm(this.#scratch, { recursive: true, force: true });
     const before = await this.#recall();
-    const agent = await packAgent(this.#options, this.#scratch, this.#keep);
+    const agent = await this.agent();
     const runtimes: Partial<Record<Architecture, Runtime>> = {};
     const parts: ScriptParts = { ver, agent, runtimes: { x64: none, arm64: none, armv7l: none } };
     const registry = askedOnce(this.#options.registry ?? npmRegistry(folder));

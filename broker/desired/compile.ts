@@ -12,6 +12,7 @@ import {
   type RoleDocument,
   type Want,
 } from '../../shared/schemas/node-document.ts';
+import { type Rollout, wordFor } from '../rollout/record.ts';
 
 /** What was decided about a machine when it joined: rules over facts, or the admin's word. */
 export interface Given {
@@ -34,12 +35,22 @@ export interface RoleEntry {
   readonly document: RoleDocument;
   readonly rev: number;
   readonly gone?: true;
+  /** The rollout under way, or the last one: which nodes have this document, and which another one. */
+  readonly rollout?: Rollout | undefined;
 }
 
 export type Roles = { get(role: string): RoleEntry | undefined };
 
+/** Roles as one node has them: while a change is rolled out, others have something else. */
+export const seenBy = (node: string, roles: Roles): Roles => ({
+  get(role) {
+    const entry = roles.get(role);
+    return entry?.rollout ? wordFor(entry, node) : entry;
+  },
+});
+
 /** What a `want` says beyond the authority's own keys. */
-export type Compiled = Pick<Want, 'rev' | 'roles' | 'labels' | 'drain' | ItemKindName | 'conflicts'>;
+export type Compiled = Pick<Want, 'rev' | 'roles' | 'labels' | 'drain' | 'agent' | ItemKindName | 'conflicts'>;
 
 /** An item about which several of a node's roles differ. */
 export interface Conflict {
@@ -61,7 +72,7 @@ export function rolesOf(entry: Pick<NodeEntry, 'document' | 'given'>): readonly 
   return [...new Set([...own, ...given])].sort();
 }
 
-/** Revision of the node's `want`: that of the last change to anything it is made of. */
+/** Revision of the node's `want`: that of the last change to anything it is made of. `roles` are as the node has them. */
 export function revOf(entry: NodeEntry, roles: Roles): number {
   let rev = Math.max(entry.rev, roles.get('all')?.rev ?? 0);
   for (const role of rolesOf(entry)) rev = Math.max(rev, roles.get(role)?.rev ?? 0);
@@ -97,7 +108,8 @@ export const winnerOf = (holders: readonly string[], kept: string | undefined): 
   kept !== undefined && holders.includes(kept) ? kept : holders[0];
 
 /** Everything a node obeys, each item with whose word it is. */
-export function compile(node: string, entry: NodeEntry, roles: Roles): Compiled {
+export function compile(node: string, entry: NodeEntry, all: Roles): Compiled {
+  const roles = seenBy(node, all);
   const names = rolesOf(entry);
   const conflicts = conflictsOf(names, roles);
   const merged = (kind: ItemKindName): Record<string, unknown> => {
@@ -123,6 +135,7 @@ export function compile(node: string, entry: NodeEntry, roles: Roles): Compiled 
     roles: [...names],
     labels: { ...entry.given?.labels, ...entry.document.labels },
     drain: entry.document.drain ?? false,
+    ...releaseOf(entry, names, roles),
     packages: merged('packages') as Compiled['packages'],
     files: merged('files') as Compiled['files'],
     services: merged('services') as Compiled['services'],
@@ -131,6 +144,14 @@ export function compile(node: string, entry: NodeEntry, roles: Roles): Compiled 
       .slice(0, 20)
       .map(({ path, roles: held }) => told(path, held, winnerOf(held, entry.kept?.[path]))),
   };
+}
+
+/** The agent that the node is to be: its own word, then that of the first role by name that has one, then `all`'s. */
+function releaseOf(entry: NodeEntry, names: readonly string[], roles: Roles): Pick<Compiled, 'agent'> {
+  const documents = [entry.document, ...names.map(role => roles.get(role)?.document), roles.get('all')?.document];
+  const said = documents.find(document => document?.agent)?.agent;
+  // "Follow" that the supervisor has not filled in yet says nothing.
+  return said?.ver === undefined || said.sha256 === undefined ? {} : { agent: { ver: said.ver, sha256: said.sha256 } };
 }
 
 /** The node's own word settles what its roles dispute. */

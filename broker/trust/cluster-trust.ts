@@ -7,7 +7,7 @@ import type { Log } from '../../shared/log.ts';
 import type { FabricEvent } from '../../shared/schemas/fabric.ts';
 import type { Store } from '../../shared/store.ts';
 import { createSocketOwners, type SocketOwners } from '../access/socket-owner.ts';
-import { createDistribution } from '../artifacts/distribution.ts';
+import { createDistribution, type Distribution } from '../artifacts/distribution.ts';
 import { openArtifactStore } from '../artifacts/file-store.ts';
 import { artifactVerbs } from '../artifacts/verbs.ts';
 import { backupVerbs } from '../backup/take.ts';
@@ -58,6 +58,8 @@ export interface ClusterTrust {
   readonly reach: Reach;
   readonly artifacts: WebArtifacts;
   readonly web: WebTrust;
+  /** The agent that is handed out. */
+  readonly agent: Distribution['agent'];
   /** Trusted epoch milliseconds. */
   readonly now: () => number;
   /** The supervisor is there: events, and the audit's topic. */
@@ -152,6 +154,7 @@ export async function openClusterTrust(parts: ClusterTrustParts): Promise<Cluste
     reach,
     now,
     artifacts: { store: artifactStore, distribution },
+    agent: () => distribution.agent(),
     web: {
       authenticator: accounts.authenticator,
       sessions: accounts.sessions,

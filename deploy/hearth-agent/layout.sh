@@ -41,5 +41,6 @@ environment() {
       esac
     done <"$CONF/settings"
   fi
-  export HEARTH_DATA="$VAR/data" HEARTH_READY_FILE="$READY"
+  unset HEARTH_TRIAL
+  export HEARTH_DATA="$VAR/data" HEARTH_READY_FILE="$READY" HEARTH_LIB="$LIB"
 }

@@ -30,7 +30,7 @@ supervise() {
   mkfifo -m 600 "$VAR/run/pipe"
   while [ "$end" = no ]; do
     keep_log <"$VAR/run/pipe" &
-    "$AGENT/hearth-agent" "$LIB" run </dev/null >"$VAR/run/pipe" 2>&1 &
+    "$BIN/hearth-agent" run </dev/null >"$VAR/run/pipe" 2>&1 &
     child=$!
     code=0
     wait "$child" || code=$?

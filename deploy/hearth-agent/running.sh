@@ -5,8 +5,10 @@ run() {
   environment
   rm -f "$READY"
   cd /
+  agent=$AGENT
+  if [ -f "$LIB/trial" ]; then on_trial; fi
   # As shared/agent-process.ts has it: a heap that stays small, whatever a broker sends.
-  exec "$NODE" --max-semi-space-size=1 --max-old-space-size=64 "$AGENT/agent.js"
+  exec "$NODE" --max-semi-space-size=1 --max-old-space-size=64 "$agent/agent.js"
 }
 
 start() {

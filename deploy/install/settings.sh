@@ -53,11 +53,14 @@ TARGET=${TARGET:-}
 USER_MODE=$USER_MODE
 LINGER=$LINGER
 END
+  rm -f "$LIB/trial" "$LIB/put-back"
   mv -f "$SCRATCH/layout" "$LIB/layout"
   cat >"$SCRATCH/command" <<END
 #!/bin/sh
 # Written by Hearth's install script; "hearth-agent uninstall" takes it away.
-exec '$LIB/$AGENT/hearth-agent' '$LIB' "\$@"
+# The one that is installed also looks after another that is on trial ($LIB/trial).
+agent=\$(sed -n 's/^AGENT=//p' '$LIB/layout')
+exec "\$agent/hearth-agent" '$LIB' "\$@"
 END
   chmod 755 "$SCRATCH/command"
   mv -f "$SCRATCH/command" "$BIN/hearth-agent"

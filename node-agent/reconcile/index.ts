@@ -10,11 +10,12 @@ import type { Host } from './host.ts';
 import type { KindSlot } from './kind-slot.ts';
 import { Lane } from './lane.ts';
 import { type Executors, planServices, type Step } from './plan.ts';
-import type { Document, ReconcilerApi, ReconcilerHandlers } from './reconciler.ts';
+import type { Document, OutputBefore, ReconcilerApi, ReconcilerHandlers } from './reconciler.ts';
 import type { ItemStates } from './services/around.ts';
 import type { Caretaker } from './services/caretaker.ts';
 import type { RunTimes } from './services/run-times.ts';
 import { ServiceTable } from './services/table.ts';
+import type { Side } from './side.ts';
 
 export interface ReconcilerParts {
   readonly host: Host;
@@ -28,6 +29,8 @@ export interface ReconcilerParts {
   readonly times?: RunTimes;
   /** Packages and files as services wait for them. */
   readonly items?: ItemStates;
+  /** The agent's own version, checks. */
+  readonly sides?: readonly Side[];
 }
 
 export function createReconciler(parts: ReconcilerParts): ReconcilerApi {
@@ -38,6 +41,8 @@ class Reconciler implements ReconcilerApi {
   readonly #parts: ReconcilerParts;
   readonly #files: KindSlot<WantedFile> | undefined;
   readonly #packages: KindSlot<WantedPackage> | undefined;
+  readonly #sides: readonly Side[];
+  #wasAttempted = false;
   #services: ServiceTable | undefined;
   /** Files and services. */
   #main: Lane<Document> | undefined;
@@ -53,6 +58,7 @@ class Reconciler implements ReconcilerApi {
     this.#parts = parts;
     this.#files = parts.files;
     this.#packages = parts.packages;
+    this.#sides = parts.sides ?? [];
   }
 
   start(document: Document | undefined, handlers: ReconcilerHandlers): void {
@@ -67,6 +73,7 @@ class Reconciler implements ReconcilerApi {
     };
     const notice: ReconcilerHandlers['notice'] = (level, kind, text) => handlers.notice(level, kind, text);
     const changed = () => this.#changed();
+    for (const side of this.#sides) side.start({ changed, notice });
     const services = new ServiceTable(this.#parts, {
       output: (service, lines) => handlers.output(service, lines),
       notice,
@@ -74,16 +81,20 @@ class Reconciler implements ReconcilerApi {
     });
     this.#services = services;
     this.#document ??= document;
+    const attempted = () => {
+      this.#tellSides();
+      changed();
+    };
     this.#main = new Lane(
       (wanted, done) => this.#planMain(services, wanted, done),
       this.#mainExecutors(services),
-      changed,
+      attempted,
     );
     const packages = this.#packages;
     this.#packageLane = new Lane(
       (wanted, done) => (packages ? packages.plan(wanted.packages ?? {}, done) : done([])),
       packages?.executors ?? {},
-      changed,
+      attempted,
     );
     const again = (lane: Lane<Document>) => () => void (this.#closed || lane.again());
     const mainReady = after(this.#files ? 2 : 1, () => this.#begin('main'));
@@ -96,13 +107,15 @@ class Reconciler implements ReconcilerApi {
   apply(document: Document): void {
     if (this.#closed) return;
     this.#document = document;
+    this.#tellSides();
+    for (const side of this.#sides) side.apply(document);
     if (this.#ready.main) this.#main?.apply(document);
     if (this.#ready.packages) this.#packageLane?.apply(document);
   }
 
   attempted(): { readonly rev: number; readonly err: string } {
     // A service that could not be started and then could is no longer an error, and one in a crash loop is.
-    const errors = [this.#packages?.error(), this.#files?.error(), this.#services?.error()];
+    const errors = [this.#packages, this.#files, this.#services, ...this.#sides].map(part => part?.error());
     return {
       rev: Math.min(this.#main?.rev ?? 0, this.#packageLane?.rev ?? 0),
       err: [...errors, this.#document?.conflicts?.[0]].find(error => error) ?? '',
@@ -110,15 +123,16 @@ class Reconciler implements ReconcilerApi {
   }
 
   items(): Readonly<Record<string, ItemStatus>> {
-    return { ...this.#packages?.items(), ...this.#files?.items(), ...this.#services?.items() };
+    const parts = [this.#packages, this.#files, this.#services, ...this.#sides];
+    return Object.assign({}, ...parts.map(part => part?.items()));
   }
 
   restart(service: string, done: (error?: string) => void): void {
     this.#whenAdopted(services => services.restart(service, done));
   }
 
-  follow(service: string, ms: number, done: (error?: string) => void): void {
-    this.#whenAdopted(services => services.follow(service, ms, done));
+  follow(service: string, ms: number, done: (error?: string) => void, before?: OutputBefore): void {
+    this.#whenAdopted(services => services.follow(service, ms, done, before));
   }
 
   stopAll(done: () => void): void {
@@ -142,6 +156,7 @@ class Reconciler implements ReconcilerApi {
     this.#closed = true;
     this.#main?.abandon();
     this.#packageLane?.abandon();
+    for (const side of this.#sides) side.close();
     this.#packages?.close();
     this.#files?.close();
     this.#services?.close();
@@ -151,8 +166,17 @@ class Reconciler implements ReconcilerApi {
     if (this.#closed) return;
     this.#ready[lane] = true;
     this.#changed();
+    if (this.#document) for (const side of this.#sides) if (lane === 'main') side.apply(this.#document);
     if (this.#document) (lane === 'main' ? this.#main : this.#packageLane)?.apply(this.#document);
     if (lane === 'main') for (const act of this.#whenReady.splice(0)) act();
+  }
+
+  /** Before its document, a side hears that it is not attempted yet. */
+  #tellSides(): void {
+    const yes = this.#document !== undefined && this.attempted().rev === this.#document.rev;
+    if (yes === this.#wasAttempted) return;
+    this.#wasAttempted = yes;
+    for (const side of this.#sides) side.attempted?.(yes);
   }
 
   #planMain(services: ServiceTable, document: Document, done: (steps: readonly Step[]) => void): void {

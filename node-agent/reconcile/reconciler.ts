@@ -7,11 +7,12 @@ import type { ItemStatus } from '../../shared/schemas/observed.ts';
 
 /** The part of a `want` that the reconciler obeys. A kind that is not there has no items. */
 export type Document = Readonly<Pick<Want, 'rev' | 'services'>> &
-  Readonly<Partial<Pick<Want, Exclude<ItemKindName, 'services'> | 'conflicts'>>>;
+  Readonly<Partial<Pick<Want, Exclude<ItemKindName, 'services'> | 'conflicts' | 'agent'>>>;
 
 /** What the reconciler obeys of a want: not whose it is, nor what is said about the machine. */
-export const documentOf = ({ rev, packages, files, services, conflicts }: Want): Document => ({
+export const documentOf = ({ rev, packages, files, services, conflicts, agent }: Want): Document => ({
   ...{ rev, packages, files, services, conflicts },
+  ...(agent === undefined ? {} : { agent }),
 });
 
 export interface ReconcilerHandlers {
@@ -21,6 +22,14 @@ export interface ReconcilerHandlers {
   output(service: string, lines: readonly string[]): void;
   /** Worth a line in the agent's log: a crash loop began, a unit was adopted. On `event` the supervisor says what `is` tells. */
   notice(level: 'info' | 'warn' | 'error', kind: string, text: string): void;
+}
+
+/** What of a service's output up to now is wanted. */
+export interface OutputBefore {
+  /** So many lines; absent: a few, where nobody follows it yet. */
+  readonly lines?: number;
+  /** Gets them, before `done`; absent: they come as output. */
+  readonly take?: (lines: readonly string[]) => void;
 }
 
 export interface ReconcilerApi {
@@ -33,8 +42,8 @@ export interface ReconcilerApi {
   /** Keyed by path, such as `services/<name>`. */
   items(): Readonly<Record<string, ItemStatus>>;
   restart(service: string, done: (error?: string) => void): void;
-  /** Sends output of the service for `ms`; called again it renews. */
-  follow(service: string, ms: number, done: (error?: string) => void): void;
+  /** Sends output of the service for `ms`; called again it renews. 0: only what is asked for of before. */
+  follow(service: string, ms: number, done: (error?: string) => void, before?: OutputBefore): void;
   /** Stops every service, for `--stop-services` and `do/forget`. */
   stopAll(done: () => void): void;
   /** Lets go; services keep running. */

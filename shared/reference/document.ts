@@ -13,6 +13,8 @@ const setPayload = nodeInput.extend(marks);
 const roleSetPayload = roleInput.extend(marks);
 
 const items = {
+  agent:
+    'which agent nodes are to be: `follow` (the supervisor\'s own, filled in by it), or `{"ver", "sha256"}` of an archive in the artifact store',
   packages: 'packages by name: `installed`, `absent`, a version, or an object (see Package)',
   files: 'files by name (see File)',
   services: 'services by name: a command line, or an object (see Service)',
@@ -120,6 +122,7 @@ export const documentPayloads: readonly Payload[] = [
     ownPayload,
     'The document as people set it, with its revision. Retained.',
     {
+      agent: items.agent,
       packages: 'packages by name',
       files: 'files by name',
       services: 'services by name',
@@ -141,6 +144,7 @@ export const documentPayloads: readonly Payload[] = [
       roles: 'all its roles but `all`, sorted',
       labels: 'what the cluster says about the machine',
       drain: 'whether it takes no new work',
+      agent: '`ver` and `sha256` of the agent that it is to be',
       packages: 'packages by name, each with `from`: the document that it comes from, such as `role/web`',
       files: 'files by name, likewise',
       services: 'services by name, likewise',

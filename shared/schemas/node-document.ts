@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
 import { isId, isItemName } from '../names.ts';
-import { fileFields, fileSchema } from './file.ts';
+import { fileFields, fileSchema, sha256Schema } from './file.ts';
 import { packageInput, packageSchema } from './package.ts';
+import { rolloutInput, rolloutSchema } from './rollout.ts';
 import { serviceInput, serviceNameSchema, serviceSchema } from './service.ts';
 
 /** The kinds of items a document has, in the order in which a node comes to them. */
@@ -33,12 +34,32 @@ const applied = z
   .record(itemNameSchema, z.array(z.string().max(80)).max(1000))
   .refine(all => Object.keys(all).length <= 16, 'at most 16 files applied to one document');
 
+/**
+ * Which agent the node is to be: `follow` is whichever its supervisor has, filled in by it as `ver` and `sha256`. Absent:
+ * it stays what it is.
+ */
+const release = z.strictObject({
+  follow: z.literal(true).optional(),
+  ver: z
+    .string()
+    .regex(/^[0-9A-Za-z.+-]{1,32}$/, 'not a version')
+    .optional(),
+  /** Of an agent's archive in the supervisor's artifact store. */
+  sha256: sha256Schema.optional(),
+});
+const releaseInput = z.union(
+  [z.literal('follow').transform((): z.output<typeof release> => ({ follow: true })), release],
+  '"follow", or an object with "ver" and "sha256"',
+);
+
 const itemsOf = {
+  agent: release.optional(),
   packages: items('packages', itemNameSchema, packageSchema).optional(),
   files: items('files', itemNameSchema, fileSchema).optional(),
   services: items('services', serviceNameSchema, serviceSchema).optional(),
 };
 const inputsOf = {
+  agent: releaseInput.optional(),
   packages: items('packages', itemNameSchema, packageInput).optional(),
   files: items('files', itemNameSchema, fileSchema).optional(),
   services: items('services', serviceNameSchema, serviceInput).optional(),
@@ -52,7 +73,11 @@ export const nodeDocument = z.strictObject({ ...itemsOf, ...ofNode, roles: roleL
 export type NodeDocument = z.output<typeof nodeDocument>;
 
 /** What people said about a role: all of its nodes get it. */
-export const roleDocument = z.strictObject({ ...itemsOf, applied: applied.optional() });
+export const roleDocument = z.strictObject({
+  ...itemsOf,
+  applied: applied.optional(),
+  rollout: rolloutSchema.optional(),
+});
 export type RoleDocument = z.output<typeof roleDocument>;
 
 /** The same as people may write it, with its short forms; reading it gives a {@link nodeDocument}. */
@@ -72,7 +97,11 @@ export const nodeInput = z.strictObject({
     )
     .optional(),
 });
-export const roleInput = z.strictObject({ ...inputsOf, applied: applied.optional() });
+export const roleInput = z.strictObject({
+  ...inputsOf,
+  applied: applied.optional(),
+  rollout: rolloutInput.optional(),
+});
 
 /** `own` as published: the document with the revision that last changed it. */
 export const ownPayload = nodeDocument.extend({ rev: z.number().int().nonnegative() });
@@ -108,6 +137,8 @@ export const wantPayload = z.object({
   /** What the cluster says about this machine, for its `info` and for templates. */
   labels: z.record(z.string(), z.string().max(64)).default({}),
   drain: drain.default(false),
+  /** The agent that the node is to be; absent: it stays what it is. */
+  agent: z.object({ ver: z.string().max(32), sha256: sha256Schema }).optional(),
   packages: z.record(itemNameSchema, wantedPackage).default({}),
   files: z.record(itemNameSchema, wantedFile).default({}),
   services: z.record(serviceNameSchema, wantedService),
