@@ -62,8 +62,13 @@ function assign<K extends 'info' | 'is'>(node: KnownNode, key: K, value: KnownNo
  * a SUBSCRIBE in their order, and at QoS 0 nothing overtakes: the supervisor's own status, asked for last, is the end.
  *
  * @param client without subscriptions of its own: theirs would be taken for these.
+ * @param more further parts of nodes, such as `want`, and who hears every message on the way.
  */
-export async function gather(client: MqttClient, base: string): Promise<Known> {
+export async function gather(
+  client: MqttClient,
+  base: string,
+  more?: { readonly parts: readonly string[]; hear(topic: string, payload: Uint8Array): void },
+): Promise<Known> {
   const known: Known = { nodes: new Map() };
   const end = `${base}/status`;
   let timer: NodeJS.Timeout | undefined;
@@ -77,12 +82,13 @@ export async function gather(client: MqttClient, base: string): Promise<Known> {
   };
   const listen = (topic: string, payload: Buffer, packet: IPublishPacket) => {
     learn(known, base, topic, payload);
+    more?.hear(topic, payload);
     if (topic === end && packet.retain) complete();
     else if (timer) quiet();
   };
   client.on('message', listen);
   const late = setTimeout(complete, longestMs);
-  const filters = [...['status', 'info', 'is'].map(part => `${base}/node/+/${part}`), end];
+  const filters = [...['status', 'info', 'is', ...(more?.parts ?? [])].map(part => `${base}/node/+/${part}`), end];
   await client.subscribeAsync(filters, { qos: 0 });
   quiet();
   await whole;
