@@ -19,6 +19,8 @@ export interface SupervisorConfig {
   readonly node?: string;
   /** An outside broker instead of the embedded one. */
   readonly broker?: string;
+  /** What is mirrored besides, or instead, as said; undefined: there is no mirror. */
+  readonly mirror?: string;
   readonly agent: boolean;
   readonly readyFile?: string;
   readonly stopServices: boolean;
@@ -78,6 +80,7 @@ export function resolveConfig(flags: Flags, around: Surroundings): SupervisorCon
     agent,
     stopServices: pick('stopServices') === true,
     periodMs: Number(pick('period') ?? 5000),
+    ...(pick('mirror') === true ? { mirror: String(pick('mirrorAlso') ?? '') } : {}),
     ...(node === undefined ? {} : { node: String(node) }),
     ...(broker === undefined ? {} : { broker: String(broker) }),
     ...(readyFile === undefined ? {} : { readyFile }),

@@ -1,18 +1,22 @@
 /** What listens, and for whom: this machine alone, or with `--lan` the network, with TLS and logins. */
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { Log } from '../shared/log.ts';
 import { systemClock, systemRandom } from '../shared/system-clock.ts';
 import { type BrokerPart, onEveryAddress, portError } from './broker-part.ts';
 import type { SupervisorConfig } from './config.ts';
+import type { DataFolder } from './data-folder.ts';
 import type { FleetReader } from './fleet/fleet.ts';
 import { startHttp } from './http/server.ts';
 import type { Installation } from './main.ts';
 import { advertise } from './mdns/advertise.ts';
+import type { Mirror } from './mirror/mirror.ts';
 import { loopback, partStopMs, type Undo, within } from './parts.ts';
 import type { ClusterTrust } from './trust/cluster-trust.ts';
 
 export interface OpenPortsParts {
   readonly config: SupervisorConfig;
+  readonly folder: DataFolder;
   readonly broker: BrokerPart;
   readonly trust: ClusterTrust;
   readonly fleet: FleetReader;
@@ -32,6 +36,7 @@ export async function openPorts(parts: OpenPortsParts): Promise<OpenPorts> {
   const { lan } = config;
   const mqtt = await broker.listen();
   const tls = lan ? await broker.listenTls?.(trust.authority) : undefined;
+  const mirror = await mirrorOf(parts);
   const listen = (host: string) =>
     startHttp({
       host,
@@ -43,6 +48,7 @@ export async function openPorts(parts: OpenPortsParts): Promise<OpenPorts> {
       mqttPort: mqtt,
       trust: trust.web,
       artifacts: trust.artifacts,
+      mirror,
     });
   const web = await (lan ? onEveryAddress(listen) : listen(loopback)).catch(error =>
     Promise.reject(portError(error, '--http-port', config.httpPort)),
@@ -63,4 +69,17 @@ export async function openPorts(parts: OpenPortsParts): Promise<OpenPorts> {
     trust.artifacts.distribution.installScript().catch(() => {});
   }
   return { mqtt, http: web.port, ...(tls === undefined ? {} : { tls }) };
+}
+
+/** Loaded where it is switched on alone. */
+async function mirrorOf({ config, folder, log, undo }: OpenPortsParts): Promise<Mirror | undefined> {
+  if (config.mirror === undefined) return undefined;
+  const [{ openMirror }, { readUpstreams }] = await Promise.all([
+    import('./mirror/mirror.ts'),
+    import('./mirror/upstreams.ts'),
+  ]);
+  const upstreams = readUpstreams(config.mirror);
+  const mirror = await openMirror({ folder: join(folder.cache, 'mirror'), upstreams, now: () => Date.now(), log });
+  undo.push(() => mirror.close());
+  return mirror;
 }

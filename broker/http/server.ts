@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Log } from '../../shared/log.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
+import type { Mirror } from '../mirror/mirror.ts';
 import type { Peer } from '../trust/types.ts';
 import { isLoopbackAddress } from './address.ts';
 import { type AddressLimits, addressLimits } from './address-limits.ts';
@@ -22,6 +23,7 @@ import { adminRoutes } from './routes/admin.ts';
 import { artifactRoutes, artifactStatus } from './routes/artifacts.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { joiningRoutes } from './routes/joining.ts';
+import { mirrorRoutes } from './routes/mirror.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { sessionRoutes } from './routes/session.ts';
 import type { WebArtifacts, WebTrust } from './seams.ts';
@@ -44,6 +46,7 @@ export interface HttpOptions {
   /** Who may do what, and TLS. Without it everybody who reaches loopback is the owner. */
   readonly trust?: WebTrust | undefined;
   readonly artifacts?: WebArtifacts | undefined;
+  readonly mirror?: Mirror | undefined;
   readonly limits?: Partial<StreamLimits & AddressLimits & PatienceLimits>;
 }
 
@@ -143,6 +146,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
     adminRoutes(app, trust, log);
   }
   if (options.artifacts) artifactRoutes(app, options.artifacts, doorkeeper, trust?.audit);
+  if (options.mirror) mirrorRoutes(app, options.mirror, doorkeeper);
   const upgrades = openUpgrades({ app, http, attach: options.attach, refused, arrivalOf, doorkeeper, lines, log });
   answerFaults(app, log);
   await app.ready();

@@ -119,6 +119,28 @@ export const settings = {
     'the embedded broker',
     'use this MQTT broker instead of the embedded one, such as mqtt://127.0.0.1:1884',
   ),
+  mirror: setting(
+    'mirror',
+    'boolean',
+    undefined,
+    z.boolean(),
+    'off',
+    'mirror packages of Debian, Ubuntu, Raspberry Pi OS, Alpine, npm, PyPI and GitHub releases for the nodes, at /mirror/NAME of the HTTP port',
+  ),
+  mirrorAlso: setting(
+    'mirror-also',
+    'string',
+    'NAME=URL',
+    z
+      .string()
+      .max(4096)
+      .regex(
+        /^\s*(?:[a-z0-9-]{1,32}=(?:(?:apt|apk|npm|files)\+)?https?:\/\/\S+\s*)*$/,
+        'not what to mirror: write NAME=URL, or NAME=KIND+URL with the kind apt, apk, npm or files',
+      ),
+    'none',
+    'what else to mirror, or from elsewhere, several with spaces between, such as docker=apt+https://download.docker.com/linux/debian',
+  ),
   noAgent: setting(
     'no-agent',
     'boolean',
