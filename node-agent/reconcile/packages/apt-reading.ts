@@ -53,8 +53,8 @@ export function readPolicy(text: string): Map<string, Offer> {
   return offers;
 }
 
-/** `Remv` and `Inst` lines of `apt-get -s`. */
-export function readSimulation(text: string): { installs: Map<string, string>; removes: string[] } {
+/** `Remv` and `Inst` lines of `apt-get -s`, and which held packages it would change. */
+export function readSimulation(text: string): { installs: Map<string, string>; removes: string[]; held: string[] } {
   const installs = new Map<string, string>();
   const removes: string[] = [];
   for (const line of text.split('\n')) {
@@ -63,7 +63,8 @@ export function readSimulation(text: string): { installs: Map<string, string>; r
     const gone = /^Remv (\S+)/.exec(line)?.[1];
     if (gone !== undefined) removes.push(gone);
   }
-  return { installs, removes };
+  const section = /^The following held packages will be changed:\n((?: {2}.*\n)+)/m.exec(text)?.[1] ?? '';
+  return { installs, removes, held: section.split(/\s+/).filter(name => name !== '') };
 }
 
 /** A line of `APT::Status-Fd` (apt's README.progress-reporting): `dlstatus:…`, `pmstatus:package:percent:text`. */

@@ -25,7 +25,7 @@ const status = ['-o', 'APT::Status-Fd=1'];
 const wordOf = ({ name, action, version }: Change): string =>
   action === 'remove' ? `${name}-` : version === undefined ? name : `${name}=${version}`;
 
-/** Downgrades are for who names the version; a held package is let go first, by name, where the hold is Hearth's. */
+/** Downgrades are for who names the version. */
 const install = (changes: readonly Change[], more: readonly string[]) => [
   'apt-get',
   ...options(more),
@@ -34,6 +34,10 @@ const install = (changes: readonly Change[], more: readonly string[]) => [
   '--',
   ...changes.map(wordOf),
 ];
+
+/** While only looking ahead, Hearth's own holds are still on: they are let go right before the change. */
+const past = (changes: readonly Change[]) =>
+  changes.some(change => change.release) ? ['--allow-change-held-packages'] : [];
 
 const failed = (finished: Finished): Failure | undefined =>
   finished.code === 0 ? undefined : readAptFailure(finished);
@@ -76,10 +80,13 @@ export const apt: Provider = {
   },
 
   *preview(changes) {
-    const tried = yield* ask(...install(changes, ['-s']));
+    const tried = yield* ask(...install(changes, ['-s', ...past(changes)]));
     if (tried.code !== 0) return readAptFailure(tried);
-    const { installs, removes } = readSimulation(tried.out);
+    const { installs, removes, held } = readSimulation(tried.out);
     yield { tell: { versions: installs } };
+    const released = new Set(changes.filter(change => change.release).map(change => change.name));
+    const kept = held.filter(name => !released.has(name));
+    if (kept.length > 0) return { sentence: `it would change ${listed(kept)} too, which somebody holds` };
     const asked = new Set(changes.filter(change => change.action === 'remove').map(change => change.name));
     const others = removes.filter(name => !asked.has(name) && !asked.has(name.replace(/:.*$/, '')));
     if (others.length === 0) return undefined;
@@ -95,7 +102,9 @@ export const apt: Provider = {
 
   *fetch(changes) {
     if (changes.every(change => change.action === 'remove')) return undefined;
-    return failed(yield* run({ kind: 'fetch', argv: install(changes, [...status, '-d']), progress: readStatus }));
+    return failed(
+      yield* run({ kind: 'fetch', argv: install(changes, [...status, '-d', ...past(changes)]), progress: readStatus }),
+    );
   },
 
   *apply(_manager, changes) {
