@@ -1,6 +1,7 @@
 /** The agent is killed at every effect of a plan: the next one converges, with nothing half written, left over or lost. */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scenarios, treeOf } from '../fixture/files/kill-scenarios.ts';
@@ -8,9 +9,21 @@ import { FilesRig } from '../fixture/files/rig.ts';
 import { folder, start } from '../fixture/processes.ts';
 
 const killed = suite('files killed');
-const child = join(import.meta.dirname, '../fixture/files/killed-child.ts');
+/** Effects are many, and at each a process of its own is killed: it is built once, so that it starts quickly. */
+const built = folder('hearth-killed-child-');
+await build({
+  entryPoints: [join(import.meta.dirname, '../fixture/files/killed-child.ts')],
+  outdir: built,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  format: 'esm',
+  logLevel: 'error',
+  banner: { js: "import{createRequire as testRequire}from'node:module';const require=testRequire(import.meta.url);" },
+});
+const child = join(built, 'killed-child.mjs');
 
-/** Effects are many: one process is killed at each, and each costs the start of one. */
 for (const scenario of scenarios) {
   killed(`killed at every effect: ${scenario.name}`, async () => {
     const effects = await effectsOf(scenario.name);
@@ -21,7 +34,7 @@ for (const scenario of scenarios) {
       await rig.start();
       await scenario.before(rig);
       rig.table.close();
-      const ended = await start(process.execPath, ['--import', 'tsx', child, scenario.name, root, String(at)]).ended;
+      const ended = await start(process.execPath, [child, scenario.name, root, String(at)]).ended;
       assert.is(ended, 'SIGKILL', `effect ${at}`);
       const next = new FilesRig({ lanes: 1 }, root);
       await next.start();
