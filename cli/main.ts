@@ -7,13 +7,17 @@ import { printable } from '../shared/names.ts';
 import { settings } from '../shared/schemas/config.ts';
 import { UserError } from '../shared/user-error.ts';
 import { accountCommands } from './account-commands.ts';
+import { applyCommands } from './apply-commands.ts';
 import { artifactCommand } from './artifact-command.ts';
 import { backupCommands } from './backup-commands.ts';
 import { brokerAclCommand } from './broker-acl-command.ts';
 import { caCommands } from './ca-commands.ts';
 import type { NodesFlags } from './commands/nodes.ts';
 import { joiningCommands } from './joining-commands.ts';
+import { logsCommand } from './logs-command.ts';
+import { maintainCommand } from './maintain-command.ts';
 import { adminOptions, clientOptions, exits, option } from './options.ts';
+import { reportCommand } from './report-command.ts';
 import { secretCommands } from './secret-commands.ts';
 import { version } from './version.ts';
 
@@ -91,10 +95,14 @@ function program(): Command {
     .action(exits(async (flags: object) => (await import('./commands/doctor.ts')).doctor(flags)));
 
   accountCommands(hearth);
+  applyCommands(hearth);
   artifactCommand(hearth);
   backupCommands(hearth);
   caCommands(hearth);
   joiningCommands(hearth);
+  maintainCommand(hearth);
+  reportCommand(hearth);
+  logsCommand(hearth);
   secretCommands(hearth);
   brokerAclCommand(hearth);
 

@@ -81,6 +81,7 @@ export function linuxFacts(files: MachineFiles): Facts {
     mem_mb: memoryOf(files.text('proc/meminfo')).totalMb,
     macs: macs(files),
     caps: caps(files),
+    boot: files.text('proc/sys/kernel/random/boot_id', 64)?.trim(),
   };
   const entries = Object.entries(found).map(([key, value]) => [
     key,

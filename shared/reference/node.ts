@@ -106,6 +106,7 @@ export const nodePayloads: readonly Payload[] = [
       room: 'room it stands in',
       zone: 'zone it belongs to',
       caps: 'what this agent may do, comma-joined',
+      boot: 'another one after every start of the machine',
       clock_off_ms: 'its clock minus the supervisor’s, ms',
       seal_key: 'public key that secrets for this node are sealed to (P-256 point, base64url)',
     },

@@ -46,6 +46,8 @@ export const infoPayload = z.looseObject({
   zone: text.optional(),
   /** What this agent may do, such as `root,cgroup2,reboot`. */
   caps: text.optional(),
+  /** Another one after every start of the machine. */
+  boot: text.optional(),
   clock_off_ms: measure.optional(),
   /** Public key for secrets: an uncompressed point on P-256, base64url. */
   seal_key: text.optional(),
