@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { limits } from '../shared/limits.ts';
 import { fabricTopics, nodeTopics, type Payload, payloads, type TopicRow, verbs } from '../shared/reference.ts';
+import { clusterFile } from '../shared/schemas/cluster-file.ts';
 import { configFile, environmentName, settings } from '../shared/schemas/config.ts';
 
 type JsonSchema = {
@@ -24,6 +25,7 @@ export function referenceFiles(): ReadonlyMap<string, string> {
   ]);
   for (const one of payloads) files.set(`schemas/${one.name}.json`, schemaFile(one.title, one.schema));
   files.set('schemas/config.json', schemaFile('hearth.yaml', configFile));
+  files.set('schemas/cluster-file.json', schemaFile('cluster.yaml', clusterFile));
   return files;
 }
 

@@ -1,0 +1,118 @@
+/** A cluster file, from its text to the documents that it says. Every mistake is told with its place, before anything is sent. */
+import { basename, extname } from 'node:path';
+import type { z } from 'zod';
+import { isObject } from '../../shared/merge-patch.ts';
+import { isItemName, printable } from '../../shared/names.ts';
+import { clusterFile, clusterFileVersion } from '../../shared/schemas/cluster-file.ts';
+import { nodeInput, roleInput } from '../../shared/schemas/node-document.ts';
+import { UserError } from '../../shared/user-error.ts';
+import { complaintsOf } from './complaints.ts';
+import type { Document, NounPath } from './document.ts';
+import { type Upload, withoutFrom } from './from-files.ts';
+import { parseSource, refuse, type Source } from './source.ts';
+
+/** What a file says of one role or node, as it will be accepted. */
+export interface Said {
+  readonly document: Document;
+  /** Where in the file its name stands, as `cluster.yaml:12:3`. */
+  readonly at: string;
+}
+
+export interface ClusterFile {
+  /** Under which the cluster remembers what it put there; undefined where it came from standard input without one. */
+  readonly name: string | undefined;
+  readonly said: ReadonlyMap<NounPath, Said>;
+  /** What its documents need of the artifact store, by SHA-256. */
+  readonly uploads: ReadonlyMap<string, Upload>;
+}
+
+export interface FileText {
+  readonly text: string;
+  /** As in complaints: a path, or `standard input`. */
+  readonly file: string;
+  /** Where relative paths in it start. */
+  readonly folder: string;
+}
+
+/** @throws UserError with every mistake. */
+export async function readClusterFile({ text, file, folder }: FileText): Promise<ClusterFile> {
+  const source = parseSource(text, file);
+  const value = withoutBlanks(versioned(source, file));
+  refuse(file, complaintsOf(clusterFile, value, source));
+  const { nouns, uploads, mistakes } = await withoutFrom(nounsOf(value as z.input<typeof clusterFile>), folder, source);
+  refuse(file, mistakes);
+  const said = new Map<NounPath, Said>();
+  const wrong: string[] = [];
+  for (const { path, at, document } of nouns) {
+    const schema: z.ZodType = at[0] === 'roles' ? roleInput : nodeInput;
+    const complaints = complaintsOf(schema, document, source, at);
+    wrong.push(...complaints);
+    if (complaints.length === 0)
+      said.set(path, { document: schema.parse(document) as Document, at: source.at(at, 'key') });
+  }
+  refuse(file, wrong);
+  return { name: (value as { name?: string }).name ?? nameOf(file), said, uploads };
+}
+
+/** One role or node as the file has it. */
+export interface Written {
+  readonly path: NounPath;
+  readonly at: readonly ['roles' | 'nodes', string];
+  readonly document: Document;
+}
+
+function nounsOf({ roles = {}, nodes = {} }: z.input<typeof clusterFile>): readonly Written[] {
+  return [
+    ...Object.entries(roles).map(([id, said]) => ({
+      path: `role/${id}` as const,
+      at: ['roles', id] as const,
+      document: said as unknown as Document,
+    })),
+    ...Object.entries(nodes).map(([id, said]) => ({
+      path: `node/${id}` as const,
+      at: ['nodes', id] as const,
+      document: said as unknown as Document,
+    })),
+  ];
+}
+
+/** A key with nothing after it, as is left when its last item is taken out, says nothing: down to the kinds of items. */
+function withoutBlanks(value: object, depth = 0): object {
+  const isOfNouns = depth === 1;
+  const kept = Object.entries(value).flatMap(([key, said]): [string, unknown][] => {
+    if (said === null) return isOfNouns ? [[key, {}]] : [];
+    if (depth === 2 || (depth === 0 && key !== 'roles' && key !== 'nodes')) return [[key, said]];
+    return [[key, isObject(said) ? withoutBlanks(said, depth + 1) : said]];
+  });
+  return Object.fromEntries(kept);
+}
+
+/** What is no such file at all, or one of a newer Hearth, is said in a sentence of its own. */
+function versioned({ value }: Source, file: string): object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new UserError(
+      `${file} says nothing: it starts with "version: ${clusterFileVersion}", then "roles:" and "nodes:".`,
+    );
+  }
+  if (!('version' in value)) {
+    throw new UserError(`${file}:1:1: there is no version: write "version: ${clusterFileVersion}" at the top.`);
+  }
+  if (typeof value.version === 'number' && value.version > clusterFileVersion) {
+    throw new UserError(
+      `${file} has version ${value.version}, but this Hearth reads up to ${clusterFileVersion}: install the newer Hearth.`,
+    );
+  }
+  return value;
+}
+
+export const standardInput = 'standard input';
+
+/** `web-servers` of `conf/web servers.yaml`. */
+function nameOf(file: string): string | undefined {
+  if (file === standardInput) return undefined;
+  const name = basename(file, extname(file))
+    .replace(/[^A-Za-z0-9._@:~-]/g, '-')
+    .slice(0, 64);
+  if (isItemName(name)) return name;
+  throw new UserError(`"${printable(file)}" makes no name for what it puts there: write "name: …" into it.`);
+}

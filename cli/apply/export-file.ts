@@ -1,0 +1,97 @@
+/** The cluster's documents as a file that `hearth apply` reads: the inverse of it. Pure. */
+import { isScalar, visit, Document as YamlDocument } from 'yaml';
+import { isObject, type Json } from '../../shared/merge-patch.ts';
+import { sameJson } from '../../shared/same-json.ts';
+import { clusterFileVersion } from '../../shared/schemas/cluster-file.ts';
+import { itemKinds } from '../../shared/schemas/node-document.ts';
+import { packageInput } from '../../shared/schemas/package.ts';
+import { serviceInput } from '../../shared/schemas/service.ts';
+import { type Document, entriesOf, idOf, nounOf } from './document.ts';
+import type { Documents } from './plan.ts';
+
+export interface ExportOptions {
+  readonly name: string;
+  /** Address of the file's JSON Schema, for editors; left out where it is not known. */
+  readonly schema: string | undefined;
+}
+
+/** Who says nothing is left out; so is the book of who put what there. */
+export function exportText(documents: Documents, { name, schema }: ExportOptions): string {
+  const roles: Record<string, Json> = {};
+  const nodes: Record<string, Json> = {};
+  // `all` is every node's, and comes first.
+  const rank = (id: string): string => (id === 'all' ? '' : id);
+  for (const [path, { document }] of [...documents].sort(([a], [b]) => (rank(idOf(a)) < rank(idOf(b)) ? -1 : 1))) {
+    if (entriesOf(document).size === 0) continue;
+    (nounOf(path) === 'role' ? roles : nodes)[idOf(path)] = written(document);
+  }
+  const whole = {
+    version: clusterFileVersion,
+    name,
+    ...(Object.keys(roles).length > 0 ? { roles } : {}),
+    ...(Object.keys(nodes).length > 0 ? { nodes } : {}),
+  };
+  return toYaml(whole, schema);
+}
+
+/** Keys in the order in which people read them, names sorted. */
+function written({ applied: _a, rev: _r, ...document }: Document): Json {
+  const out: Record<string, Json> = {};
+  const order: readonly string[] = ['roles', 'labels', ...itemKinds];
+  for (const key of [
+    ...order.filter(key => key in document),
+    ...Object.keys(document)
+      .filter(key => !order.includes(key))
+      .sort(),
+  ]) {
+    const value = document[key];
+    if (value === undefined || (order.includes(key) && isEmpty(value))) continue;
+    out[key] = order.includes(key) && key !== 'roles' ? items(key, value) : key === 'agent' ? agentWord(value) : value;
+  }
+  return out;
+}
+
+const isEmpty = (value: Json): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+
+const shortOf: Readonly<Record<string, (item: Json) => Json>> = {
+  packages: item => shortest(item, ['state', 'version'], packageInput),
+  services: item => shortest(item, ['run'], serviceInput),
+};
+/** An agent that follows its supervisor, whichever that is just now. */
+const agentWord = (agent: Json): Json => (isObject(agent) && agent.follow === true ? 'follow' : agent);
+
+function items(kind: string, value: Json): Json {
+  const short = shortOf[kind] ?? (item => item);
+  const sorted = Object.entries(value as Document).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(sorted.map(([name, item]) => [name, short(item)]));
+}
+
+/** The value of its only key, where that says the same. */
+function shortest(
+  item: Json,
+  keys: readonly string[],
+  schema: { safeParse(value: unknown): { success: boolean; data?: unknown } },
+): Json {
+  const [first, ...more] = Object.entries(item as Document);
+  if (first === undefined || more.length > 0 || !keys.includes(first[0])) return item;
+  const read = schema.safeParse(first[1]);
+  return read.success && sameJson(read.data, item) ? first[1] : item;
+}
+
+/** What a YAML reader may take for something else, or an editor may change, is written with escapes. */
+const isPlain = (text: string): boolean =>
+  !/[^\n\x20-\x7e\u00a0-\u1fff\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\ue000-\ufefe\uff00-\ufffc\u{10000}-\u{10ffff}]/u.test(
+    text,
+  );
+
+function toYaml(value: object, schema: string | undefined): string {
+  const document = new YamlDocument(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_, scalar) {
+      if (isScalar(scalar) && typeof scalar.value === 'string' && !isPlain(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  const text = document.toString({ lineWidth: 0 });
+  return schema === undefined ? text : `# yaml-language-server: $schema=${schema}\n${text}`;
+}
