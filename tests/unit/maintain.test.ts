@@ -70,14 +70,14 @@ test('only what was asked for', async () => {
 
 const stops: readonly [what: string, wrong: (node: PlayedNode) => void, why: RegExp, last: string | undefined][] = [
   ['offline', node => set(node, { online: false }), /^it is offline$/, undefined],
-  [
-    'failed before',
-    node => void set(node, { state: 'failed', err: 'safe mode' }),
-    /to begin with: safe mode/,
-    undefined,
-  ],
+  ['failed before', node => set(node, { state: 'failed', err: 'safe mode' }), /to begin with: safe mode/, undefined],
   ['drain refused', node => set(node.refuses, { drain: 'no' }), /could not be drained: no/, 'drain'],
-  ['does not drain', node => set(node.acts, { drain: () => {} }), /did not say within 60 s that it is draining/, 'drain'],
+  [
+    'does not drain',
+    node => set(node.acts, { drain: () => {} }),
+    /did not say within 60 s that it is draining/,
+    'drain',
+  ],
   [
     'upgrade refused',
     node => set(node.refuses, { upgrade: 'needs root' }),
@@ -109,7 +109,7 @@ const stops: readonly [what: string, wrong: (node: PlayedNode) => void, why: Reg
   ],
   [
     'stays away',
-    node => set(node.acts, { reboot: () => set(node, { online: false })),
+    node => set(node.acts, { reboot: () => set(node, { online: false }) }),
     /did not come back within 30 s/,
     'reboot',
   ],
@@ -123,7 +123,9 @@ const stops: readonly [what: string, wrong: (node: PlayedNode) => void, why: Reg
   [
     'a critical check that fails now',
     node =>
-      set(node.acts, { reboot: () => set(node, { boot: 'b', items: { 'checks/disk': { state: 'fail', severity: 'critical' } } }) }),
+      set(node.acts, {
+        reboot: () => set(node, { boot: 'b', items: { 'checks/disk': { state: 'fail', severity: 'critical' } } }),
+      }),
     /checks\/disk is fail/,
     'reboot',
   ],
