@@ -147,7 +147,12 @@ export function runCommand(launch: Launch, timeoutMs: number, hide: (line: strin
     child.stdout.destroy();
     child.stderr.destroy();
   };
-  const answer = new Answer(timeoutMs, `it had not ended after ${timeoutMs / 1000} s`, clean, done);
+  const answer = new Answer(
+    timeoutMs,
+    `it had not ended after ${Number((timeoutMs / 1000).toFixed(1))} s`,
+    clean,
+    done,
+  );
   child.on('error', error => answer.give(`cannot be run: ${why(error)}`));
   let drained: NodeJS.Timeout | undefined;
   const judge = (code: number | null, signal: NodeJS.Signals | null) => {
