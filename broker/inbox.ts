@@ -66,7 +66,7 @@ export class Inbox {
       answers.refuseStranger(asked, () => ({ code: 'retained', message }));
     } else if (noun === 'role') {
       if (part === 'set') sets.role(asked);
-      else sets.forgetRole(asked);
+      else sets.roleOrder(asked);
     } else if (noun !== 'node') {
       const message = `"${part}" of a ${noun} is not available yet: use …/node/ID/${part}`;
       answers.refuseStranger(asked, () => ({ code: 'not-available', message }));

@@ -7,6 +7,7 @@ import type { Authority } from './authority.ts';
 import type { NodeEntry, RoleEntry } from './desired/compile.ts';
 import type { Journal, Touched } from './desired/journal.ts';
 import type { Wants } from './desired/wants.ts';
+import { failedText, roleIs } from './rollout/shown.ts';
 
 /** Publishes under way at a time, so that a broker far away is not flooded with a whole fleet's documents. */
 const window = 64;
@@ -30,6 +31,8 @@ export class Projection {
   readonly #sealed = new WeakMap<NodeEntry, string>();
   /** Nodes whose documents a role's change touched and that were not told yet. */
   readonly #waiting = new Set<string>();
+  /** Of each role the entry that was told last. */
+  readonly #toldOfRoles = new Map<string, RoleEntry>();
 
   constructor(parts: ProjectionParts) {
     this.#parts = parts;
@@ -79,9 +82,17 @@ export class Projection {
     if (this.#waiting.size > 0) this.#parts.clock.after(0, () => this.#tellWaiting());
   }
 
-  /** A role's `own`. The entry must be synced. */
+  /** A role's `own`, and how its last change is, or was, rolled out. The entry must be synced. */
   role(role: string, entry: RoleEntry): void {
-    this.#retain(this.#topics.of('role', role, 'own'), entry.gone ? '' : ownOf(entry));
+    const { document, rev, gone, rollout } = entry;
+    const told = this.#toldOfRoles.get(role);
+    this.#toldOfRoles.set(role, entry);
+    const say = (part: 'own' | 'is' | 'failed', text: string) =>
+      this.#retain(this.#topics.of('role', role, part), text);
+    // A step of a rollout leaves most of it as it is.
+    if (told?.document !== document || told.rev !== rev) say('own', gone ? '' : ownOf({ document, rev }));
+    if (told?.rollout !== rollout || !told) say('is', rollout ? JSON.stringify(roleIs(role, rollout)) : '');
+    if (told?.rollout?.lost !== rollout?.lost || !told) say('failed', rollout ? failedText(rollout) : '');
   }
 
   /** Removes everything retained of a node that was forgotten. */
@@ -95,6 +106,7 @@ export class Projection {
   everything(statusOf: (node: string) => 'online' | 'offline' | undefined, done: () => void): void {
     const { journal } = this.#parts;
     this.#waiting.clear();
+    this.#toldOfRoles.clear();
     for (const [role, entry] of journal.durableRoles) this.role(role, entry);
     const nodes = [...journal.durable.keys()];
     let next = 0;

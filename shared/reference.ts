@@ -3,11 +3,17 @@ import { documentPayloads } from './reference/document.ts';
 import { fabricPayloads } from './reference/fabric.ts';
 import { nodePayloads } from './reference/node.ts';
 import type { Payload } from './reference/payload.ts';
+import { rolloutPayloads } from './reference/rollout.ts';
 import type { FabricPart, Part } from './topics.ts';
 
 export type { Payload } from './reference/payload.ts';
 
-export const payloads: readonly Payload[] = [...documentPayloads, ...nodePayloads, ...fabricPayloads];
+export const payloads: readonly Payload[] = [
+  ...documentPayloads,
+  ...rolloutPayloads,
+  ...nodePayloads,
+  ...fabricPayloads,
+];
 
 export interface TopicRow {
   /** After `<base>/node/<id>/`, or after `<base>/`. */
@@ -34,7 +40,7 @@ const row = (
 ): TopicRow => ({ part, writer, qos, retained, text, ...(payload === undefined ? {} : { payload }) });
 
 /** Keyed by the grammar's own parts, so that a new part without a row does not compile. `work` comes with jobs. */
-const nodeRows: Readonly<Record<Exclude<Part, 'out' | 'in' | 'work'>, readonly TopicRow[]>> = {
+const nodeRows: Readonly<Record<Exclude<Part, 'out' | 'failed' | 'in' | 'work'>, readonly TopicRow[]>> = {
   set: [
     row('set', people, 1, false, 'node-set', 'changes several keys of the document at once, all or nothing'),
     row('set/<key…>', people, 1, false, undefined, 'replaces the value at that path; an empty payload clears it'),
@@ -49,7 +55,16 @@ const nodeRows: Readonly<Record<Exclude<Part, 'out' | 'in' | 'work'>, readonly T
   load: [row('load', node, 0, false, 'load', 'measurements, and the sign of life')],
   cores: [row('cores', node, 0, false, 'cores', 'load per core')],
   heartbeat: [row('heartbeat', node, 1, false, 'heartbeat', 'sign of life where the period is long')],
-  log: [row('log/<service>', node, 1, false, undefined, 'output lines as text, while followed (`do/follow`)')],
+  log: [
+    row(
+      'log/<service>',
+      node,
+      1,
+      false,
+      undefined,
+      'output lines as text, while followed (`do/follow`); with a further level, what one asker asked for',
+    ),
+  ],
   lwt: [row('lwt', node, 1, false, 'lwt', 'birth, farewell, last will')],
   cmd: [row('cmd', supervisor, 1, false, 'cmd', 'signed orders')],
   done: [row('done', node, 1, false, 'done', 'answers to orders')],

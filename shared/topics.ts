@@ -13,7 +13,7 @@ export type Noun = (typeof nouns)[number];
 export const commonParts = ['set', 'do', 'in', 'own', 'want', 'is', 'result', 'status'] as const;
 /** Parts that only a node has. */
 export const nodeParts = ['lwt', 'info', 'load', 'heartbeat', 'cores', 'log', 'cmd', 'work', 'done'] as const;
-export type Part = (typeof commonParts)[number] | (typeof nodeParts)[number] | 'out';
+export type Part = (typeof commonParts)[number] | (typeof nodeParts)[number] | 'out' | 'failed';
 
 export const fabricParts = ['status', 'info', 'event', 'hello', 'result', 'audit'] as const;
 export type FabricPart = (typeof fabricParts)[number];
@@ -29,7 +29,7 @@ export interface NounTopic {
   readonly noun: Noun;
   readonly target: Target;
   readonly part: Part;
-  /** The levels after the part: key path of a `set`, verb of a `do`, reading of an `in`, service of a `log`. */
+  /** The levels after the part: key path of a `set`, verb of a `do`, reading of an `in`, service of a `log` and who asked for it. */
   readonly rest: readonly string[];
 }
 
@@ -46,7 +46,8 @@ const commonSet = new Set<string>(commonParts);
 const nodeSet = new Set<string>(nodeParts);
 
 function isPart(noun: Noun, part: string): part is Part {
-  return commonSet.has(part) || (noun === 'node' && nodeSet.has(part)) || (noun === 'job' && part === 'out');
+  if (commonSet.has(part) || (noun === 'node' && nodeSet.has(part))) return true;
+  return (noun === 'job' && part === 'out') || (noun === 'role' && part === 'failed');
 }
 
 function parseTarget(noun: Noun, text: string): Target | ContractError {
@@ -80,8 +81,11 @@ function checkRest(part: Part, rest: readonly string[]): ContractError | undefin
       return rest.length === 1 && isId(rest[0] ?? '')
         ? undefined
         : { code: 'topic', message: 'a "do" topic ends in one verb, such as …/do/restart' };
-    case 'in':
     case 'log':
+      return (rest.length === 1 || (rest.length === 2 && isId(rest[1] ?? ''))) && isItemName(rest[0] ?? '')
+        ? undefined
+        : { code: 'topic', message: 'a "log" topic ends in one name, or one and who asked' };
+    case 'in':
       return rest.length === 1 && isItemName(rest[0] ?? '')
         ? undefined
         : { code: 'topic', message: `a "${part}" topic ends in one name` };

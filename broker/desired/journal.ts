@@ -16,7 +16,7 @@ import { loadJournal } from './load-journal.ts';
 /** What of the history is the same for every change. */
 interface Told {
   /** For the history. */
-  readonly what: 'set' | 'seen' | 'forget';
+  readonly what: 'set' | 'seen' | 'forget' | 'rollout';
   readonly by?: string | undefined;
   readonly key?: string | undefined;
   readonly atMs: number;
@@ -29,7 +29,8 @@ export type Change = Told &
     | {
         readonly noun: 'role';
         readonly id: string;
-        readonly entry: Omit<RoleEntry, 'rev'>;
+        /** Or what gives it for the change's revision, where that is in more than its `rev`, or `rev` stays. */
+        readonly entry: Omit<RoleEntry, 'rev'> | ((rev: number) => RoleEntry);
         /** Entries of nodes that must change with it, at the revision that they have. */
         readonly also?: ReadonlyMap<string, NodeEntry> | undefined;
       }
@@ -141,7 +142,7 @@ export class Journal {
       else this.nodes.delete(change.id);
       batch.touched.nodes.set(change.id, entry);
     } else {
-      const entry = { ...change.entry, rev };
+      const entry = typeof change.entry === 'function' ? change.entry(rev) : { ...change.entry, rev };
       this.roles.set(change.id, entry);
       batch.touched.roles.set(change.id, entry);
       for (const [node, also] of change.also ?? []) {

@@ -6,6 +6,7 @@ import { format } from '../../shared/limits.ts';
 import { isId, printable } from '../../shared/names.ts';
 import { nodeDocument, roleDocument } from '../../shared/schemas/node-document.ts';
 import type { Store } from '../../shared/store.ts';
+import { newestRev, rolloutRecord } from '../rollout/record.ts';
 import type { NodeEntry, RoleEntry } from './compile.ts';
 
 export interface LoadedJournal {
@@ -28,7 +29,12 @@ const nodeEntry = z.object({
   given: given.optional(),
   kept: z.record(z.string(), z.string()).optional(),
 });
-const roleEntry = z.object({ document: roleDocument, rev: count, gone: z.literal(true).optional() });
+const roleEntry = z.object({
+  document: roleDocument,
+  rev: count,
+  gone: z.literal(true).optional(),
+  rollout: rolloutRecord.optional(),
+});
 const documents = 'doc/';
 
 export function loadJournal(store: Store, done: (error: string | undefined, found?: LoadedJournal) => void): void {
@@ -67,7 +73,9 @@ export function loadJournal(store: Store, done: (error: string | undefined, foun
         ['role', roles],
       ] as const) {
         for (const [id, entry] of all) {
-          if (entry.rev > rev.value) return done(damaged(`${documents}${noun}/${id}`, 'it is newer than the journal'));
+          const newest = 'rollout' in entry && entry.rollout ? newestRev(entry.rollout) : 0;
+          if (Math.max(entry.rev, newest) > rev.value)
+            return done(damaged(`${documents}${noun}/${id}`, 'it is newer than the journal'));
         }
       }
       done(undefined, { fresh: found === undefined, gen: gen.value, rev: rev.value, nodes, roles });

@@ -5,6 +5,8 @@ import { limits } from '../../shared/limits.ts';
 import { isId, printable } from '../../shared/names.ts';
 import { type Answers, type Asked, nameOf, remembered } from '../orders/answers.ts';
 import { unknownNode } from '../orders/orders.ts';
+import type { Rollouts } from '../rollout/rollouts.ts';
+import { isRolloutVerb, order, type RolloutVerb, readMark, rolloutVerbs } from '../rollout/verbs.ts';
 import type { RoleEntry } from './compile.ts';
 import { readSet, refuseGroup } from './desired.ts';
 import type { Change, Journal } from './journal.ts';
@@ -14,6 +16,7 @@ export interface SetsParts {
   readonly journal: Journal;
   readonly wants: Wants;
   readonly answers: Answers;
+  readonly rollouts: Rollouts;
   readonly clock: Clock;
 }
 
@@ -66,7 +69,7 @@ export class Sets {
 
   /** A `set` or `set/<key…>` on a role's topic: the role comes into being by it. */
   role(question: Asked): void {
-    const { journal, wants, answers } = this.#parts;
+    const { journal, rollouts, answers } = this.#parts;
     const { target, rest } = question.topic;
     const role = target.kind === 'one' ? target.id : '';
     const known = journal.roles.get(role);
@@ -78,20 +81,21 @@ export class Sets {
     const before = known ?? noRole;
     const { tx, document } = readSet('role', before, rest, question.message.payload);
     const said = document.ok && document.value;
-    const also = said ? wants.changedRole(role, { document: said, rev: 0 }) : undefined;
-    const change =
-      said && also?.ok ? ({ noun: 'role', id: role, entry: { document: said }, also: also.value } as const) : undefined;
-    this.#settle(remembered(question, tx), before.rev, document.ok ? also : document, change);
+    const plan = said ? rollouts.plan(role, before, said) : undefined;
+    const change = plan?.ok ? ({ noun: 'role', id: role, ...plan.value } as const) : undefined;
+    this.#settle(remembered(question, tx), before.rev, document.ok ? plan : document, change);
   }
 
-  /** `do/forget` on a role: what it said is said no more. */
-  forgetRole(question: Asked): void {
-    const { journal, wants, answers } = this.#parts;
+  /** A `do` on a role's topic: what it said is said no more, or how a change to it goes on. */
+  roleOrder(question: Asked): void {
+    const { journal, answers } = this.#parts;
     const { target, rest } = question.topic;
     const role = target.kind === 'one' ? target.id : '';
     const known = journal.roles.get(role);
-    if (rest[0] !== 'forget') {
-      const message = `"${printable(rest[0] ?? '')}" is no verb of a role: known is forget; orders to its nodes go to …/node/@${printable(role)}/do/VERB`;
+    const [verb = ''] = rest;
+    if (verb !== 'forget' && !isRolloutVerb(verb)) {
+      const all = ['forget', ...rolloutVerbs].join(', ');
+      const message = `"${printable(verb)}" is no verb of a role: known are ${all}; orders to its nodes go to …/node/@${printable(role)}/do/VERB`;
       answers.refuseStranger(question, () => ({ code: 'unknown-verb', message }));
       return;
     }
@@ -99,7 +103,31 @@ export class Sets {
       answers.refuseStranger(question, () => ({ code: 'id', message: `there is no role "${printable(role)}"` }));
       return;
     }
-    const also = wants.changedRole(role, { document: {}, rev: 0 });
+    if (verb === 'forget') this.#forgetRole(question, role, known);
+    else this.#orderRollout(question, role, known, verb);
+  }
+
+  #orderRollout(question: Asked, role: string, known: RoleEntry, verb: RolloutVerb): void {
+    const { rollouts, answers } = this.#parts;
+    const { tx, problem } = readMark(question.message.payload);
+    const asked = remembered(question, tx);
+    const { from } = asked.message;
+    const by = from && nameOf(from);
+    const ordered = problem ? ({ ok: false, error: problem } as const) : order(verb, known, by);
+    if (!ordered.ok) {
+      answers.refuse(asked, ordered.error);
+    } else if ('document' in ordered.value) {
+      const plan = rollouts.plan(role, known, ordered.value.document);
+      const change = plan.ok ? ({ noun: 'role', id: role, ...plan.value } as const) : undefined;
+      this.#settle(asked, known.rev, plan, change, 'rollout');
+    } else {
+      if (ordered.value.anew) rollouts.forgetWatched(role);
+      rollouts.submit(role, known, ordered.value.step, by, verb, this.#told(asked));
+    }
+  }
+
+  #forgetRole(question: Asked, role: string, known: RoleEntry): void {
+    const also = this.#parts.wants.changedRole(role, { document: {}, rev: 0 });
     const entry = { document: {}, gone: true } as const;
     const change = also.ok ? ({ noun: 'role', id: role, entry, also: also.value } as const) : undefined;
     this.#settle(remembered(question, undefined), known.rev, also, change, 'forget');
@@ -109,6 +137,14 @@ export class Sets {
     if (role !== 'all' && !isId(role)) return { code: 'id', message: 'not a role' };
     if (this.#parts.journal.roles.size < limits.roles) return undefined;
     return { code: 'full', message: `there are ${limits.roles} roles already, forgotten ones with them` };
+  }
+
+  #told(asked: Asked): Parameters<Journal['submit']>[1] {
+    const { answers } = this.#parts;
+    return (error, at) => {
+      if (error) answers.refuse(asked, error);
+      else answers.reply(asked, true, { rev: at });
+    };
   }
 
   /** @param change undefined where the document says the same already, or was refused. */
@@ -124,10 +160,7 @@ export class Sets {
       answers.refuse(asked, outcome.error);
       return;
     }
-    const told: Parameters<Journal['submit']>[1] = (error, at) => {
-      if (error) answers.refuse(asked, error);
-      else answers.reply(asked, true, { rev: at });
-    };
+    const told = this.#told(asked);
     // The same again is accepted and changes nothing; but what it equals may itself still wait for its sync.
     if (!change) journal.afterPending(rev, told);
     else {

@@ -10,6 +10,7 @@ import {
   type Roles,
   revOf,
   rolesOf,
+  seenBy,
 } from './compile.ts';
 import type { Journal, Touched } from './journal.ts';
 
@@ -34,8 +35,8 @@ export class Wants {
   }
 
   /** Revision of that. */
-  rev(entry: NodeEntry): number {
-    return revOf(entry, this.#journal.durableRoles);
+  rev(node: string, entry: NodeEntry): number {
+    return revOf(entry, seenBy(node, this.#journal.durableRoles));
   }
 
   /** Nodes that have the role now. `all`: every node. */
@@ -59,42 +60,65 @@ export class Wants {
 
   /** A node's entry with another document: whose word stays where its roles differ, and that it fits. */
   changedNode(node: string, before: NodeEntry, document: NodeEntry['document']): Result<Omit<NodeEntry, 'rev'>> {
-    const { roles } = this.#journal;
+    const { roles: all } = this.#journal;
+    const roles = seenBy(node, all);
     const after: NodeEntry = { ...before, document };
     const kept = keptAfter(before, roles, after, roles);
     const entry = kept ? { ...after, kept } : after;
-    const problem = this.#tooLarge(node, entry, roles);
+    const problem = this.#tooLarge(node, entry, all);
     return problem ? { ok: false, error: problem } : ok(entry);
   }
 
   /**
-   * Entries of nodes that must change when a role says something else, so that no word that a node obeys is replaced by
-   * another role's; or the reason why a node could not take it.
+   * Entries of nodes that must change when a role says something else to them, so that no word that a node obeys is
+   * replaced by another role's; or the reason why a node could not take it, now or when its turn comes.
    */
   changedRole(role: string, after: RoleEntry): Result<ReadonlyMap<string, NodeEntry>> {
-    const before = this.#journal.roles;
-    const roles: Roles = { get: name => (name === role ? after : before.get(name)) };
-    const also = new Map<string, NodeEntry>();
+    const roles = this.#with(role, after);
     for (const node of this.members(role)) {
       const entry = this.#journal.nodes.get(node);
-      if (!entry) continue;
-      const problem = this.#tooLarge(node, entry, roles);
+      const problem = entry && this.#tooLarge(node, entry, roles);
       if (problem) return fail(problem.code, `on node ${node}, ${problem.message}`);
-      const kept = role === 'all' ? undefined : keptAfter(entry, before, entry, roles);
-      if (kept) also.set(node, { ...entry, kept });
     }
-    return ok(also);
+    return ok(this.kept(role, after));
   }
+
+  /** The same for a step of a rollout: everything that it may come to was measured when it began. */
+  kept(role: string, after: RoleEntry): ReadonlyMap<string, NodeEntry> {
+    const also = new Map<string, NodeEntry>();
+    if (role === 'all') return also;
+    const before = this.#journal.roles;
+    const roles = this.#with(role, after);
+    for (const node of this.members(role)) {
+      const entry = this.#journal.nodes.get(node);
+      const kept = entry && keptAfter(entry, seenBy(node, before), entry, seenBy(node, roles));
+      if (entry && kept) also.set(node, { ...entry, kept });
+    }
+    return also;
+  }
+
+  #with = (role: string, after: RoleEntry): Roles => ({
+    get: name => (name === role ? after : this.#journal.roles.get(name)),
+  });
 
   #tooLarge(node: string, entry: NodeEntry, roles: Roles): ContractError | undefined {
     // Only where all that it is made of might be too much together is it put together to be measured.
     let most = this.#sizeOf(entry.document);
+    const settled = new Map<string, RoleEntry>();
+    const before = new Map<string, RoleEntry>();
     for (const role of ['all', ...rolesOf(entry)]) {
       const said = roles.get(role);
-      if (said) most += this.#sizeOf(said.document);
+      if (!said) continue;
+      const { document, rev, rollout } = said;
+      const sizes = [document, ...Object.values(rollout?.docs ?? {})].map(one => this.#sizeOf(one));
+      most += Math.max(...sizes);
+      settled.set(role, { document, rev });
+      before.set(role, { document: rollout?.docs[rollout.good] ?? document, rev });
     }
     if (most <= mostBytes) return undefined;
-    const bytes = Buffer.byteLength(JSON.stringify(compile(node, entry, roles)));
+    // While roles are rolled out: as it is, as it will be, and as it will be where that is put back.
+    const sizes = [roles, settled, before].map(all => Buffer.byteLength(JSON.stringify(compile(node, entry, all))));
+    const bytes = Math.max(...sizes);
     if (bytes <= mostBytes) return undefined;
     const message = `the node's document would be ${Math.ceil(bytes / 1024)} kB, but at most ${limits.want / 1024} kB are allowed`;
     return { code: 'too-large', message };

@@ -46,7 +46,7 @@ export const documentPayloads: readonly Payload[] = [
     'Role document, as people set it',
     roleSetPayload,
     "As a node's, on `hearth/role/<role>/set`: every node that has the role gets it, and `all` is a role of every node. What a node's own document says about an item comes before its roles', theirs before `all`. Where two roles differ about an item, what the node had stays, and `is` names both.",
-    { ...items, ...asked },
+    { ...items, rollout: 'how a change reaches its nodes (see Rollout), or `off`: all at once', ...asked },
     { packages: { htop: 'installed' }, services: { hello: 'sleep 1000' } },
   ),
   payload(

@@ -31,7 +31,7 @@ roles('a role comes into being by a set, its nodes get it, others do not, and it
   assert.is(it.want('n1')?.rev, 4);
   assert.equal(it.want('n2')?.services, {});
   assert.equal(own(it, 'web'), { services: { site: { run: './serve' } }, rev: 4 });
-  assert.ok(it.ask('role/all/set', '{"services":{"beat":"sleep 9"}}').ok);
+  assert.ok(it.ask('role/all/set', '{"services":{"beat":"sleep 9"},"rollout":"off"}').ok);
   for (const id of ['n1', 'n2']) assert.is(runOf(it, id, 'beat'), 'sleep 9');
   assert.is(it.supervisor.fleet.get('n2')?.want_rev, 5);
 });
@@ -133,6 +133,8 @@ roles('a change that the disk refuses changes no node', () => {
 roles('a role with many nodes is told turn by turn, the newest word only', () => {
   const many = Array.from({ length: 120 }, (_, index) => `m${index}`);
   const it = cluster(new Map(), many);
+  it.ask('role/all/set/rollout', 'off');
+  it.clock.advance(10);
   const from = it.broker.published.length;
   it.ask('role/all/set/services/x', 'one');
   it.ask('role/all/set/services/x', 'two');
