@@ -103,7 +103,7 @@ const checkRow = (one: CheckResult, now: number): string[] => [
   `<td>${one.severity}</td>`,
   `<td>${sinceCell(one.since_ms, now)}</td>`,
   `<td>${escaped(one.saw)}</td>`,
-  `<td>${one.state === 'pass' ? '' : runbook(one.runbook)}</td>`,
+  `<td>${one.state === 'fail' ? runbook(one.runbook) : ''}</td>`,
 ];
 
 const tableOf = (caption: string, head: readonly string[], rows: readonly (readonly string[])[]): string =>

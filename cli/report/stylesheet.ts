@@ -6,7 +6,7 @@ export const stylesheet = `
   --soft: #a99c8e; --good: #7bd396; --busy: #f5b959; --bad: #ff8b7b; --idle: #a99c8e; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem; max-width: 75rem; background: var(--ground); color: var(--ink);
-  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap: anywhere; }
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.2rem; margin: 0; }
 .about, small, caption { color: var(--soft); }
 .totals { display: flex; flex-wrap: wrap; gap: .75rem; padding: 0; list-style: none; }
@@ -19,10 +19,16 @@ h2 span { font-size: .9rem; }
 table { border-collapse: collapse; width: 100%; margin-top: .75rem; font-size: .9rem; }
 caption { text-align: start; font-weight: 600; }
 th, td { text-align: start; vertical-align: top; padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--edge); }
-time, td:first-child { white-space: nowrap; }
+th, td:nth-child(-n + 4):not(:last-child) { white-space: nowrap; }
+td:last-child, td:nth-child(n + 5) { min-width: 10rem; overflow-wrap: anywhere; }
+@media screen and (max-width: 45rem) { body { padding: .75rem; } thead { display: none; }
+  tr { display: flex; flex-wrap: wrap; gap: 0 .75rem; padding: .4rem 0; border-top: 1px solid var(--edge); }
+  td { border: 0; padding: 0; min-width: 0 !important; } td:first-child { font-weight: 600; width: 100%; }
+  td:first-child, td:nth-child(n + 5), td:last-child { white-space: normal !important; overflow-wrap: anywhere; }
+  td:nth-child(n + 5), td:last-child { width: 100%; } td:empty { display: none; } }
 a { color: inherit; }
 @media print { :root { --ground: #fff; --panel: #fff; --ink: #000; --soft: #444; --edge: #999; --good: #1d5c36;
   --busy: #6b3c00; --bad: #8f1d15; --idle: #444; }
-  body { max-width: none; padding: 0; font-size: 9pt; } section { break-inside: auto; border: 0; padding: 0; }
+  body { max-width: none; padding: 0; font-size: 9pt; } table { font-size: 8pt; } td { min-width: 0 !important; } section { break-inside: auto; border: 0; padding: 0; }
   tr, h2 { break-inside: avoid; } h2 { break-after: avoid; } .wide { overflow: visible; } }
 `;

@@ -27,9 +27,17 @@ export function reportText(report: Report): string {
     if (rows.length === 0) continue;
     rows.sort((a, b) => b.weight - a.weight);
     const lines = rows.map(({ node, one }) =>
-      cells([one.severity, node, one.check.slice('checks/'.length), since(one.since_ms), one.saw, one.runbook ?? '']),
+      cells([
+        one.severity,
+        node,
+        one.check.slice('checks/'.length),
+        since(one.since_ms),
+        one.saw,
+        ...(state === 'fail' ? [one.runbook ?? ''] : []),
+      ]),
     );
-    parts.push(`${title}:\n${table(['SEVERITY', 'NODE', 'CHECK', 'SINCE', 'SAW', 'WHAT TO DO'], lines)}`);
+    const head = ['SEVERITY', 'NODE', 'CHECK', 'SINCE', 'SAW', ...(state === 'fail' ? ['WHAT TO DO'] : [])];
+    parts.push(`${title}:\n${table(head, lines)}`);
   }
   return parts.join('\n\n');
 
