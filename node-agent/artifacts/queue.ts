@@ -34,6 +34,8 @@ export class FetchQueue {
   readonly #parts: QueueParts;
   readonly #groups = new Map<string, Group>();
   readonly #lanes = new Lanes(atOnce);
+  /** What is here is read through once, which hundreds at a time would need much memory for. */
+  readonly #looks = new Lanes(atOnce);
   #cache: Promise<Cache> | undefined;
   #closed = false;
 
@@ -107,8 +109,11 @@ export class FetchQueue {
       this.#cache = undefined;
       throw error;
     });
-    const here = meant.sha256 === undefined ? undefined : await cache.find(meant.sha256);
-    if (here) return here;
+    if (meant.sha256 !== undefined) {
+      const done = await this.#looks.enter();
+      const here = await cache.find(meant.sha256).finally(done);
+      if (here) return here;
+    }
     const leave = await this.#lanes.enter();
     try {
       signal.throwIfAborted();
