@@ -79,6 +79,15 @@ export function managerOf(item: Package, system: PackageProviderName | undefined
   return provider === undefined ? undefined : { provider, ...(item.into === undefined ? {} : { into: item.into }) };
 }
 
+/** All that is wanted of one manager, as one text: another one means another document. */
+export function wantsOf(wanted: Wanted, system: PackageProviderName | undefined, id: string): string {
+  const wants = Object.entries(wanted).flatMap(([item, one]) => {
+    const manager = managerOf(one, system);
+    return manager && managerId(manager) === id ? [`${item} ${itemKey(one)}`] : [];
+  });
+  return wants.sort().join('\n');
+}
+
 /** Every wanted item, and what Hearth put there that nobody wants any more; in the order of names. */
 export function judge(is: PackagesIs, wanted: Wanted): Verdict[] {
   const named = new Map<string, string[]>();

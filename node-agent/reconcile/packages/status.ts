@@ -2,7 +2,7 @@
 import type { ItemStatus } from '../../../shared/schemas/observed.ts';
 import { plain } from './failures.ts';
 import type { Verdict } from './plan.ts';
-import type { Change, Progress } from './provider.ts';
+import { type Change, managerId, type Progress } from './provider.ts';
 
 /** All that a transaction told so far. */
 export interface Told extends Progress {}
@@ -48,4 +48,24 @@ export function statusOf(verdict: Verdict, under: { change: Change; told: Told }
     ...(err === undefined ? {} : { err: err.slice(0, 300) }),
     ...(next_ms === undefined ? {} : { next_ms }),
   };
+}
+
+/** All items, by path. @param running transactions, by manager; @param before as last told; @param wall epoch milliseconds. */
+export function itemsOf(
+  verdicts: readonly Verdict[],
+  running: ReadonlyMap<string, { readonly changes: readonly Change[]; readonly told: Told }>,
+  before: Readonly<Record<string, ItemStatus>>,
+  wall: number,
+): Record<string, ItemStatus> {
+  const items: Record<string, ItemStatus> = {};
+  for (const verdict of verdicts) {
+    const work = verdict.manager && running.get(managerId(verdict.manager));
+    const change = work?.changes.find(({ item }) => item === verdict.item);
+    const under = work && change ? { change, told: work.told } : work && verdict.change ? 'after' : undefined;
+    const status = statusOf(verdict, under);
+    const path = `packages/${verdict.item}`;
+    const was = before[path];
+    items[path] = { ...status, since_ms: was?.state === status.state ? (was.since_ms ?? wall) : wall };
+  }
+  return items;
 }

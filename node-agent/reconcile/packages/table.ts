@@ -7,11 +7,11 @@ import { confirmed, intended, isEmpty, noted } from './ledger.ts';
 import { Book, type LedgerDisk } from './ledger-file.ts';
 import { Looking, type Question, questions } from './looking.ts';
 import type { PackageMachine } from './machine.ts';
-import { itemKey, judge, managerOf, type PackageSteps, type PackagesIs, type Verdict } from './plan.ts';
+import { itemKey, judge, type PackageSteps, type PackagesIs, type Verdict, type Wanted, wantsOf } from './plan.ts';
 import { type Change, type Failure, type Manager, managerId } from './provider.ts';
 import { providerOf, systemProvider } from './providers.ts';
 import { shortfall } from './shortfall.ts';
-import { statusOf, type Told, toldMore } from './status.ts';
+import { itemsOf, type Told, toldMore } from './status.ts';
 import { drive } from './talk.ts';
 import { type Failures, transact } from './transaction.ts';
 import { Tries } from './tries.ts';
@@ -22,8 +22,6 @@ export interface PackageParts {
   readonly clock: Clock;
   readonly random: Random;
 }
-
-type Wanted = Readonly<Record<string, Package>>;
 
 interface Running {
   readonly manager: Manager;
@@ -134,16 +132,12 @@ export class PackageTable implements ItemKind<Package, PackagesIs, PackageSteps>
       system: this.#system,
       managers: new Map(managers),
       ledger: this.#book.ledger,
-      waiting: this.#tries.waiting(),
+      waiting: this.#tries.waiting(one => this.#wantsOf(one)),
     };
   }
 
   #wantsOf(id: string): string {
-    const wants = Object.entries(this.#wanted).flatMap(([item, one]) => {
-      const manager = managerOf(one, this.#system);
-      return manager && managerId(manager) === id ? [`${item} ${itemKey(one)}`] : [];
-    });
-    return wants.sort().join('\n');
+    return wantsOf(this.#wanted, this.#system, id);
   }
 
   #change(manager: Manager, changes: readonly Change[], done: (error?: string) => void): void {
@@ -155,7 +149,11 @@ export class PackageTable implements ItemKind<Package, PackagesIs, PackageSteps>
     }
     const unwritten = this.#book.write(intended(this.#book.ledger, manager, changes));
     if (unwritten !== undefined) {
-      this.#tries.fail(changes.map(change => ({ change, failure: { sentence: unwritten, why: 'disk' } })));
+      this.#tries.fail(
+        id,
+        this.#wantsOf(id),
+        changes.map(change => ({ change, failure: { sentence: unwritten, why: 'disk' } })),
+      );
       this.#judge(false);
       done(unwritten);
       return;
@@ -207,7 +205,7 @@ export class PackageTable implements ItemKind<Package, PackagesIs, PackageSteps>
         noted(confirmed(this.#book.ledger, manager, seen, installed), [], settled, []),
       );
       if (unwritten !== undefined) this.#handlers.notice('warn', 'packages', unwritten);
-      this.#tries.fail(failed);
+      this.#tries.fail(id, running.wants, failed);
       this.#running.delete(id);
       this.#tellOutcome(running, failed);
       this.#follow();
@@ -267,20 +265,7 @@ export class PackageTable implements ItemKind<Package, PackagesIs, PackageSteps>
     this.#telling?.cancel();
     this.#telling = undefined;
     if (this.#closed) return;
-    const items: Record<string, ItemStatus> = {};
-    for (const verdict of this.#verdicts) {
-      const running = verdict.manager && this.#running.get(managerId(verdict.manager));
-      const change = running?.changes.find(({ item }) => item === verdict.item);
-      const under =
-        running && change ? { change, told: running.told } : running && verdict.change ? 'after' : undefined;
-      const status = statusOf(verdict, under);
-      const path = `packages/${verdict.item}`;
-      const was = this.#items[path];
-      items[path] = {
-        ...status,
-        since_ms: was?.state === status.state ? (was.since_ms ?? 0) : this.#parts.clock.wall(),
-      };
-    }
+    const items = itemsOf(this.#verdicts, this.#running, this.#items, this.#parts.clock.wall());
     const same = JSON.stringify(items) === JSON.stringify(this.#items);
     this.#items = items;
     if (!same) this.#handlers.changed();

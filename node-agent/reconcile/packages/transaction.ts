@@ -100,9 +100,15 @@ function* sortOut(
 const isOffered = ({ version }: Change, offer: Offer | undefined): boolean =>
   offer !== undefined && (version === undefined ? offer.candidate !== undefined : offer.versions.includes(version));
 
-function unknownSentence({ name: manager }: Provider, { name, version }: Change, offer: Offer | undefined): string {
-  if (!offer)
-    return `${manager} knows no package "${name}": is it another name, or a source that this machine does not have?`;
+function unknownSentence(
+  { name: manager, hint }: Provider,
+  { name, version }: Change,
+  offer: Offer | undefined,
+): string {
+  if (!offer) {
+    const why = hint ?? 'is it another name, or a source that this machine does not have?';
+    return `${manager} knows no package "${name}": ${why}`;
+  }
   const shown = offer.versions.slice(0, 5).join(', ');
   if (version === undefined)
     return `${manager} may not install "${name}": it has ${shown}, and a rule of this machine forbids it`;

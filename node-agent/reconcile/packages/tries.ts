@@ -7,6 +7,9 @@ const firstMs = 30_000;
 const longestMs = 3_600_000;
 
 interface Try extends Waiting {
+  readonly manager: string;
+  /** All that was wanted of its manager: with another document it is tried at once. */
+  readonly wants: string;
   readonly count: number;
   readonly due: number;
 }
@@ -26,7 +29,11 @@ export class Tries {
   }
 
   /** Failures of one transaction: those that failed as often as each other are tried again together. */
-  fail(failures: readonly { readonly change: Change; readonly failure: Failure }[]): void {
+  fail(
+    manager: string,
+    wants: string,
+    failures: readonly { readonly change: Change; readonly failure: Failure }[],
+  ): void {
     // Up to half as long again, so that the nodes of a cluster do not all ask at once.
     const jitter = 1 + this.#random.next() / 2;
     for (const { change, failure } of failures) {
@@ -37,6 +44,8 @@ export class Tries {
       const due = this.#clock.now() + delayMs;
       const next_ms = this.#clock.wall() + delayMs;
       this.#tries.set(change.item, {
+        manager,
+        wants,
         key,
         count,
         due,
@@ -59,9 +68,15 @@ export class Tries {
     this.#arm();
   }
 
-  /** Those that are not due yet, by item. */
-  waiting(): ReadonlyMap<string, Waiting> {
-    return new Map([...this.#tries].filter(([, one]) => one.due > this.#clock.now()));
+  /** Those that are not due yet, by item. @param wantsOf what is wanted of a manager now. */
+  waiting(wantsOf: (manager: string) => string): ReadonlyMap<string, Waiting> {
+    const wants = new Map<string, string>();
+    const same = ({ manager, wants: then }: Try) => {
+      const now = wants.get(manager) ?? wantsOf(manager);
+      wants.set(manager, now);
+      return now === then;
+    };
+    return new Map([...this.#tries].filter(([, one]) => one.due > this.#clock.now() && same(one)));
   }
 
   close(): void {
