@@ -57,6 +57,7 @@ export async function connect(flags: ClientFlags, options: IClientOptions = {}):
 function open(url: string, options: IClientOptions): Promise<MqttClient> {
   return new Promise((resolve, reject) => {
     const client = mqtt.connect(url, options);
+    const closed = () => failed(new Error('it closed the connection'));
     const failed = (error: unknown) => {
       clearTimeout(late);
       client.removeAllListeners();
@@ -66,11 +67,12 @@ function open(url: string, options: IClientOptions): Promise<MqttClient> {
     };
     const late = setTimeout(() => failed(new Error('no answer')), connectMs + 500);
     client.once('error', failed);
-    client.once('close', () => failed(new Error('it closed the connection')));
+    client.once('close', closed);
     client.once('connect', () => {
       clearTimeout(late);
-      client.removeAllListeners('error');
-      client.removeAllListeners('close');
+      // Only these: the client has listeners of its own, without which it would not connect again.
+      client.off('error', failed);
+      client.off('close', closed);
       client.on('error', () => {});
       resolve(client);
     });

@@ -229,7 +229,7 @@ export class Agent implements Speaker, Obedient {
     } else {
       const { id, seq } = verdict.cmd;
       this.#lastSeq = seq;
-      obey(verdict.cmd, this, error => this.#reporter.done(id, error));
+      obey(verdict.cmd, this, this.#reporter, error => this.#reporter.done(id, error));
     }
   }
 

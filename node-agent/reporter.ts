@@ -8,7 +8,7 @@ import { topicsOf } from '../shared/topics.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Beat, beatMs } from './session/beat.ts';
 import { ClockWatch } from './session/clock-watch.ts';
-import { LogGate } from './session/log-gate.ts';
+import { LogGate, lastPart } from './session/log-gate.ts';
 import { Observed } from './session/observed.ts';
 import { coresText, doneText, heartbeatText, infoText, isText, loadText, lwtText } from './session/reports.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -42,6 +42,9 @@ export interface ReporterParts {
 type NodePart = 'lwt' | 'is' | 'info' | 'load' | 'cores' | 'heartbeat' | 'done';
 const retainedParts = new Set<NodePart>(['is', 'info']);
 const unacknowledged = new Set<NodePart>(['load', 'cores']);
+
+/** Of output that was asked for; every message is below {@link limits.message}. */
+const lastLinesBytes = 192 * 1024;
 
 export class Reporter {
   readonly #parts: ReporterParts;
@@ -104,6 +107,15 @@ export class Reporter {
 
   output(service: string, lines: readonly string[]): void {
     if (this.#parts.speaker.up) this.#logs.offer(service, lines);
+  }
+
+  /** As much of the lines' end as one message holds. */
+  lastLines(service: string, to: string, lines: readonly string[]): boolean {
+    const text = lastPart(lines, lastLinesBytes);
+    const { link, clock, speaker } = this.#parts;
+    if (!this.#logs.spend(Buffer.byteLength(text), clock.now())) return false;
+    link.publish(this.#topics.node(speaker.node, 'log', service, to), text, { qos: 1 });
+    return true;
   }
 
   /** @param ms this node's wall clock less the supervisor's; the way of the message is in it. */

@@ -28,6 +28,14 @@ export const limits = {
   roles: 1000,
 } as const;
 
+/** Of one `do/follow`. */
+export const followLimits = {
+  /** Lines of before. */
+  lines: 2000,
+  /** New output; asked again it goes on. */
+  seconds: 300,
+} as const;
+
 /** The wire version of the messages between supervisor and agent; this one and the one before are served. */
 export const proto = 1;
 /** The version of the data folder's layout and of the journal; a newer one is refused. */

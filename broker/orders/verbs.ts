@@ -2,17 +2,30 @@
 import { z } from 'zod';
 import { check, decodeText, parseJson } from '../../shared/codec.ts';
 import { fail, ok, type Result } from '../../shared/errors.ts';
+import { followLimits } from '../../shared/limits.ts';
 import { nearest, printable } from '../../shared/names.ts';
 import { serviceNameSchema } from '../../shared/schemas/service.ts';
 import { readTx } from '../desired/desired.ts';
 
 const ofService = z.strictObject({ service: serviceNameSchema });
+const ofOutput = z.strictObject({
+  service: serviceNameSchema,
+  /** Of what was written before, the last so many lines come first. */
+  lines: z.number().int().min(0).max(followLimits.lines).optional(),
+  /** Those go to `log/<service>/<to>`, where nobody else is bothered by them. */
+  to: z
+    .string()
+    .regex(/^[a-z0-9]{1,20}$/, 'use 1 to 20 of a-z and 0-9')
+    .optional(),
+  /** Seconds for which new output is sent; 0: none of it. */
+  for_s: z.number().min(0).max(followLimits.seconds).optional(),
+});
 const nothing = z.strictObject({});
 
 /** Verbs an agent of this version obeys, and `drain`, which becomes desired state. `bare` is the argument that a payload which is no JSON object gives. */
 export const verbs = {
   restart: { args: ofService, bare: 'service' },
-  follow: { args: ofService, bare: 'service' },
+  follow: { args: ofOutput, bare: 'service' },
   rebirth: { args: nothing, bare: undefined },
   forget: { args: nothing, bare: undefined },
   drain: { args: nothing, bare: undefined },
@@ -30,7 +43,7 @@ const later = ['suspend', 'wake', 'exec'];
 
 export interface Order {
   readonly verb: Verb;
-  readonly args: { readonly service?: string };
+  readonly args: z.output<typeof nothing> | z.output<typeof ofService> | z.output<typeof ofOutput>;
 }
 
 export function checkVerb(word: string): Result<Verb> {

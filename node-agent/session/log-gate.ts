@@ -11,6 +11,8 @@ export const logLimits = {
   keptBytes: 64 * 1024,
   /** A longer line is cut. */
   lineBytes: 8 * 1024,
+  /** Output of before that may go on credit, at the expense of the lines that come. */
+  askedBytes: 256 * 1024,
   /** One message. */
   messageBytes: 32 * 1024,
   /** Services with lines waiting. */
@@ -60,9 +62,7 @@ export class LogGate {
 
   /** The messages that may go now, services in turn. */
   take(now: number): readonly LogMessage[] {
-    const since = now - (this.#filledAt ?? now);
-    this.#filledAt = now;
-    this.#tokens = Math.min(logLimits.bytesPerS, this.#tokens + (since / 1000) * logLimits.bytesPerS);
+    this.#fill(now);
     const messages: LogMessage[] = [];
     for (const [service, waiting] of this.#waiting) {
       const text = this.#next(waiting);
@@ -75,6 +75,14 @@ export class LogGate {
     return messages;
   }
 
+  /** Charges what goes out beside the lines; false where that has to wait, as others used up what may be sent. */
+  spend(bytes: number, now: number): boolean {
+    this.#fill(now);
+    if (this.#tokens < -logLimits.askedBytes) return false;
+    this.#tokens -= bytes;
+    return true;
+  }
+
   /** When to call `take` again; infinite when nothing waits. */
   deadline(now: number): number {
     if (this.#waiting.size === 0) return Number.POSITIVE_INFINITY;
@@ -85,6 +93,12 @@ export class LogGate {
   /** Late lines are lost: nobody is there to follow them. */
   clear(): void {
     this.#waiting.clear();
+  }
+
+  #fill(now: number): void {
+    const since = now - (this.#filledAt ?? now);
+    this.#filledAt = now;
+    this.#tokens = Math.min(logLimits.bytesPerS, this.#tokens + (since / 1000) * logLimits.bytesPerS);
   }
 
   #next(waiting: Waiting): string | undefined {
@@ -110,4 +124,14 @@ export class LogGate {
     this.#tokens -= bytes;
     return out.join('\n');
   }
+}
+
+/** The last lines that fit into so many bytes, each ended by a newline but the last. */
+export function lastPart(lines: readonly string[], most: number): string {
+  let from = lines.length;
+  for (let bytes = 0; from > 0; from--) {
+    bytes += Buffer.byteLength(lines[from - 1] ?? '') + 1;
+    if (bytes > most) break;
+  }
+  return lines.slice(from).join('\n');
 }

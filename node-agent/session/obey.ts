@@ -1,10 +1,11 @@
 /** What each verb of an order does. */
+import { followLimits } from '../../shared/limits.ts';
 import type { Cmd } from '../../shared/schemas/node-document.ts';
 import type { MachineActions } from '../machine-actions.ts';
 import type { ReconcilerApi } from '../reconcile/reconciler.ts';
 import { highestEpoch, type SessionEvent } from './session.ts';
 
-const followMs = 5 * 60_000;
+const followMs = followLimits.seconds * 1000;
 const backoffMs = { shortest: 1000, usual: 60_000, longest: 10 * 60_000 } as const;
 
 export interface Obedient {
@@ -18,19 +19,49 @@ export interface Obedient {
   readonly machine: MachineActions | undefined;
 }
 
+export interface Sender {
+  /** The last lines of a service, for one asker. False: so much was sent that it has to wait. */
+  lastLines(service: string, to: string, lines: readonly string[]): boolean;
+}
+
 /** Arguments are checked for their type by the schema, and for their range here. */
 const within = (value: unknown, least: number, most: number, otherwise: number): number =>
   typeof value === 'number' && Number.isFinite(value) ? Math.min(most, Math.max(least, value)) : otherwise;
 
+/** Tags are topic levels: what is none is not one. */
+const tag = /^[a-z0-9]{1,20}$/;
+
+function followOutput(
+  service: string,
+  args: Cmd['args'],
+  { reconciler }: Obedient,
+  sender: Sender,
+  answer: (error?: string) => void,
+): void {
+  const forMs = typeof args.for_s === 'number' ? args.for_s * 1000 : args.ms;
+  const ms = forMs === 0 ? 0 : within(forMs, 1000, followMs, followMs);
+  const to = typeof args.to === 'string' && tag.test(args.to) ? args.to : undefined;
+  const lines = args.lines === undefined ? undefined : Math.floor(within(args.lines, 0, followLimits.lines, 0));
+  let refused: string | undefined;
+  const take = (last: readonly string[]) => {
+    if (to === undefined || sender.lastLines(service, to, last)) return;
+    refused = 'more output was asked for than this node may send at once: ask again in a few seconds';
+  };
+  reconciler.follow(service, ms, error => answer(error ?? refused), {
+    ...(lines === undefined ? {} : { lines }),
+    ...(to === undefined ? {} : { take }),
+  });
+}
+
 /** @param answer runs once, when the order is done or cannot be; before the connection ends where the order ends it. */
-export function obey({ verb, args }: Cmd, node: Obedient, answer: (error?: string) => void): void {
+export function obey({ verb, args }: Cmd, node: Obedient, sender: Sender, answer: (error?: string) => void): void {
   const service = typeof args.service === 'string' ? args.service : undefined;
   switch (verb) {
     case 'restart':
     case 'follow':
       if (service === undefined) answer(`${verb} which service? send its name as the payload`);
       else if (verb === 'restart') node.reconciler.restart(service, answer);
-      else node.reconciler.follow(service, within(args.ms, 1000, followMs, followMs), answer);
+      else followOutput(service, args, node, sender, answer);
       break;
     case 'rebirth':
       answer();

@@ -1,6 +1,7 @@
 /** Who is being followed, and until when: output of a followed service goes on across its restarts. */
 import type { Clock, Timer } from '../../../shared/clock.ts';
 import type { Host } from '../host.ts';
+import type { OutputBefore } from '../reconciler.ts';
 
 /** Lines that a new follower gets to see first. */
 const firstLines = 20;
@@ -26,8 +27,20 @@ export class Following {
     this.#output = output;
   }
 
-  /** Follows a service for `ms`; again renews. @param unit the one that runs, or ran last. */
-  follow(service: string, unit: string | undefined, ms: number): void {
+  /**
+   * Follows a service for `ms`; again renews. A line that was written a moment ago may come as one of before and, where
+   * somebody else follows the service already, once more as a new one.
+   * @param unit the one that runs, or ran last.
+   */
+  follow(service: string, unit: string | undefined, ms: number, before: OutputBefore = {}): void {
+    const { lines = this.#followed.has(service) ? 0 : firstLines, take } = before;
+    const last = unit === undefined ? [] : this.#host.tail(unit, lines);
+    if (ms > 0) this.#renew(service, unit, ms);
+    if (take) take(last);
+    else if (last.length > 0) this.#output(service, last);
+  }
+
+  #renew(service: string, unit: string | undefined, ms: number): void {
     const timer = this.#clock.after(ms, () => this.#end(service));
     const already = this.#followed.get(service);
     if (already) {
@@ -36,10 +49,7 @@ export class Following {
       return;
     }
     this.#followed.set(service, { timer, unit });
-    if (unit === undefined) return;
-    const lines = this.#host.tail(unit, firstLines);
-    this.#host.follow(unit, true);
-    if (lines.length > 0) this.#output(service, lines);
+    if (unit !== undefined) this.#host.follow(unit, true);
   }
 
   /** A new unit of the service was started. */

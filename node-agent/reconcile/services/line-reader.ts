@@ -7,8 +7,9 @@ export type FollowedLines = readonly string[];
 const lineLimit = 2000;
 /** Read at one look; what a follower cannot be shown of a flood is counted. */
 const lookBytes = 64 * 1024;
-/** Enough for the last lines, where lines are as long as lines are. */
-const tailBytes = 32 * 1024;
+/** Enough for the last lines, where lines are as long as lines are: for a few, and for many. */
+const [tailBytes, longTailBytes] = [32 * 1024, 256 * 1024];
+const fewLines = 100;
 
 const newline = 0x0a;
 
@@ -86,14 +87,16 @@ export class LineReader {
 /** The last lines of a unit's output, oldest first; from the part before where the newest is short. */
 export function lastLines(path: string, count: number): string[] {
   if (count <= 0) return [];
-  const newest = lastOf(path);
-  const lines = newest.length >= count ? newest : [...lastOf(`${path}.1`), ...newest];
+  const most = count <= fewLines ? tailBytes : longTailBytes;
+  const newest = lastOf(path, most);
+  // Long lines leave some of the newest part unread: then what is before that would not be what came before.
+  const lines = newest.length >= count || sizeOf(path).end > most ? newest : [...lastOf(`${path}.1`, most), ...newest];
   return lines.slice(-count);
 }
 
-function lastOf(path: string): string[] {
-  const from = Math.max(0, sizeOf(path).end - tailBytes);
-  const lines = asLines(readPart(path, from, tailBytes));
+function lastOf(path: string, most: number): string[] {
+  const from = Math.max(0, sizeOf(path).end - most);
+  const lines = asLines(readPart(path, from, most));
   // The first is the end of a line.
   return from > 0 && lines.length > 1 ? lines.slice(1) : lines;
 }

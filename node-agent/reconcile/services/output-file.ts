@@ -6,7 +6,7 @@
  * together as long as it grows, so that neither a program that writes a byte at a time nor one that writes a gigabyte a
  * second keeps the agent busy; when it is quiet again, it is watched again.
  */
-import { type FSWatcher, truncate, truncateSync, watch, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFile, type FSWatcher, truncate, truncateSync, watch, writeFileSync } from 'node:fs';
 import { readPart, sizeOf } from './file-part.ts';
 import { type FollowedLines, LineReader } from './line-reader.ts';
 
@@ -16,6 +16,10 @@ const lookFastMs = 5;
 /** Of a flood, a file that is far above the limit at one look, only this much is kept: copying costs the agent time. */
 const floodKept = 64 * 1024;
 const floodTimes = 4;
+/** Up to this a file is copied at once. */
+const quickBytes = 2 * 1024 * 1024;
+/** A writer that never pauses is not waited for. */
+const [catchUpRounds, catchUpBytes] = [4, 256 * 1024];
 /** Growth between two looks from which on they are close together, bytes. */
 const fastBytes = 128 * 1024;
 
@@ -97,26 +101,38 @@ export class OutputFile {
     this.#soon(grown > fastBytes ? lookFastMs : lookMs);
   }
 
-  /** Copies the newest part and empties the file; lines written between the two are lost. */
+  /**
+   * Copies the newest part and empties the file. What is written meanwhile is copied too, until a look finds nothing more:
+   * lost is only what comes between that and the emptying.
+   */
   #cut(end: number): void {
     if (this.#cutting) return;
     this.#cutting = true;
     this.#watcher?.close();
     this.#watcher = undefined;
     const flood = end > floodTimes * this.limit;
-    const kept = flood ? floodKept : this.limit;
-    try {
-      writeFileSync(`${this.#path}.1`, readPart(this.#path, Math.max(0, end - kept), kept), { mode: 0o600 });
-    } catch {
-      // No room for the part before: then it goes without.
-    }
+    const before = `${this.#path}.1`;
     const emptied = () => {
       this.#cutting = false;
       this.#size = 0;
       this.#reader?.restart();
       this.#soon(lookFastMs);
     };
-    // Giving back many megabytes takes the kernel a while, which the event loop does not wait for.
+    // Copying and giving back many megabytes takes a while, which the event loop does not wait for.
+    if (!flood && end > quickBytes) {
+      copyFile(this.#path, before, () => {
+        this.#catchUp(sizeOf(before).end);
+        truncate(this.#path, 0, emptied);
+      });
+      return;
+    }
+    const kept = flood ? floodKept : end;
+    try {
+      writeFileSync(before, readPart(this.#path, end - kept, kept), { mode: 0o600 });
+    } catch {
+      // No room for the part before: then it goes without.
+    }
+    this.#catchUp(end);
     if (flood) {
       truncate(this.#path, 0, emptied);
       return;
@@ -125,6 +141,21 @@ export class OutputFile {
       truncateSync(this.#path, 0);
     } catch {}
     emptied();
+  }
+
+  /** @param from up to where it is copied already. */
+  #catchUp(from: number): void {
+    let at = from;
+    for (let round = 0; round < catchUpRounds; round++) {
+      const more = readPart(this.#path, at, catchUpBytes);
+      if (more.length === 0) return;
+      try {
+        appendFileSync(`${this.#path}.1`, more, { mode: 0o600 });
+      } catch {
+        return;
+      }
+      at += more.length;
+    }
   }
 
   #report(lines: FollowedLines): void {

@@ -4,7 +4,7 @@ import type { ItemStatus } from '../../../shared/schemas/observed.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
 import type { FoundUnit, Host } from '../host.ts';
 import type { ServiceIs } from '../plan.ts';
-import type { ReconcilerHandlers } from '../reconciler.ts';
+import type { OutputBefore, ReconcilerHandlers } from '../reconciler.ts';
 import type { ItemStates } from './around.ts';
 import { Attending, type AttendingParts } from './attending.ts';
 import { type ServiceEffect, type ServiceEvent, step, wakeAt } from './core.ts';
@@ -133,13 +133,13 @@ export class ServiceTable {
     this.#event(service, { type: 'restart' }, done);
   }
 
-  follow(service: string, ms: number, done: (error?: string) => void): void {
+  follow(service: string, ms: number, done: (error?: string) => void, before?: OutputBefore): void {
     const row = this.#rows.get(service);
     if (!row) {
       done(`there is no service "${service}" on this node`);
       return;
     }
-    this.#following.follow(service, (row.state.current ?? row.state.last)?.unit, ms);
+    this.#following.follow(service, (row.state.current ?? row.state.last)?.unit, ms, before);
     done();
   }
 
