@@ -11,7 +11,7 @@ export function complaintsOf(schema: z.ZodType, value: unknown, source: Source, 
   const parsed = schema.safeParse(value);
   if (parsed.success) return [];
   return parsed.error.issues.flatMap(one => {
-    const { issue, at } = meant(one, one.path);
+    const { issue, at } = meant(value, one, one.path);
     const place = [...path, ...at];
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map(
@@ -27,21 +27,28 @@ export function complaintsOf(schema: z.ZodType, value: unknown, source: Source, 
 const where = (path: Path): string => (path.length === 0 ? '' : `${printable(path.map(String).join('.'), 160)}: `);
 
 /** A union fails once per branch; only the branch of the value's own kind says what a person wants to know. */
-function meant(issue: Issue, at: Path): { readonly issue: Issue; readonly at: Path } {
+function meant(value: unknown, issue: Issue, at: Path): { readonly issue: Issue; readonly at: Path } {
   if (issue.code === 'invalid_key') {
     const inner = issue.issues[0];
     return { issue: inner ?? issue, at };
   }
   if (issue.code !== 'invalid_union') return { issue, at };
-  const branches = issue.errors.filter(branch => !branch.some(isOfAnotherKind));
+  const isObject = typeof valueAt(value, at) === 'object';
+  const branches = issue.errors.filter(branch => !branch.some(one => isOfAnotherKind(one, isObject)));
   const inner = branches.length === 1 ? branches[0]?.[0] : undefined;
-  return inner ? meant(inner, [...at, ...inner.path]) : { issue, at };
+  return inner ? meant(value, inner, [...at, ...inner.path]) : { issue, at };
 }
 
-const isOfAnotherKind = (issue: Issue): boolean =>
+/** A list of words is no branch for an object. */
+const isOfAnotherKind = (issue: Issue, isObject: boolean): boolean =>
   issue.path.length === 0 &&
   (issue.code === 'invalid_type' ||
-    (issue.code === 'invalid_union' && issue.errors.every(branch => branch.some(isOfAnotherKind))));
+    (issue.code === 'invalid_value' && isObject) ||
+    (issue.code === 'invalid_union' &&
+      issue.errors.every(branch => branch.some(one => isOfAnotherKind(one, isObject)))));
+
+const valueAt = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>((here, key) => (here as Record<PropertyKey, unknown> | undefined)?.[key], value);
 
 /** With the nearest key that there is, or all of them. */
 function unknownKey(schema: z.ZodType, at: Path, key: string): string {
@@ -51,7 +58,7 @@ function unknownKey(schema: z.ZodType, at: Path, key: string): string {
 }
 
 function reason(schema: z.ZodType, value: unknown, path: Path, at: Path, issue: Issue): string {
-  const found = at.reduce<unknown>((here, key) => (here as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  const found = valueAt(value, at);
   if (found === null) return 'there is nothing after it: give it a value, or leave it out';
   if (found === undefined && issue.code === 'invalid_type') return 'is missing';
   const message = issue.message.replace(/^Invalid input: /, '');

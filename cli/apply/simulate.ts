@@ -86,7 +86,10 @@ function stateOf({ documents, wants }: Desired): State {
   return { nodes, roles };
 }
 
-/** What only the supervisor keeps about a node shows in its `want`: what it was given, and whose word stays. */
+/**
+ * What only the supervisor keeps about a node shows in its `want`: what it was given, and whose word stays. A role or label
+ * that it was given and that its own document says too cannot be told from one that only the document says.
+ */
 function entryOf(
   document: NodeDocument,
   rev: number,
