@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { createFetcher } from './artifacts/fetcher.ts';
 import type { SupervisorAt } from './artifacts/supervisor-at.ts';
 import { createReconciler } from './reconcile/index.ts';
+import { realFiles, realPackages } from './reconcile/real-kinds.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { hideSecrets } from './reconcile/services/hidden-output.ts';
 import { createCaretaker } from './reconcile/services/real-caretaker.ts';
 import { createRealHost } from './reconcile/services/real-host.ts';
 import { createSecrets } from './reconcile/services/secrets.ts';
+import { checksSide } from './reconcile/side-checks.ts';
 import type { Surroundings } from './run-agent.ts';
 import { findInstallation } from './update/installation.ts';
 import { Updater } from './update/updater.ts';
@@ -17,20 +19,30 @@ export interface RealReconciler extends ReconcilerApi {
   connected(yes: boolean): void;
 }
 
-/** @param node its id, which may change once. */
-export function createRealReconciler(
-  around: Surroundings,
-  node: () => string,
-  supervisor: () => SupervisorAt | undefined,
-): RealReconciler {
+export interface NodeFacts {
+  /** Its id, which may change once. */
+  node(): string;
+  /** As on `info`: facts about the machine, and what the cluster says about it. */
+  facts(): Readonly<Record<string, unknown>>;
+  /** Where `artifact:` comes from. */
+  supervisor(): SupervisorAt | undefined;
+}
+
+export function createRealReconciler(around: Surroundings, { node, facts, supervisor }: NodeFacts): RealReconciler {
   const { data, ver, clock, random, log, restart } = around;
   const secrets = createSecrets(data, node);
   const host = hideSecrets(createRealHost({ folder: data, log, starting: { secrets } }), secrets);
   const caretaker = createCaretaker({ folder: data, log, secrets });
   const fetching = createFetcher({ folder: join(data, 'cache'), clock, random, log, supervisor });
   const installation = findInstallation(data, process.env);
+  const kinds = { data, clock, random, log, fetching, facts: () => templateFacts(node(), facts()) };
   const updater = new Updater({ clock, log, ver, installation, fetching, restart });
-  const reconciler = createReconciler({ host, caretaker, clock, random, sides: [updater] });
+  const reconciler = createReconciler({
+    ...{ host, caretaker, clock, random },
+    files: realFiles(kinds),
+    packages: realPackages(kinds),
+    sides: [checksSide({ clock, random, log }), updater],
+  });
   return {
     start: (document, handlers) => reconciler.start(document, handlers),
     apply: document => reconciler.apply(document),
@@ -45,4 +57,17 @@ export function createRealReconciler(
     },
     connected: yes => updater.connected(yes),
   };
+}
+
+/** `info`'s keys as templates name them: `node.id`, `node.arch`, `node.room`, `label.rack`. */
+export function templateFacts(
+  id: string,
+  info: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, string | number | boolean>> {
+  const named: Record<string, string | number | boolean> = { 'node.id': id };
+  for (const [key, value] of Object.entries(info)) {
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') continue;
+    named[key.startsWith('label_') ? `label.${key.slice('label_'.length)}` : `node.${key}`] = value;
+  }
+  return named;
 }

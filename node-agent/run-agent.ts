@@ -35,11 +35,12 @@ export type AgentRun = Pick<AgentParts, 'safe' | 'base' | 'node' | 'cluster' | '
 export function makeAgent(around: Surroundings, run: AgentRun): Agent {
   const { data, ver, periodMs, clock, random, log, verifier } = around;
   const { way, labels, onState, ...rest } = run;
-  const reconciler = createRealReconciler(
-    around,
-    () => agent.node,
-    () => way.supervisor?.(),
-  );
+  let gathered: Readonly<Record<string, unknown>> = {};
+  const reconciler = createRealReconciler(around, {
+    node: () => agent.node,
+    facts: () => ({ ...gathered, ...agent.place }),
+    supervisor: () => way.supervisor?.(),
+  });
   const telemetry = createProcTelemetry({ clock, dataFolder: data, sealKey: sealKeyOf(data, log) });
   const agent: Agent = new Agent({
     ...{ ver, clock, random, periodMs, log, verifier },
@@ -53,7 +54,14 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
       reconciler.connected(state === 'online');
       onState?.(state, error);
     },
-    telemetry: { ...telemetry, facts: done => telemetry.facts(facts => done({ ...facts, ...labels })) },
+    telemetry: {
+      ...telemetry,
+      facts: done =>
+        telemetry.facts(facts => {
+          gathered = { ...facts, ...labels };
+          done({ ...facts, ...labels });
+        }),
+    },
   });
   return agent;
 }

@@ -139,6 +139,7 @@ export function compile(node: string, entry: NodeEntry, all: Roles): Compiled {
     packages: merged('packages') as Compiled['packages'],
     files: merged('files') as Compiled['files'],
     services: merged('services') as Compiled['services'],
+    checks: merged('checks') as Compiled['checks'],
     conflicts: conflicts
       .filter(({ path }) => !overridden(entry.document, path))
       .slice(0, 20)

@@ -7,11 +7,11 @@ import type { Clock, Random } from '../../shared/clock.ts';
 import type { WantedFile, WantedPackage } from '../../shared/schemas/node-document.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
 import type { Host } from './host.ts';
-import type { KindSlot } from './kind-slot.ts';
+import { KindStates } from './item-states.ts';
 import { Lane } from './lane.ts';
+import type { LoadedKind } from './lazy-kind.ts';
 import { type Executors, planServices, type Step } from './plan.ts';
 import type { Document, OutputBefore, ReconcilerApi, ReconcilerHandlers } from './reconciler.ts';
-import type { ItemStates } from './services/around.ts';
 import type { Caretaker } from './services/caretaker.ts';
 import type { RunTimes } from './services/run-times.ts';
 import { ServiceTable } from './services/table.ts';
@@ -21,14 +21,12 @@ export interface ReconcilerParts {
   readonly host: Host;
   readonly clock: Clock;
   readonly random: Random;
-  readonly packages?: KindSlot<WantedPackage>;
-  readonly files?: KindSlot<WantedFile>;
+  readonly packages?: LoadedKind<WantedPackage>;
+  readonly files?: LoadedKind<WantedFile>;
   /** Looks after services that run: checks, reloads. */
   readonly caretaker?: Caretaker;
   /** Reads schedules; the library's where absent. */
   readonly times?: RunTimes;
-  /** Packages and files as services wait for them. */
-  readonly items?: ItemStates;
   /** The agent's own version, checks. */
   readonly sides?: readonly Side[];
 }
@@ -39,8 +37,9 @@ export function createReconciler(parts: ReconcilerParts): ReconcilerApi {
 
 class Reconciler implements ReconcilerApi {
   readonly #parts: ReconcilerParts;
-  readonly #files: KindSlot<WantedFile> | undefined;
-  readonly #packages: KindSlot<WantedPackage> | undefined;
+  readonly #files: LoadedKind<WantedFile> | undefined;
+  readonly #packages: LoadedKind<WantedPackage> | undefined;
+  readonly #states: KindStates;
   readonly #sides: readonly Side[];
   #wasAttempted = false;
   #services: ServiceTable | undefined;
@@ -58,6 +57,7 @@ class Reconciler implements ReconcilerApi {
     this.#parts = parts;
     this.#files = parts.files;
     this.#packages = parts.packages;
+    this.#states = new KindStates({ files: parts.files, packages: parts.packages });
     this.#sides = parts.sides ?? [];
   }
 
@@ -68,17 +68,22 @@ class Reconciler implements ReconcilerApi {
       telling = true;
       this.#parts.clock.after(0, () => {
         telling = false;
-        if (!this.#closed) handlers.changed();
+        if (this.#closed) return;
+        for (const path of this.#states.changed()) services.itemChanged(path);
+        handlers.changed();
       });
     };
     const notice: ReconcilerHandlers['notice'] = (level, kind, text) => handlers.notice(level, kind, text);
     const changed = () => this.#changed();
     for (const side of this.#sides) side.start({ changed, notice });
-    const services = new ServiceTable(this.#parts, {
-      output: (service, lines) => handlers.output(service, lines),
-      notice,
-      changed,
-    });
+    const services = new ServiceTable(
+      { ...this.#parts, items: this.#states },
+      {
+        output: (service, lines) => handlers.output(service, lines),
+        notice,
+        changed,
+      },
+    );
     this.#services = services;
     this.#document ??= document;
     const attempted = () => {
@@ -180,6 +185,7 @@ class Reconciler implements ReconcilerApi {
   }
 
   #planMain(services: ServiceTable, document: Document, done: (steps: readonly Step[]) => void): void {
+    this.#states.expect(document);
     services.expect(document.services);
     const all = document.files ?? {};
     const planned = (fileSteps: readonly Step[]) => {

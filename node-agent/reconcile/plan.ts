@@ -4,11 +4,13 @@
  * are planned here, packages and files in their folders.
  */
 import type { Service } from '../../shared/schemas/service.ts';
+import type { FileSteps } from './files/plan.ts';
 import type { ExecutorsOf, StepOf } from './kind.ts';
+import type { PackageSteps } from './packages/plan.ts';
 import { sameProcess, sameService, serviceOf } from './services/spec.ts';
 
 /** Step name -> what it is called with. */
-export interface StepArguments extends ServiceSteps {}
+export interface StepArguments extends ServiceSteps, FileSteps, PackageSteps {}
 
 export interface ServiceSteps {
   /** Nothing of the service runs, or what runs is already that: make sure it does. */
@@ -20,6 +22,8 @@ export interface ServiceSteps {
   'service.stop': { readonly service: string };
 }
 export type StepName = keyof StepArguments;
+
+export type ServiceStep = StepOf<ServiceSteps>;
 
 /** One thing to do, attempted once. */
 export type Step = StepOf<StepArguments>;
@@ -41,14 +45,14 @@ export function planServices(
   is: ReadonlyMap<string, ServiceIs>,
   wanted: Readonly<Record<string, Service>>,
   first: readonly string[] = [],
-): Step[] {
-  const stops: StepOf<ServiceSteps>[] = [];
+): ServiceStep[] {
+  const stops: ServiceStep[] = [];
   for (const service of [...is.keys()].sort()) {
     const now = is.get(service);
     if (Object.hasOwn(wanted, service) || now === undefined || (now.target === undefined && now.settled)) continue;
     stops.push({ id: `services/${service}`, step: 'service.stop', args: { service }, after: [] });
   }
-  const starts: StepOf<ServiceSteps>[] = [];
+  const starts: ServiceStep[] = [];
   for (const service of Object.keys(wanted).sort()) {
     const said = wanted[service];
     if (said === undefined) continue;

@@ -10,8 +10,8 @@ export type Document = Readonly<Pick<Want, 'rev' | 'services'>> &
   Readonly<Partial<Pick<Want, Exclude<ItemKindName, 'services'> | 'conflicts' | 'agent'>>>;
 
 /** What the reconciler obeys of a want: not whose it is, nor what is said about the machine. */
-export const documentOf = ({ rev, packages, files, services, conflicts, agent }: Want): Document => ({
-  ...{ rev, packages, files, services, conflicts },
+export const documentOf = ({ rev, packages, files, services, checks, conflicts, agent }: Want): Document => ({
+  ...{ rev, packages, files, services, checks, conflicts },
   ...(agent === undefined ? {} : { agent }),
 });
 

@@ -1,6 +1,7 @@
 /** Payloads of desired state: what people say and what a node is to obey. */
 
 import { z } from 'zod';
+import { checkFields } from '../schemas/check.ts';
 import { fileSchema } from '../schemas/file.ts';
 import { nodeInput, ownPayload, roleInput, wantPayload } from '../schemas/node-document.ts';
 import { packageSchema } from '../schemas/package.ts';
@@ -12,12 +13,21 @@ const marks = { rev: z.number().int().nonnegative().optional(), tx: z.string().m
 const setPayload = nodeInput.extend(marks);
 const roleSetPayload = roleInput.extend(marks);
 
+const aboutChecks: Readonly<Record<string, string>> = {
+  severity: 'what its failing means: `info`, `warning` (default), `critical`',
+  every_s: 'seconds between two looks, 60 by default',
+  timeout_s: 'seconds that one look may take, 10 by default',
+  runbook: 'what to do when it fails: a sentence or an address',
+  set: 'a shipped set instead of an assertion',
+  skip: 'checks of the set that are left out',
+};
 const items = {
   agent:
     'which agent nodes are to be: `follow` (the supervisor\'s own, filled in by it), or `{"ver", "sha256"}` of an archive in the artifact store',
   packages: 'packages by name: `installed`, `absent`, a version, or an object (see Package)',
   files: 'files by name (see File)',
   services: 'services by name: a command line, or an object (see Service)',
+  checks: 'checks by name: a command line, or an object (see Check)',
   applied: 'which items each file given to `hearth apply` put here',
 };
 const drain = 'it takes no new work: what `do/drain` sets and `do/resume` clears';
@@ -27,6 +37,11 @@ const ofNode = {
   labels: 'what is known of the machine, such as `room`; shown in `info` as `label_<name>`, `room` and `zone` as such',
   roles: 'roles it has beside `all`: a list, or comma-separated; those that it was given when it joined come on top',
 };
+/** The kinds of assertions explain themselves in docs/checks.md, which is held against the schema by a test. */
+const checkTexts = Object.fromEntries(
+  Object.keys(checkFields.shape).map(key => [key, aboutChecks[key] ?? 'an assertion of this kind: see docs/checks.md']),
+) as { [Key in keyof typeof checkFields.shape]: string };
+
 const asked = {
   rev: 'optional: refused where the document has a higher revision',
   tx: 'optional: comes back in `result`',
@@ -117,6 +132,14 @@ export const documentPayloads: readonly Payload[] = [
     { run: ['python3', '-m', 'http.server', '8000'], cwd: '/srv', restart: 'on-failure', stop: { grace_s: 5 } },
   ),
   payload(
+    'check',
+    'Check',
+    checkFields,
+    'Value of `checks.<name>`: what must be so on the node, looked at again and again. A bare command line is short for `{"command": {"run": …}}`. Results are items of `is`; docs/checks.md has every kind and the shipped sets.',
+    checkTexts,
+    { severity: 'critical', disk: { path: '/', max_pct: 90 } },
+  ),
+  payload(
     'own',
     'Accepted document',
     ownPayload,
@@ -126,6 +149,7 @@ export const documentPayloads: readonly Payload[] = [
       packages: 'packages by name',
       files: 'files by name',
       services: 'services by name',
+      checks: 'checks by name',
       applied: items.applied,
       drain,
       labels: ofNode.labels,
@@ -148,6 +172,7 @@ export const documentPayloads: readonly Payload[] = [
       packages: 'packages by name, each with `from`: the document that it comes from, such as `role/web`',
       files: 'files by name, likewise',
       services: 'services by name, likewise',
+      checks: 'checks by name, likewise',
       conflicts: 'items about which two roles differ, a sentence each',
     },
     { ...exampleAuthority, services: { hello: { run: 'sleep 1000', from: 'node/n1' } } },

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
 import { isId, isItemName } from '../names.ts';
+import { checkFields, checkInput, checkSchema } from './check.ts';
 import { fileFields, fileSchema, sha256Schema } from './file.ts';
 import { packageInput, packageSchema } from './package.ts';
 import { rolloutInput, rolloutSchema } from './rollout.ts';
 import { serviceInput, serviceNameSchema, serviceSchema } from './service.ts';
 
 /** The kinds of items a document has, in the order in which a node comes to them. */
-export const itemKinds = ['packages', 'files', 'services'] as const;
+export const itemKinds = ['packages', 'files', 'services', 'checks'] as const;
 export type ItemKindName = (typeof itemKinds)[number];
 
 export const itemNameSchema = z
@@ -57,12 +58,14 @@ const itemsOf = {
   packages: items('packages', itemNameSchema, packageSchema).optional(),
   files: items('files', itemNameSchema, fileSchema).optional(),
   services: items('services', serviceNameSchema, serviceSchema).optional(),
+  checks: items('checks', itemNameSchema, checkSchema).optional(),
 };
 const inputsOf = {
   agent: releaseInput.optional(),
   packages: items('packages', itemNameSchema, packageInput).optional(),
   files: items('files', itemNameSchema, fileSchema).optional(),
   services: items('services', serviceNameSchema, serviceInput).optional(),
+  checks: items('checks', itemNameSchema, checkInput).optional(),
 };
 /** Takes no new work, for as long as it says so: what `do/drain` sets and `do/resume` clears. */
 const drain = z.boolean();
@@ -128,6 +131,7 @@ export const wantedPackage = z.object({ ...packageSchema.shape, ...from });
 export type WantedPackage = z.output<typeof wantedPackage>;
 export const wantedFile = z.object({ ...fileFields.shape, ...from });
 export type WantedFile = z.output<typeof wantedFile>;
+export const wantedCheck = z.object({ ...checkFields.shape, ...from });
 
 /** The compiled document a node obeys; read by agents, which ignore unknown keys. The signature follows as `sig`. */
 export const wantPayload = z.object({
@@ -142,6 +146,7 @@ export const wantPayload = z.object({
   packages: z.record(itemNameSchema, wantedPackage).default({}),
   files: z.record(itemNameSchema, wantedFile).default({}),
   services: z.record(serviceNameSchema, wantedService),
+  checks: z.record(itemNameSchema, wantedCheck).default({}),
   /** Items about which two roles differ, a sentence each: the node says so on `is`. */
   conflicts: z.array(z.string().max(300)).max(20).default([]),
 });

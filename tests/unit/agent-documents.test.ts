@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FakeDisk, hello, joined, newSigner, rig } from '../fixture/agent-rig.ts';
 
-const nothing = { packages: {}, files: {}, conflicts: [] };
+const nothing = { packages: {}, files: {}, checks: {}, conflicts: [] };
 
 const agents = suite('agent, documents and orders');
 const signer = newSigner();

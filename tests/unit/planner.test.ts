@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Executors, planServices, type ServiceIs, type Step } from '../../node-agent/reconcile/plan.ts';
+import {
+  type Executors,
+  planServices,
+  type ServiceIs,
+  type ServiceStep,
+  type Step,
+} from '../../node-agent/reconcile/plan.ts';
 import { runPlan } from '../../node-agent/reconcile/run-plan.ts';
 import { sameProcess, sameService, serviceOf } from '../../node-agent/reconcile/services/spec.ts';
 import type { Service } from '../../shared/schemas/service.ts';
@@ -9,7 +15,7 @@ import type { Service } from '../../shared/schemas/service.ts';
 const planner = suite('planner');
 
 const settled = (target: Service | undefined): ServiceIs => ({ target, settled: true });
-const named = (steps: readonly Step[]) => steps.map(({ step, args }) => `${step} ${args.service}`);
+const named = (steps: readonly ServiceStep[]) => steps.map(({ step, args }) => `${step} ${args.service}`);
 
 planner('what is missing starts, what changed is replaced, what is not wanted stops, the rest is left alone', () => {
   const is = new Map([
@@ -87,7 +93,7 @@ function recorder() {
     begun.push(service);
     open.set(service, done);
   };
-  const executors: Executors = {
+  const executors: Partial<Executors> = {
     'service.start': run,
     'service.replace': run,
     'service.update': run,

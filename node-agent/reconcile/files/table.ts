@@ -20,7 +20,7 @@ import { Originals } from './originals.ts';
 import { type FileSteps, type FilesIs, planFiles, restoreId } from './plan.ts';
 import { recoverAll } from './recover.ts';
 import { restorePath } from './restore.ts';
-import { fightSentence, Retries } from './retries.ts';
+import { type Failure, fightSentence, Retries } from './retries.ts';
 import { Rounds } from './rounds.ts';
 import { Statuses } from './statuses.ts';
 import type { Target } from './target.ts';
@@ -68,6 +68,8 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
   readonly #rounds: Rounds;
   #handlers: KindHandlers = { changed() {}, again() {}, notice() {} };
   #seen: Seen = nothing;
+  /** Name of an item -> why what was at a former path of it is not back. */
+  readonly #unrestored = new Map<string, Failure>();
   #retry: Timer | undefined;
   #isClosed = false;
 
@@ -157,8 +159,12 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
       const failure = unseen.has(name) ? this.#retries.failed(name, 'look', err, true, now) : undefined;
       this.#statuses.set(name, 'failed', { err, ...(failure ? { next_ms: this.#wall(failure.nextAt) } : {}) });
     }
-    for (const path of held.keys()) {
-      if (this.#retries.waiting(restoreId(path), '', now)) waiting.add(restoreId(path));
+    this.#unrestored.clear();
+    for (const [path, { item }] of held) {
+      const failure = this.#retries.waiting(restoreId(path), '', now);
+      if (!failure) continue;
+      waiting.add(restoreId(path));
+      this.#unrestored.set(item, failure);
     }
     for (const [name, target] of targets) {
       const failure = this.#retries.waiting(name, failureKey(target), now);
@@ -178,6 +184,7 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
         this.#statuses.set(name, 'drifted', { doing: drift.why, ...(diff === undefined ? {} : { diff }) });
       } else this.#statuses.set(name, 'ok');
     }
+    for (const name of this.#unrestored.keys()) this.#well(name);
     return waiting;
   }
 
@@ -200,6 +207,7 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
         try {
           await restorePath(this.#shop, path, isWanted ? { ...work, doing: () => {} } : work);
           this.#retries.succeeded(id);
+          this.#unrestored.delete(name);
           if (!isWanted) this.#statuses.delete(name);
           this.#options.onChanged?.(name);
           return undefined;
@@ -229,7 +237,7 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
         if (isRepair)
           this.#handlers.notice('warn', 'drift', `files/${name}: ${shown(target.path)} was put right: ${why}`);
         const diff = replaced && (await textDiff(replaced.now, replaced.was, replaced.mode));
-        this.#statuses.set(name, 'ok', diff === undefined ? {} : { diff });
+        this.#well(name, diff === undefined ? {} : { diff });
         if (isChanged) this.#options.onChanged?.(name);
         return undefined;
       } catch (error) {
@@ -238,11 +246,19 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
     }, this.#ended(done));
   }
 
+  /** As wanted; unless what the item once had elsewhere could not be taken away. */
+  #well(name: string, details: { diff?: string } = {}): void {
+    const failure = this.#unrestored.get(name);
+    if (!failure) return this.#statuses.set(name, 'ok', details);
+    this.#statuses.set(name, 'failed', { err: failure.sentence, next_ms: this.#wall(failure.nextAt) });
+  }
+
   #failed(id: string, name: string, key: string, path: string, error: unknown, signal: AbortSignal): string {
     const sentence = sentenceOf(error, path, this.#shop.host.isRoot);
     if (signal.aborted) return sentence;
     const isLater = error instanceof FetchFailed ? error.isLater : true;
     const failure = this.#retries.failed(id, key, sentence, isLater, this.#options.clock.now());
+    if (id !== name) this.#unrestored.set(name, failure);
     this.#statuses.set(name, 'failed', { err: sentence, next_ms: this.#wall(failure.nextAt) });
     this.#wake();
     return `files/${name}: ${sentence}`;
@@ -277,6 +293,12 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
 
   items(): Readonly<Record<string, ItemStatus>> {
     return this.#statuses.items();
+  }
+
+  /** Of the content that Hearth put at the item's path; the same after a restart. Undefined where there is none. */
+  markOf(name: string): string | undefined {
+    for (const { item, sha256, what } of this.#shop.ledger.entries.values()) if (item === name) return `${what} ${sha256}`;
+    return undefined;
   }
 
   error(): string {
