@@ -13,12 +13,14 @@ import { parseBroker } from '../../node-agent/connection/broker-address.ts';
 import { TrustedTime } from '../../node-agent/connection/trusted-time.ts';
 import { wayTo } from '../../node-agent/connection/way.ts';
 import { Member } from '../../node-agent/join/member.ts';
+import { readOptions } from '../../node-agent/options.ts';
 import { ed25519Verifier } from '../../shared/ed25519.ts';
 import { parseJoinToken } from '../../shared/join-token.ts';
 import { silentLog } from '../../shared/log.ts';
 import type { JoinAnswer } from '../../shared/schemas/trust.ts';
 import { systemClock, systemRandom } from '../../shared/system-clock.ts';
 import { caRig, requester } from '../fixture/certificates.ts';
+import { up } from '../fixture/cluster.ts';
 import { sealKey } from '../fixture/join-rig.ts';
 import { member as made } from '../fixture/member.ts';
 import { folder } from '../fixture/processes.ts';
@@ -133,6 +135,23 @@ suite('on the supervisor’s own machine its owner’s agent needs no certificat
   assert.deepEqual(usual.supervisor?.(), { urls: ['http://127.0.0.1:22581'] });
   const far = wayTo(parseBroker('mqtt://192.168.1.5'));
   await refused(() => far.supervisor?.(), /knows none that it could ask/);
+});
+
+suite('the supervisor tells its own node where its HTTP is', async () => {
+  assert.deepEqual(readOptions(['--broker', 'mqtt://10.0.0.9'], { HEARTH_HTTP_PORT: '4321' }), {
+    ...readOptions(['--broker', 'mqtt://10.0.0.9'], {}),
+    httpPort: 4321,
+  });
+  if (process.platform !== 'linux') return console.log('skipped: the local node: /proc is needed');
+  const cluster = await up();
+  try {
+    const { pid, http } = cluster.ready;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    const said = children.flatMap(child => readFileSync(`/proc/${child}/environ`, 'utf8').split('\0'));
+    assert.ok(said.includes(`HEARTH_HTTP_PORT=${http}`), said.filter(one => one.startsWith('HEARTH_')).join());
+  } finally {
+    await cluster.process.stop();
+  }
 });
 
 suite('what the supervisor hands out is compared like everything else', async () => {
