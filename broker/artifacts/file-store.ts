@@ -18,9 +18,9 @@ import {
   type Stored,
 } from './artifact-store.ts';
 import { Partials } from './partials.ts';
-import { noHash, otherHash, otherSize, readable, stoodStill, tooLarge, tooMany } from './refusals.ts';
+import { noHash, noRoom, otherHash, otherSize, readable, stoodStill, tooLarge, tooMany } from './refusals.ts';
 import { Resumed, type Resuming } from './resumed.ts';
-import { type Bounds, makeRoom } from './room.ts';
+import { type Bounds, type Kept, makeRoom } from './room.ts';
 import { hashShape, Shelf, type Shelved } from './shelf.ts';
 import { inWords, placesOf, type UsesOf } from './uses.ts';
 
@@ -237,23 +237,19 @@ class FileStore implements ArtifactStore {
     this.#incoming.set(upload, bytes);
     let total = 0;
     for (const each of this.#incoming.values()) total += each;
-    const used = new Set([...this.#uses()].map(({ sha256 }) => sha256));
-    const artifacts = [...this.#kept.values()].map(one => ({ ...one, pinned: one.pinned || used.has(one.sha256) }));
     const begun = this.#partials.kept();
     // Of the same hash there may be an artifact and a beginning.
-    const kept = [...artifacts, ...begun.map(one => ({ ...one, sha256: `${one.sha256}${partial}` }))];
+    const kept = [...this.#kept.values(), ...begun.map(one => ({ ...one, sha256: `${one.sha256}${partial}` }))];
     const { count, keepFree } = this.#limits;
     const disk = await statfs(this.#shelf.incoming);
     // Of what is being taken in a part is on the disk already; counted twice it errs on the safe side.
     const ours = kept.reduce((sum, { size }) => sum + size, 0) + disk.bavail * disk.bsize - keepFree;
     const bounds = { total: Math.min(this.#limits.total, ours), count };
-    const out = makeRoom(kept, { total, count: this.#incoming.size }, bounds);
-    if (!out) {
-      throw new ArtifactError(
-        507,
-        'There is no room for this artifact: the disk is nearly full, or all that is here is in use ("hearth artifact list").',
-      );
-    }
+    const taken = { total, count: this.#incoming.size };
+    const easy = makeRoom(kept, taken, bounds);
+    // The documents of all nodes are looked through only where something has to go.
+    const out = easy?.length === 0 ? easy : makeRoom(this.#withUses(kept), taken, bounds);
+    if (!out) throw noRoom();
     for (const sha256 of out) {
       if (sha256.endsWith(partial)) {
         await this.#partials.drop(sha256.slice(0, -partial.length));
@@ -263,6 +259,11 @@ class FileStore implements ArtifactStore {
       this.#log.info({ sha256 }, 'an artifact was thrown out for room');
       await this.#shelf.drop(sha256);
     }
+  }
+
+  #withUses(kept: readonly Kept[]): readonly Kept[] {
+    const used = new Set([...this.#uses()].map(({ sha256 }) => sha256));
+    return kept.map(one => (used.has(one.sha256) ? { ...one, pinned: true } : one));
   }
 
   /** What was once open or pinned stays so, unless it is said otherwise. */

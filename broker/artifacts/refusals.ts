@@ -16,6 +16,12 @@ export const stoodStill = (ms: number) => new ArtifactError(400, `The upload sto
 export const tooMany = (atOnce: number) =>
   new ArtifactError(429, `${atOnce} artifacts are being taken in already: try again in a moment.`);
 
+export const noRoom = () =>
+  new ArtifactError(
+    507,
+    'There is no room for this artifact: the disk is nearly full, or all that is here is in use ("hearth artifact list").',
+  );
+
 /** What ended an upload, as the one who sent it can understand it. */
 export function readable(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
