@@ -16,10 +16,13 @@ const lookFastMs = 5;
 /** Of a flood, a file that is far above the limit at one look, only this much is kept: copying costs the agent time. */
 const floodKept = 64 * 1024;
 const floodTimes = 4;
-/** Up to this a file is copied at once. */
+/** The same where all of it is copied. */
+const largeFloodTimes = 1.5;
+/** Up to this limit a file is copied at once. */
 const quickBytes = 2 * 1024 * 1024;
-/** A writer that never pauses is not waited for. */
-const [catchUpRounds, catchUpBytes] = [4, 256 * 1024];
+/** Of the part before, so much is for what is written while it is copied; a writer that never pauses is not waited for. */
+const catchUpShare = 1 / 8;
+const catchUpRounds = 4;
 /** Growth between two looks from which on they are close together, bytes. */
 const fastBytes = 128 * 1024;
 
@@ -110,7 +113,8 @@ export class OutputFile {
     this.#cutting = true;
     this.#watcher?.close();
     this.#watcher = undefined;
-    const flood = end > floodTimes * this.limit;
+    const large = this.limit > quickBytes;
+    const flood = end > (large ? largeFloodTimes : floodTimes) * this.limit;
     const before = `${this.#path}.1`;
     const emptied = () => {
       this.#cutting = false;
@@ -119,14 +123,14 @@ export class OutputFile {
       this.#soon(lookFastMs);
     };
     // Copying and giving back many megabytes takes a while, which the event loop does not wait for.
-    if (!flood && end > quickBytes) {
+    if (!flood && large) {
       copyFile(this.#path, before, () => {
         this.#catchUp(sizeOf(before).end);
         truncate(this.#path, 0, emptied);
       });
       return;
     }
-    const kept = flood ? floodKept : end;
+    const kept = flood ? floodKept : Math.min(end, this.limit * (1 - catchUpShare));
     try {
       writeFileSync(before, readPart(this.#path, end - kept, kept), { mode: 0o600 });
     } catch {
@@ -147,7 +151,7 @@ export class OutputFile {
   #catchUp(from: number): void {
     let at = from;
     for (let round = 0; round < catchUpRounds; round++) {
-      const more = readPart(this.#path, at, catchUpBytes);
+      const more = readPart(this.#path, at, (this.limit * catchUpShare) / catchUpRounds);
       if (more.length === 0) return;
       try {
         appendFileSync(`${this.#path}.1`, more, { mode: 0o600 });
