@@ -37,7 +37,10 @@ export function ownerOf(text: string, accounts: Accounts): Owner | string {
 }
 
 const unknown = (what: string, name: string, known: ReadonlyMap<string, unknown>, file: string): string => {
-  const near = nearest(name, [...known.keys()].filter(other => other !== name));
+  const near = nearest(
+    name,
+    [...known.keys()].filter(other => other !== name),
+  );
   return `there is no ${what} "${printable(name)}" in ${file}${near === undefined ? ': make it, or use a number' : `: is it "${near}"?`}`;
 };
 

@@ -15,7 +15,7 @@ import { syncTree } from './sync-tree.ts';
 import { type FolderTarget, isBelow } from './target.ts';
 import { removeTree } from './trees.ts';
 import { editedName, fetchCopy, isTemporary, openPath, temporary, type Work, type Workshop } from './workshop.ts';
-import { adopted, type Outcome } from './write.ts';
+import { adopted, type Outcome, refuseOther } from './write.ts';
 import { shown, Wrong } from './wrong.ts';
 
 /** Of the folder itself. */
@@ -197,6 +197,7 @@ async function withUnpacked(
   let copy: Fetched | undefined;
   let place: Place | undefined;
   let pinned: Pinned | undefined;
+  refuseOther(shop, target);
   try {
     copy = await fetchCopy(shop, target.source, target.sha256, work);
     work.doing('unpacking');

@@ -17,16 +17,17 @@ import { Ledger } from './ledger.ts';
 import { lookAt, type Seen } from './look.ts';
 import { Manifests } from './manifest.ts';
 import { Originals } from './originals.ts';
-import { type FileSteps, type FilesIs, planFiles, restoreId } from './plan.ts';
+import { type FileSteps, type FilesIs, planFiles } from './plan.ts';
 import { recoverAll } from './recover.ts';
 import { restorePath } from './restore.ts';
-import { type Failure, fightSentence, Retries } from './retries.ts';
+import { Retries } from './retries.ts';
 import { Rounds } from './rounds.ts';
 import { Statuses } from './statuses.ts';
 import type { Target } from './target.ts';
 import type { Facts } from './template.ts';
 import { textDiff } from './text-diff.ts';
 import { type CopyLimits, copyLimits } from './trees.ts';
+import { Verdicts } from './verdicts.ts';
 import { FetchFailed, type Work, type Workshop } from './workshop.ts';
 import { type Outcome, removeFile, writeFile } from './write.ts';
 import { sentenceOf, shown } from './wrong.ts';
@@ -48,6 +49,9 @@ export interface FileTableOptions {
   readonly lanes?: number;
 }
 
+/** How long after trouble with the ledger it is read again. */
+const troubleMs = 30_000;
+
 const nothing: Seen = {
   held: new Map(),
   targets: new Map(),
@@ -64,14 +68,16 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
   readonly #shop: Workshop;
   readonly #statuses: Statuses;
   readonly #retries: Retries;
+  readonly #verdicts: Verdicts;
   readonly #lanes: Lanes;
   readonly #rounds: Rounds;
   #handlers: KindHandlers = { changed() {}, again() {}, notice() {} };
   #seen: Seen = nothing;
-  /** Name of an item -> why what was at a former path of it is not back. */
-  readonly #unrestored = new Map<string, Failure>();
   #retry: Timer | undefined;
   #isClosed = false;
+  #isStarted = false;
+  /** Why nothing at all can be done for now. */
+  #trouble = '';
 
   constructor(options: FileTableOptions) {
     this.#options = options;
@@ -89,6 +95,7 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
     };
     this.#statuses = new Statuses(options.clock.wall, () => this.#handlers.changed());
     this.#retries = new Retries(options.random);
+    this.#verdicts = new Verdicts(this.#statuses, this.#retries, options.clock);
     this.#lanes = new Lanes(options.lanes ?? 8);
     this.#rounds = new Rounds(this.#shop, options.clock, options.facts, options.data, () => this.#handlers.again());
   }
@@ -96,10 +103,16 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
   start(handlers: KindHandlers, done: () => void): void {
     this.#handlers = handlers;
     this.#start()
-      .catch(error =>
-        handlers.notice('error', 'files', `files: ${sentenceOf(error, this.#folder, this.#shop.host.isRoot)}`),
-      )
+      .catch(error => this.#troubled(error))
       .finally(done);
+  }
+
+  /** Without its ledger the table does nothing at all: what is under way, and what was there before, is not known. */
+  #troubled(error: unknown): void {
+    this.#trouble = `files: ${sentenceOf(error, this.#folder, this.#shop.host.isRoot)}`;
+    this.#handlers.notice('error', 'files', this.#trouble);
+    this.#retry?.cancel();
+    if (!this.#isClosed) this.#retry = this.#options.clock.after(troubleMs, () => this.#handlers.again());
   }
 
   async #start(): Promise<void> {
@@ -109,12 +122,18 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
     }
     const damaged = await ledger.load();
     if (damaged !== undefined) this.#handlers.notice('error', 'files', damaged);
+    this.#isStarted = true;
     for (const sentence of await recoverAll(this.#shop)) this.#handlers.notice('warn', 'files', sentence);
   }
 
   look(wanted: Readonly<Record<string, FileItem>>, done: (is: FilesIs) => void): void {
     this.#rounds.pause();
-    if (Object.keys(wanted).length === 0 && this.#shop.ledger.entries.size === 0 && this.#lanes.isIdle) {
+    if (
+      Object.keys(wanted).length === 0 &&
+      this.#shop.ledger.entries.size === 0 &&
+      this.#lanes.isIdle &&
+      this.#isStarted
+    ) {
       for (const name of this.#statuses.names()) this.#statuses.delete(name);
       this.#seen = nothing;
       done({ ...nothing, waiting: new Set() });
@@ -122,7 +141,7 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
     }
     this.#look(wanted)
       .catch(error => {
-        this.#handlers.notice('error', 'files', `files: ${sentenceOf(error, this.#folder, this.#shop.host.isRoot)}`);
+        this.#troubled(error);
         return { ...nothing, waiting: new Set<string>() };
       })
       .then(done);
@@ -131,61 +150,20 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
   async #look(wanted: Readonly<Record<string, FileItem>>): Promise<FilesIs> {
     // The plan before was given up: what is under way comes to its end, nothing more of it begins.
     await this.#lanes.giveUp();
+    if (!this.#isStarted) await this.#start();
+    this.#trouble = '';
     const { ledger } = this.#shop;
     await ledger.flush().catch(() => {});
     const failed = await recoverAll(this.#shop);
     for (const sentence of failed) this.#handlers.notice('warn', 'files', sentence);
     const seen = await lookAt(this.#shop, wanted, this.#options.facts(), this.#options.data, this.#rounds.suspects());
     this.#seen = seen;
-    const waiting = await this.#judge(seen, wanted);
+    const waiting = await this.#verdicts.judge(seen, wanted, target => this.#rounds.diff(target));
     const is: FilesIs = { ...seen, waiting };
     for (const { args } of planFiles(is, wanted)) this.#statuses.set(args.name, 'waiting');
     this.#rounds.begin(seen, wanted);
     this.#wake();
     return is;
-  }
-
-  /** Says of each item how it is. @returns what is not to be planned for now. */
-  async #judge(
-    { targets, wrong, unseen, drifts, held }: Seen,
-    wanted: Readonly<Record<string, FileItem>>,
-  ): Promise<Set<string>> {
-    const now = this.#options.clock.now();
-    const waiting = new Set<string>();
-    const kept = new Set([...Object.keys(wanted), ...[...held.values()].map(({ item }) => item)]);
-    for (const name of this.#statuses.names()) if (!kept.has(name)) this.#statuses.delete(name);
-    this.#retries.keepOnly(new Set([...kept, ...[...held.keys()].map(restoreId)]));
-    for (const [name, err] of wrong) {
-      const failure = unseen.has(name) ? this.#retries.failed(name, 'look', err, true, now) : undefined;
-      this.#statuses.set(name, 'failed', { err, ...(failure ? { next_ms: this.#wall(failure.nextAt) } : {}) });
-    }
-    this.#unrestored.clear();
-    for (const [path, { item }] of held) {
-      const failure = this.#retries.waiting(restoreId(path), '', now);
-      if (!failure) continue;
-      waiting.add(restoreId(path));
-      this.#unrestored.set(item, failure);
-    }
-    for (const [name, target] of targets) {
-      const failure = this.#retries.waiting(name, failureKey(target), now);
-      const drift = drifts.get(target.path);
-      const fightUntil = drift && !target.isReport ? this.#retries.fighting(name, now) : undefined;
-      if (failure) {
-        waiting.add(name);
-        this.#statuses.set(name, 'failed', { err: failure.sentence, next_ms: this.#wall(failure.nextAt) });
-      } else if (fightUntil !== undefined) {
-        waiting.add(name);
-        this.#statuses.set(name, 'drifted', {
-          err: fightSentence(shown(target.path)),
-          next_ms: this.#wall(fightUntil),
-        });
-      } else if (drift) {
-        const diff = await this.#rounds.diff(target);
-        this.#statuses.set(name, 'drifted', { doing: drift.why, ...(diff === undefined ? {} : { diff }) });
-      } else this.#statuses.set(name, 'ok');
-    }
-    for (const name of this.#unrestored.keys()) this.#well(name);
-    return waiting;
   }
 
   readonly executors: ExecutorsOf<FileSteps> = {
@@ -200,19 +178,16 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
       this.#make(args.name, args.target, true, work => repairFolder(this.#shop, args, inner, work), done);
     },
     'file.restore': ({ name, path }, done) => {
-      const id = restoreId(path);
-      const isWanted = [...this.#seen.targets.keys()].includes(name);
+      const isWanted = this.#seen.targets.has(name);
       this.#lanes.add(async signal => {
         const work = this.#work(name, signal);
         try {
           await restorePath(this.#shop, path, isWanted ? { ...work, doing: () => {} } : work);
-          this.#retries.succeeded(id);
-          this.#unrestored.delete(name);
-          if (!isWanted) this.#statuses.delete(name);
+          this.#verdicts.restored(name, path, isWanted);
           this.#options.onChanged?.(name);
           return undefined;
         } catch (error) {
-          return this.#failed(id, name, '', path, error, signal);
+          return this.#failed(name, path, undefined, error, signal);
         }
       }, this.#ended(done));
     },
@@ -226,40 +201,28 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
     done: (error?: string) => void,
   ): void {
     this.#lanes.add(async signal => {
-      const now = this.#options.clock.now;
       try {
         const why = this.#seen.drifts.get(target.path)?.why ?? '';
         this.#statuses.set(name, 'changing', { doing: isRepair ? 'putting right' : 'changing' });
         const { isChanged, replaced } = await run(this.#work(name, signal));
-        this.#retries.succeeded(name);
+        this.#verdicts.made(name, isRepair);
         this.#rounds.putRight(target.path);
-        if (isRepair) this.#retries.repaired(name, now());
         if (isRepair)
           this.#handlers.notice('warn', 'drift', `files/${name}: ${shown(target.path)} was put right: ${why}`);
         const diff = replaced && (await textDiff(replaced.now, replaced.was, replaced.mode));
-        this.#well(name, diff === undefined ? {} : { diff });
+        this.#verdicts.well(name, diff === undefined ? {} : { diff });
         if (isChanged) this.#options.onChanged?.(name);
         return undefined;
       } catch (error) {
-        return this.#failed(name, name, failureKey(target), target.path, error, signal);
+        return this.#failed(name, target.path, target, error, signal);
       }
     }, this.#ended(done));
   }
 
-  /** As wanted; unless what the item once had elsewhere could not be taken away. */
-  #well(name: string, details: { diff?: string } = {}): void {
-    const failure = this.#unrestored.get(name);
-    if (!failure) return this.#statuses.set(name, 'ok', details);
-    this.#statuses.set(name, 'failed', { err: failure.sentence, next_ms: this.#wall(failure.nextAt) });
-  }
-
-  #failed(id: string, name: string, key: string, path: string, error: unknown, signal: AbortSignal): string {
+  #failed(name: string, path: string, target: Target | undefined, error: unknown, signal: AbortSignal): string {
     const sentence = sentenceOf(error, path, this.#shop.host.isRoot);
     if (signal.aborted) return sentence;
-    const isLater = error instanceof FetchFailed ? error.isLater : true;
-    const failure = this.#retries.failed(id, key, sentence, isLater, this.#options.clock.now());
-    if (id !== name) this.#unrestored.set(name, failure);
-    this.#statuses.set(name, 'failed', { err: sentence, next_ms: this.#wall(failure.nextAt) });
+    this.#verdicts.failed(name, path, target, sentence, error instanceof FetchFailed ? error.isLater : true);
     this.#wake();
     return `files/${name}: ${sentence}`;
   }
@@ -278,10 +241,6 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
     if (this.#lanes.isIdle && !this.#isClosed) this.#rounds.made();
   };
 
-  #wall(at: number): number {
-    return Math.round(this.#options.clock.wall() + at - this.#options.clock.now());
-  }
-
   /** Looks again when the first thing that failed is due. */
   #wake(): void {
     this.#retry?.cancel();
@@ -297,12 +256,13 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
 
   /** Of the content that Hearth put at the item's path; the same after a restart. Undefined where there is none. */
   markOf(name: string): string | undefined {
-    for (const { item, sha256, what } of this.#shop.ledger.entries.values()) if (item === name) return `${what} ${sha256}`;
+    for (const { item, sha256, what } of this.#shop.ledger.entries.values())
+      if (item === name) return `${what} ${sha256}`;
     return undefined;
   }
 
   error(): string {
-    return this.#statuses.error();
+    return this.#trouble === '' ? this.#statuses.error() : this.#trouble.slice(0, 500);
   }
 
   close(): void {
@@ -312,5 +272,3 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
     void this.#lanes.giveUp();
   }
 }
-
-const failureKey = (target: Target): string => `${target.path} ${target.key}`;

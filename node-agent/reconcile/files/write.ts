@@ -7,7 +7,7 @@ import type { Entry } from './ledger.ts';
 import { makeFolders, type Place } from './place.ts';
 import type { FileSteps } from './plan.ts';
 import { recover } from './recover.ts';
-import type { FileTarget } from './target.ts';
+import type { FileTarget, Target } from './target.ts';
 import { fetchCopy, openPath, temporary, type Work, type Workshop } from './workshop.ts';
 import { shown, Wrong } from './wrong.ts';
 
@@ -27,6 +27,7 @@ export async function writeFile(
   work: Work,
 ): Promise<Outcome> {
   const { path } = target;
+  refuseOther(shop, target);
   if (target.source !== undefined) await refuseInTheWay(shop, target);
   const from = await contentOf(shop, target, work);
   work.doing('writing');
@@ -85,6 +86,12 @@ export async function writeFile(
     await place?.close();
     from.release();
   }
+}
+
+/** A path that was of another kind is restored first; where that failed, nothing is built upon it. */
+export function refuseOther({ ledger }: Workshop, { path, what }: Target): void {
+  const held = ledger.entries.get(path);
+  if (held && held.what !== what) throw new Wrong(`${shown(path)}: what was there before has not come back yet`);
 }
 
 /** Before anything is fetched for it. */
@@ -203,6 +210,7 @@ export async function removeFile(
   work: Work,
 ): Promise<Outcome> {
   const { path } = target;
+  refuseOther(shop, target);
   const { place, at } = await openPath(shop, path, undefined);
   try {
     const before = at === undefined ? undefined : await shop.host.lstat(at);
