@@ -1,7 +1,7 @@
 /** Checks of services for real: commands, addresses and ports, each of them passing and failing; and reloads. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttp, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcp } from 'node:net';
 import { join } from 'node:path';
@@ -53,13 +53,16 @@ services(
   'command: fails with another code, a signal, no program and no folder, with its last line',
   async ({ home }) => {
     const caretaker = caretakerIn(home);
-    const says = (command: Health['command'], spec: Service = { run: 'x' }) =>
+    const says = (command: NonNullable<Health['command']>, spec: Service = { run: 'x' }) =>
       check(caretaker, { command }, newUnit(spec));
     assert.is(await says('echo one; echo "two \u0007" >&2; exit 3'), 'exit 3; last line: two \\u0007');
     assert.is(await says('kill -TERM $$'), 'killed by TERM');
     assert.is(await says(['/no/such/program']), 'cannot be run: there is no such program');
-    assert.match(await says('true', { run: 'x', cwd: '/no/such/folder' }), /^cannot be run: /);
-    assert.match(await says('head -c 3000000 /dev/zero | tr "\\0" x; exit 1'), /^exit 1; last line: x{100,160}…?$/);
+    assert.match((await says('true', { run: 'x', cwd: '/no/such/folder' })) ?? '', /^cannot be run: /);
+    assert.match(
+      (await says('head -c 3000000 /dev/zero | tr "\\0" x; exit 1')) ?? '',
+      /^exit 1; last line: x{100,160}…?$/,
+    );
     caretaker.close();
   },
 );
@@ -93,6 +96,15 @@ services('command: cancelled, or the agent closed, it is ended and says nothing'
     await until('it is gone', () => readProcess(pid) === undefined);
   }
   assert.is(said, 0);
+});
+
+const asRoot = process.getuid?.() === 0 ? services : services.skip;
+asRoot('command: with the rights of the user that the service runs as, and its environment', async ({ home }) => {
+  const caretaker = caretakerIn(home);
+  const unit = newUnit({ run: 'x', user: 'nobody', cwd: '/', env: { NAME: 'a b' } }, 4711);
+  const command = '[ "$(id -un) $NAME $HEARTH_PID" = "nobody a b 4711" ]';
+  assert.is(await check(caretaker, { command }, unit), undefined);
+  caretaker.close();
 });
 
 services('command: less urgent than the agent', async ({ home }) => {
@@ -152,7 +164,7 @@ services('tcp: passes where somebody listens, and fails where nobody does', asyn
     assert.is(await check(caretaker, { tcp }), undefined, JSON.stringify(tcp));
   const nobody = await freePort();
   assert.is(await check(caretaker, { tcp: nobody }), `127.0.0.1:${nobody}: nobody listens there`);
-  assert.match(await check(caretaker, { tcp: 'no-such-host.invalid:1' }), /^no-such-host\.invalid:1: /);
+  assert.match((await check(caretaker, { tcp: 'no-such-host.invalid:1' })) ?? '', /^no-such-host\.invalid:1: /);
   server.close();
   caretaker.close();
 });

@@ -9,7 +9,7 @@ import { type Health, signalNames } from '../../../shared/schemas/service-life.t
 import { looksSealed } from '../../../shared/sealed-value.ts';
 import type { Unit } from '../host.ts';
 import type { Caretaker, RunningUnit } from './caretaker.ts';
-import { askedLaunch, inherited, type Launch, launchParts, needsAsking, plainLaunch, systemShell } from './launch.ts';
+import { besideLaunch, inherited, type Launch, launchParts, systemShell } from './launch.ts';
 import { askAddress, askPort, type Done, type Probe, runCommand } from './probes.ts';
 import { isAlive } from './processes.ts';
 import type { Opened, Secrets } from './secrets.ts';
@@ -140,7 +140,7 @@ class RealCaretaker implements Caretaker {
     let probe: Probe | undefined;
     let cancelled = false;
     const begun = performance.now();
-    const started = this.#launch({ ...unit, spec: { ...unit.spec, run } }).then(launch => {
+    const started = this.#launch(unit, run).then(launch => {
       if (cancelled) return;
       const environment: Record<string, string> = { ...launch.environment };
       if (unit.pid !== undefined) environment.HEARTH_PID = String(unit.pid);
@@ -157,11 +157,9 @@ class RealCaretaker implements Caretaker {
     };
   }
 
-  async #launch(unit: Unit): Promise<Launch> {
+  async #launch({ pid: _pid, ...unit }: RunningUnit, run: NonNullable<Service['run']>): Promise<Launch> {
     const opened = await this.#open(unit);
-    return needsAsking(unit.spec)
-      ? await askedLaunch(unit, opened, systemShell, this.#launching)
-      : plainLaunch(unit, opened, systemShell);
+    return await besideLaunch({ ...unit, spec: { ...unit.spec, run } }, opened, systemShell, this.#launching);
   }
 
   #open(unit: Unit): Promise<Opened> {
