@@ -20,6 +20,7 @@ export class Rounds {
   readonly #clock: Clock;
   readonly #facts: () => Facts;
   readonly #ownFolder: string;
+  readonly #hasEvents: boolean;
   readonly #again: () => void;
   readonly #watch: FileWatch;
   #suspects = new Set<string>();
@@ -31,11 +32,16 @@ export class Rounds {
   /** Raised whenever what is being looked at is out of date. */
   #turn = 0;
 
-  constructor(shop: Workshop, clock: Clock, facts: () => Facts, ownFolder: string, again: () => void) {
+  constructor(
+    shop: Workshop,
+    { clock, facts, data, hasEvents = true }: { clock: Clock; facts: () => Facts; data: string; hasEvents?: boolean },
+    again: () => void,
+  ) {
     this.#shop = shop;
     this.#clock = clock;
     this.#facts = facts;
-    this.#ownFolder = ownFolder;
+    this.#ownFolder = data;
+    this.#hasEvents = hasEvents;
     this.#again = again;
     this.#watch = new FileWatch(clock, paths => this.#heard(paths));
   }
@@ -71,7 +77,7 @@ export class Rounds {
   /** Steps are done: what they made is watched, too. */
   made(): void {
     if (!this.#seen) return;
-    this.#watch.update(this.#folders());
+    if (this.#hasEvents) this.#watch.update(this.#folders());
     this.#timer?.cancel();
     this.#timer = this.#clock.after(roundMs, () => this.#round());
   }

@@ -47,6 +47,8 @@ export interface FileTableOptions {
   readonly copies?: CopyLimits;
   /** Steps at the same time. */
   readonly lanes?: number;
+  /** False: nothing is watched, and drift is seen by the rounds alone. */
+  readonly hasEvents?: boolean;
 }
 
 /** How long after trouble with the ledger it is read again. */
@@ -97,7 +99,7 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
     this.#retries = new Retries(options.random);
     this.#verdicts = new Verdicts(this.#statuses, this.#retries, options.clock);
     this.#lanes = new Lanes(options.lanes ?? 8);
-    this.#rounds = new Rounds(this.#shop, options.clock, options.facts, options.data, () => this.#handlers.again());
+    this.#rounds = new Rounds(this.#shop, options, () => this.#handlers.again());
   }
 
   start(handlers: KindHandlers, done: () => void): void {
