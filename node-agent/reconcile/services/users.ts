@@ -1,7 +1,7 @@
 /**
  * Running a service as another user. The shim stays the agent's, as it writes what the service must not touch; what
  * becomes the service gives up the agent's rights just before: all three of its user and group ids, with the groups of
- * the user and no capability left over, so that there is no way back (setpriv(1); where there is none, busybox's su).
+ * the user and no capability left over, so that there is no way back (setpriv(1); where there is none, busybox's start-stop-daemon).
  */
 import { readFileSync, statSync } from 'node:fs';
 import { printable } from '../../../shared/names.ts';
@@ -22,7 +22,7 @@ export interface Account {
 
 /** How a process becomes somebody else. */
 export interface Switcher {
-  readonly kind: 'setpriv' | 'su';
+  readonly kind: 'setpriv' | 'busybox';
   readonly path: string;
 }
 
@@ -78,7 +78,12 @@ export function commandAs(
   gid: number | undefined,
   command: readonly string[],
 ): readonly string[] {
-  if (kind === 'su') return [path, '-p', '-s', '/bin/sh', name, '-c', 'exec "$0" "$@"', ...command];
+  if (kind === 'busybox') {
+    const user = gid === undefined ? name : `${name}:${gid}`;
+    // It starts nothing where a process of the same kind is; with a file that names none it never finds one.
+    const start = ['start-stop-daemon', '-S', '-p', '/proc/none', '-x', '/bin/sh', '-c', user];
+    return [path, ...start, '--', '-c', 'exec "$0" "$@"', ...command];
+  }
   return [path, `--reuid=${uid}`, `--regid=${gid ?? own}`, '--init-groups', '--inh-caps=-all', '--', ...command];
 }
 
@@ -106,9 +111,9 @@ export class Users {
     const gid = group === undefined ? undefined : await this.#group(group);
     this.#switcher ??= findSwitcher(path);
     const switcher = await this.#switcher;
-    if (!switcher || (switcher.kind === 'su' && gid !== undefined)) {
+    if (!switcher) {
       this.#switcher = undefined;
-      throw new Error(`to run as ${printable(unit.spec.user ?? '')} needs setpriv: install util-linux`);
+      throw new Error(`to run as ${printable(user)} needs the program setpriv, of the package util-linux or setpriv`);
     }
     const owner = { uid: account.uid, gid: gid ?? account.gid };
     const { HEARTH_UNIT: _unit, HEARTH_SERVICE: _service, ...said } = environmentOf(unit, {}, opened);
@@ -139,17 +144,17 @@ export class Users {
   }
 }
 
-/** busybox has a setpriv that cannot do it. */
+/** busybox has a setpriv that cannot do it, and its su is often left out. */
 async function findSwitcher(path: string): Promise<Switcher | undefined> {
   const setpriv = findProgram('setpriv', path);
   if (setpriv !== undefined && (await ask(setpriv, ['--help'], askMs)).out.includes('--init-groups')) {
     return { kind: 'setpriv', path: setpriv };
   }
-  const su = findProgram('su', path);
-  if (su === undefined) return undefined;
-  // Others stay in front of what they start, and hide how it ends.
-  const { out, err } = await ask(su, ['--help'], askMs);
-  return `${out}${err}`.includes('BusyBox') ? { kind: 'su', path: su } : undefined;
+  const busybox = findProgram('busybox', path);
+  const list = busybox === undefined ? '' : (await ask(busybox, ['--list'], askMs)).out;
+  return busybox !== undefined && list.split('\n').includes('start-stop-daemon')
+    ? { kind: 'busybox', path: busybox }
+    : undefined;
 }
 
 function read(path: string): string {
