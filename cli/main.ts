@@ -18,6 +18,7 @@ import { logsCommand } from './logs-command.ts';
 import { maintainCommand } from './maintain-command.ts';
 import { adminOptions, clientOptions, exits, option } from './options.ts';
 import { reportCommand } from './report-command.ts';
+import { rolloutCommand } from './rollout-command.ts';
 import { secretCommands } from './secret-commands.ts';
 import { version } from './version.ts';
 
@@ -103,6 +104,7 @@ function program(): Command {
   maintainCommand(hearth);
   reportCommand(hearth);
   logsCommand(hearth);
+  rolloutCommand(hearth);
   secretCommands(hearth);
   brokerAclCommand(hearth);
 

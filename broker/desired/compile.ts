@@ -35,6 +35,8 @@ export interface RoleEntry {
   readonly document: RoleDocument;
   readonly rev: number;
   readonly gone?: true;
+  /** Of the last change that is about nodes, where that is an earlier one. */
+  readonly heard?: number | undefined;
   /** The rollout under way, or the last one: which nodes have this document, and which another one. */
   readonly rollout?: Rollout | undefined;
 }
@@ -45,7 +47,7 @@ export type Roles = { get(role: string): RoleEntry | undefined };
 export const seenBy = (node: string, roles: Roles): Roles => ({
   get(role) {
     const entry = roles.get(role);
-    return entry?.rollout ? wordFor(entry, node) : entry;
+    return entry && wordFor(entry, node);
   },
 });
 

@@ -33,6 +33,7 @@ const roleEntry = z.object({
   document: roleDocument,
   rev: count,
   gone: z.literal(true).optional(),
+  heard: count.optional(),
   rollout: rolloutRecord.optional(),
 });
 const documents = 'doc/';

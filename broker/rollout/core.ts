@@ -67,7 +67,12 @@ const mostDocs = 4;
 
 /** The record of a change that begins; nobody has been given anything yet. */
 export function begin(
-  before: { readonly document: RoleDocument; readonly rev: number; readonly rollout?: Rollout | undefined },
+  before: {
+    readonly document: RoleDocument;
+    readonly rev: number;
+    readonly heard?: number | undefined;
+    readonly rollout?: Rollout | undefined;
+  },
   n: number,
   atMs: number,
 ): Rollout {
@@ -87,7 +92,7 @@ export function begin(
     n,
     good,
     docs: { ...last?.docs, [key]: before.document },
-    base: last?.base ?? before.rev,
+    base: last?.base ?? before.heard ?? before.rev,
     nodes,
     passed: false,
   });
@@ -139,7 +144,7 @@ export function step({ document, rollout }: Rolling, look: Look): Step | undefin
   }
   const failed = failures.at(-1);
   if (failed && isOpen(next) && mustStop(next, settings)) {
-    if (settings.revert) return revertAll({ document, rollout: next }, `${failed.node}: ${failed.why}`, news);
+    if (settings.revert) return revertAll({ document, rollout: next }, failed.why, news);
     if (next.state !== 'stopped') news.push({ kind: 'stopped', ...failed });
     next = { ...next, state: 'stopped' };
   }
@@ -238,7 +243,12 @@ export function revertAll({ document, rollout }: Rolling, why: string, news: rea
   const accepted: RoleDocument = document.rollout === undefined ? before : { ...before, rollout: document.rollout };
   const lost = { document, rev: rollout.rev };
   const next = withoutUnused({ ...rollout, nodes, state: 'reverted', why, lost });
-  return { document: accepted, rollout: next, news: [...news, { kind: 'reverted', why }], reverted: true };
+  return {
+    document: accepted,
+    rollout: next,
+    news: [...news, { kind: 'reverted', why, ...(next.failed === undefined ? {} : { node: next.failed }) }],
+    reverted: true,
+  };
 }
 
 /** Takes up again what failed where that was not put back as a whole; undefined where nothing is to be taken up. */

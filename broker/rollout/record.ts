@@ -67,6 +67,7 @@ export const listedIn = (nodes: Rollout['nodes'], node: string): RolloutNode | u
 interface Entry {
   readonly document: RoleDocument;
   readonly rev: number;
+  readonly heard?: number | undefined;
   readonly rollout?: Rollout | undefined;
 }
 
@@ -76,8 +77,8 @@ export interface Word {
   readonly rev: number;
 }
 
-export function wordFor({ document, rev, rollout }: Entry, node: string): Word {
-  if (!rollout) return { document, rev };
+export function wordFor({ document, rev, heard, rollout }: Entry, node: string): Word {
+  if (!rollout) return { document, rev: heard ?? rev };
   const listed = listedIn(rollout.nodes, node);
   const doc = listed ? listed.doc : isOpen(rollout) ? rollout.good : undefined;
   return {

@@ -65,8 +65,10 @@ export class Rollouts {
     const { wants, clock } = this.#parts;
     const settings = rolloutSettings(document.rollout);
     const last = before.rollout;
-    if (settings && last && !before.gone && changedItems(before.document, document).size === 0) {
-      return ok({ entry: rev => ({ document, rev, rollout: last }) });
+    if (!before.gone && changedItems(before.document, document).size === 0 && (settings || !last)) {
+      // Nothing that a node hears of.
+      const kept = last ? { rollout: last } : { heard: before.heard ?? before.rev };
+      return ok({ entry: rev => ({ document, rev, ...kept }) });
     }
     const members = wants.members(role);
     const good = last && isOpen(last) ? last.docs[last.good] : undefined;

@@ -47,7 +47,7 @@ export function newsText(role: string, { kind, node, why }: News, { rev, n }: Ro
     case 'failed':
       return told('warn', `${node} is not well with revision ${rev}: ${why}`);
     case 'reverted':
-      return told('warn', `revision ${rev} was put back on all nodes, ${why}`);
+      return told('warn', `revision ${rev} was put back on all nodes: ${node === undefined ? '' : `${node}: `}${why}`);
     case 'stopped':
       return told('warn', `revision ${rev} goes to no further node, ${node} is not well with it: ${why}`);
     case 'done':

@@ -51,7 +51,7 @@ export const rolloutPayloads: readonly Payload[] = [
       failed_n: 1,
       current: '',
       failed: 'n1',
-      why: 'n1: services/site: crash-loop (it ended with exit code 1)',
+      why: 'services/site: crash-loop (it ended with exit code 1)',
       since_ms: 1795240000000,
     },
   ),

@@ -1,0 +1,135 @@
+/** Changes to a role over a real supervisor and real agents: one first, and back by itself. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { RoleIs } from '../../shared/schemas/rollout.ts';
+import { type Cluster, hearthCommand, startAgent, up } from '../fixture/cluster.ts';
+import { connectClient, type Heard, type TestClient } from '../fixture/mqtt-client.ts';
+import { freePort, type Started, start } from '../fixture/processes.ts';
+
+const rollout = suite('rollout');
+
+const ids = ['a1', 'a2', 'a3'] as const;
+const good = 'echo good; exec sleep 4321';
+
+async function hearth(cluster: Cluster, ...args: readonly string[]): Promise<{ code: number | string; out: string }> {
+  const env = { ...process.env, HOME: '/nonexistent', HEARTH_BROKER: cluster.url };
+  const started = start(process.execPath, [hearthCommand, ...args], { env });
+  const code = await started.ended;
+  assert.not.match(started.output(), /^\s+at /m, 'no stack');
+  return { code, out: started.output() };
+}
+
+const runs = (id: string, run: string) => (message: Heard) => {
+  if (message.topic !== `hearth/node/${id}/want` || message.text === '') return false;
+  return JSON.parse(message.text).services.x?.run === run;
+};
+const state = (wanted: RoleIs['state']) => (message: Heard) =>
+  message.topic === 'hearth/role/all/is' && message.text !== '' && JSON.parse(message.text).state === wanted;
+const well = (id: string, pid?: number) => (message: Heard) => {
+  if (message.topic !== `hearth/node/${id}/is`) return false;
+  const x = JSON.parse(message.text).items['services/x'];
+  return x?.state === 'running' && (pid === undefined || x.pid === pid);
+};
+
+async function answered(client: TestClient, path: string, payload: string): Promise<void> {
+  const [noun, id] = path.split('/');
+  const from = client.heard.length;
+  await client.publish(`hearth/${path}`, payload);
+  const result = await client.wait(
+    `an answer to ${path}`,
+    message => message.topic === `hearth/${noun}/${id}/result` && client.heard.indexOf(message) >= from,
+  );
+  assert.ok(JSON.parse(result.text).ok, result.text);
+}
+
+interface Fleet {
+  readonly agents: readonly Started[];
+  readonly client: TestClient;
+}
+
+const filters = ['hearth/node/+/want', 'hearth/node/+/is', 'hearth/role/#', 'hearth/event'];
+
+/** Three nodes, each of which runs `x`. */
+async function fleet(cluster: Cluster): Promise<Fleet> {
+  const client = await connectClient(cluster.url, filters);
+  const agents = ids.map(node => startAgent({ broker: cluster.url, node, flags: ['--stop-services'] }));
+  for (const id of ids) await client.wait(`${id} is there`, ({ topic }) => topic === `hearth/node/${id}/is`);
+  await answered(client, 'role/all/set', JSON.stringify({ services: { x: good }, rollout: 'off' }));
+  for (const id of ids) await client.wait(`${id} runs it`, well(id));
+  await answered(client, 'role/all/set/rollout', '{"healthy_s":1,"deadline_s":60}');
+  return { agents, client };
+}
+
+async function end(cluster: Cluster, { agents, client }: Fleet): Promise<void> {
+  await client.close();
+  for (const code of await Promise.all(agents.map(agent => agent.stop()))) assert.is(code, 0);
+  assert.is(await cluster.process.stop(), 0);
+}
+
+rollout('a change that makes a service crash is put back on the one node that saw it, and told', async () => {
+  const cluster = await up({ flags: ['--no-agent'] });
+  const all = await fleet(cluster);
+  const { client } = all;
+  const pids = new Map<string, number>();
+  for (const id of ids) {
+    const is = client.heard.findLast(well(id));
+    pids.set(id, JSON.parse(is?.text ?? '{}').items['services/x'].pid);
+  }
+  client.forget();
+  const bad = 'echo "no such heater" >&2; exit 3';
+  await answered(client, 'role/all/set/services/x', bad);
+  const begun = await client.wait('it begins', state('rolling'));
+  const canary = (JSON.parse(begun.text) as RoleIs).current;
+  await client.wait('one node is told', runs(canary, bad));
+  const is = await client.wait('it is put back', state('reverted'));
+  const { failed, why } = JSON.parse(is.text) as RoleIs;
+  assert.is(failed, canary);
+  assert.match(why, /^services\/x: crash-loop \(exit 3 .*no such heater/);
+  await client.wait('it has what it had', runs(canary, good));
+  await client.wait('and runs it', well(canary));
+  for (const id of ids.filter(each => each !== canary)) {
+    assert.not.ok(client.heard.some(runs(id, bad)), `${id} never saw it`);
+    process.kill(pids.get(id) ?? 0, 0);
+  }
+  const event = client.heard.find(({ topic, text }) => topic === 'hearth/event' && /rollout-failed/.test(text));
+  assert.is(JSON.parse(event?.text ?? '{}').node, canary);
+
+  const listed = await hearth(cluster, 'rollout');
+  assert.is(listed.code, 0);
+  assert.match(listed.out, /^ROLE +STATE +REV +WELL +FAILED/);
+  assert.match(listed.out, new RegExp(`^all +reverted +\\d+ +0/3 +${canary} .*services/x: crash-loop`, 'm'));
+  const one = await hearth(cluster, 'rollout', 'all');
+  assert.is(one.code, 1, 'what was put back did not work');
+  assert.match(one.out, /was put back: all nodes have the document before/);
+  assert.match(one.out, new RegExp(`Failed on ${canary}: services/x: crash-loop`));
+  const shown = await hearth(cluster, 'rollout', 'all', '--show-failed');
+  assert.equal(JSON.parse(shown.out).services, { x: { run: bad } });
+  assert.match((await hearth(cluster, 'rollout', 'all', 'pause')).out, /^hearth: Refused: no rollout of this role is/m);
+  assert.match((await hearth(cluster, 'rollout', 'none')).out, /^hearth: No change to the role "none" was rolled out/m);
+  assert.match((await hearth(cluster, 'rollout', 'all', 'retyr')).out, /did you mean "retry"/);
+  await end(cluster, all);
+});
+
+rollout('a supervisor that is killed in the middle goes on with it, and every node has it in the end', async () => {
+  const mqttPort = await freePort();
+  const first = await up({ flags: ['--no-agent'], mqttPort });
+  const all = await fleet(first);
+  const better = 'echo better; exec sleep 4322';
+  await answered(all.client, 'role/all/set/services/x', better);
+  const begun = await all.client.wait('it begins', state('rolling'));
+  const canary = (JSON.parse(begun.text) as RoleIs).current;
+  await all.client.wait('one node is told', runs(canary, better));
+  await first.process.stop('SIGKILL');
+  await all.client.close();
+  const second = await up({ flags: ['--no-agent'], mqttPort, data: first.data });
+  const client = await connectClient(second.url, filters);
+  await client.wait('it still has it', runs(canary, better));
+  for (const id of ids) await client.wait(`${id} has it`, runs(id, better));
+  await client.wait('done', state('done'));
+  const done = await hearth(second, 'rollout', 'all');
+  assert.is(done.code, 0);
+  assert.match(done.out, /is done[\s\S]*3 of 3 nodes are well with it\./);
+  await end(second, { agents: all.agents, client });
+});
+
+rollout.run();
