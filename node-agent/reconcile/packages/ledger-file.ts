@@ -2,8 +2,8 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../../shared/make-folder.ts';
-import { readBounded, replaceFile } from '../../replace-file.ts';
-import { emptyLedger, type Ledger, ledgerText, parseLedger } from './ledger.ts';
+import { readBounded, removeFiles, replaceFile } from '../../replace-file.ts';
+import { emptyLedger, isEmpty, type Ledger, ledgerText, parseLedger } from './ledger.ts';
 
 export interface LedgerDisk {
   /** `problem`: there was one that cannot be read; it is kept beside, and nothing in it is known any more. */
@@ -37,6 +37,11 @@ export function createLedgerFile(folder: string): LedgerDisk {
       }
     },
     save(ledger) {
+      // With nothing to know there is no file, so that an agent without packages need not even load what reads it.
+      if (isEmpty(ledger)) {
+        removeFiles(folder, file);
+        return;
+      }
       makeFolder(folder);
       replaceFile(folder, file, ledgerText(ledger), true);
     },

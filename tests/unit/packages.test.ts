@@ -1,0 +1,295 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createLedgerFile } from '../../node-agent/reconcile/packages/ledger-file.ts';
+import { manualClock } from '../fixture/manual-clock.ts';
+import { memoryLedger, PackageRig, type WantedPackages } from '../fixture/packages/packages-rig.ts';
+import { ToyApt } from '../fixture/packages/toy-apt.ts';
+import { folder } from '../fixture/processes.ts';
+
+const packages = suite('packages');
+
+function stage(change: (apt: ToyApt) => void = () => {}) {
+  const clock = manualClock();
+  const apt = new ToyApt();
+  apt.listed = true;
+  for (const name of ['one', 'two', 'three']) apt.repository.set(name, ['2', '1']);
+  change(apt);
+  const ledger = memoryLedger();
+  const node = new PackageRig({ machine: apt.machine(clock), disk: apt.disk(ledger), clock });
+  node.start();
+  const apply = (wanted: WantedPackages, ms = 5_000) => {
+    const got: { steps?: number; errors?: string[] } = {};
+    node.apply(wanted, (steps, errors) => Object.assign(got, { steps: steps.length, errors }));
+    clock.advance(ms);
+    return got;
+  };
+  return { clock, apt, ledger, node, apply };
+}
+
+packages('with nothing wanted and nothing put there nothing is asked, and the look is done at once', () => {
+  const { node, apt } = stage();
+  let is = false;
+  node.table.look({}, () => {
+    is = true;
+  });
+  assert.ok(is);
+  assert.equal(apt.commands, []);
+});
+
+packages('the first look is one command for all, the next is none, and one more where the machine changed', () => {
+  const { apply, apt } = stage(machine => machine.installed.set('one', { ver: '1' }).set('two', { ver: '2' }));
+  const wanted = { one: {}, two: { version: '2' }, gone: { state: 'absent' } } as const;
+  assert.equal(apply(wanted), { steps: 0, errors: [] });
+  assert.is(apt.commands.length, 1);
+  assert.equal(apply(wanted), { steps: 0, errors: [] });
+  assert.is(apt.commands.length, 1);
+  apt.person(() => {});
+  assert.is(apt.commands.length, 2);
+});
+
+packages('all that is to change is one transaction', () => {
+  const { apply, apt } = stage(machine => machine.installed.set('three', { ver: '1' }));
+  assert.equal(apply({ one: { version: '1' }, two: {}, three: { state: 'absent' } }).errors, []);
+  const installs = apt.commands.filter(text => / install /.test(text) && !/ -[sd] /.test(text));
+  assert.is(installs.length, 1);
+  assert.match(installs[0] ?? '', / -- one=1 three- two$/);
+});
+
+packages('lists are fetched when they are old, and not when nothing is to be installed', () => {
+  const old = (machine: ToyApt) => {
+    machine.listsAgeMs = 25 * 3_600_000;
+    machine.installed.set('three', { ver: '1' });
+  };
+  const first = stage(old);
+  first.apply({ one: {} });
+  assert.is(first.apt.commands.filter(text => text.endsWith(' update')).length, 1);
+  const second = stage(old);
+  assert.equal(second.apply({ three: { state: 'absent' } }).errors, []);
+  assert.is(second.apt.commands.filter(text => text.endsWith(' update')).length, 0);
+});
+
+packages('without root nothing is tried, it is said once, and other managers go on', () => {
+  const { apply, apt, node } = stage(machine => {
+    machine.root = false;
+    machine.installed.set('two', { ver: '2' });
+  });
+  const { errors } = apply({ one: {}, two: {}, tool: { provider: 'npm', into: '/opt/tools' } });
+  assert.equal(errors, []);
+  assert.equal(node.states(), { one: 'failed', tool: 'failed', two: 'ok' });
+  assert.is(node.status('one')?.err, 'needs root');
+  assert.is(node.status('tool')?.err, 'this machine has no npm');
+  assert.is(node.table.error(), 'packages/one: needs root');
+  assert.equal(
+    apt.commands.filter(text => !text.startsWith('dpkg-query')),
+    [],
+  );
+});
+
+packages('a machine without any manager says so', () => {
+  const { apply, node } = stage(machine => {
+    machine.programs = [];
+  });
+  apply({ one: {}, two: { provider: 'dnf' } });
+  assert.match(node.status('one')?.err ?? '', 'none of apt, dnf, pacman, apk and brew');
+  assert.is(node.status('two')?.err, 'this machine has no dnf');
+});
+
+packages('the network away: every item waits, twice as long each time and at most an hour, and none in between', () => {
+  const { apply, apt, node, clock } = stage();
+  apply({ one: {} });
+  apt.offline = true;
+  assert.is(apply({ one: {}, two: {} }).errors?.length, 1);
+  assert.equal(node.states(), { one: 'ok', two: 'waiting' });
+  assert.match(node.status('two')?.err ?? '', 'cannot be fetched: W: Failed to fetch');
+  const waits: number[] = [];
+  for (let round = 0; round < 12; round++) {
+    const wait = (node.status('two')?.next_ms ?? 0) - clock.wall();
+    waits.push(wait);
+    const before = apt.commands.length;
+    clock.advance(wait - 1);
+    assert.is(apt.commands.length, before, `round ${round}`);
+    clock.advance(1_000);
+    assert.ok(apt.commands.length > before, `round ${round}`);
+  }
+  assert.ok(waits.every(wait => wait <= 3_600_000));
+  assert.ok((waits[0] ?? 0) > 20_000 && (waits[0] ?? 0) <= 45_000, `${waits}`);
+  assert.ok((waits[3] ?? 0) > 200_000 && (waits[3] ?? 0) <= 360_000, `${waits}`);
+  assert.ok((waits.at(-1) ?? 0) > 3_590_000, `${waits}`);
+  apt.offline = false;
+  clock.advance(3_600_000);
+  assert.equal(node.states(), { one: 'ok', two: 'ok' });
+});
+
+packages('another document is tried at once, whatever failed before', () => {
+  const { apply, apt, node } = stage(machine => {
+    machine.offline = true;
+  });
+  apply({ one: {} });
+  apt.offline = false;
+  assert.equal(apply({ one: {}, two: {} }).errors, []);
+  assert.equal(node.states(), { one: 'ok', two: 'ok' });
+});
+
+packages('a lock is waited for and told of, and given up for a while after half an hour', () => {
+  const { apply, apt, node, clock } = stage(machine => {
+    machine.locked = true;
+  });
+  const got = apply({ one: {} });
+  assert.equal(node.status('one')?.doing, 'waiting for another apt-get (pid 77)');
+  assert.is(node.states().one, 'waiting');
+  assert.equal(got, {});
+  for (let s = 0; s < 31 * 60 && !got.errors; s++) clock.advance(1_000);
+  assert.is(got.errors?.length, 1);
+  assert.is(node.status('one')?.err, 'another apt-get (pid 77) is at work');
+  apt.locked = false;
+  clock.advance(60_000);
+  assert.is(node.states().one, 'ok');
+});
+
+packages('while it waits or downloads another document takes over; the machine follows the last one only', () => {
+  const { apply, apt, node, clock } = stage(machine => {
+    machine.locked = true;
+  });
+  apply({ one: {} }, 20_000);
+  node.apply({ two: {} });
+  apt.locked = false;
+  clock.advance(60_000);
+  assert.equal([...apt.installed.keys()], ['two']);
+  assert.equal(node.states(), { two: 'ok' });
+});
+
+packages('the same document again does not begin anew what is under way, and its step ends with it', () => {
+  const { apply, apt, node, clock } = stage(machine => {
+    machine.locked = true;
+  });
+  apply({ one: {} }, 20_000);
+  const before = apt.commands.filter(text => text.startsWith('apt-cache')).length;
+  const got = apply({ one: {} });
+  assert.is(node.states().one, 'waiting');
+  assert.equal(got, {});
+  apt.locked = false;
+  clock.advance(10_000);
+  assert.equal(got, { steps: 1, errors: [] });
+  assert.is(apt.commands.filter(text => text.startsWith('apt-cache')).length, before);
+});
+
+packages(
+  'two items may name one package: it stays while either does; where they say different things both fail',
+  () => {
+    const { apply, apt, node } = stage();
+    apply({ one: {}, other: { name: 'one', version: '1', hold: true } });
+    assert.equal([apt.installed.get('one')?.ver, apt.held.has('one')], ['1', true]);
+    assert.equal(node.states(), { one: 'ok', other: 'ok' });
+    apply({ one: {} });
+    assert.equal([apt.installed.get('one')?.ver, apt.held.has('one')], ['1', false]);
+    apply({ one: { version: '1' }, other: { name: 'one', version: '2' } });
+    assert.equal(node.states(), { one: 'failed', other: 'failed' });
+    assert.match(node.status('one')?.err ?? '', '"one" and "other" say different things of one package');
+    apply({ other: { name: 'one', state: 'absent' }, one: {} });
+    assert.equal(node.states(), { one: 'failed', other: 'failed' });
+    assert.ok(apt.installed.has('one'));
+  },
+);
+
+packages('a removal that is refused is told of under its old name, and made when it can be', () => {
+  const { apply, apt, node } = stage(machine => {
+    machine.installed.set('theirs', { ver: '1' });
+  });
+  apply({ mine: { name: 'one' } });
+  apt.person(() => apt.depends.set('theirs', 'one'));
+  apply({});
+  assert.equal(node.states(), { mine: 'failed' });
+  assert.match(node.table.error(), 'packages/mine: it would remove theirs too');
+  assert.ok(apt.installed.has('one'));
+  apt.person(() => apt.installed.delete('theirs'));
+  apply({ two: {} });
+  assert.equal([...apt.installed.keys()], ['two']);
+  assert.equal(node.states(), { two: 'ok' });
+});
+
+packages('what is no name, no version or no place for its manager is refused before anything is asked', () => {
+  const { apply, apt, node } = stage(machine => {
+    machine.programs = ['apt-get', 'npm', 'python3'];
+  });
+  const bad: WantedPackages = {
+    a: { name: 'one/stable' },
+    b: { name: 'One' },
+    c: { into: '/opt/x' },
+    d: { provider: 'npm', name: 'user/repo' },
+    e: { provider: 'npm', version: 'latest' },
+    f: { provider: 'npm', version: '1.2.3', hold: true },
+    g: { provider: 'pip', name: 'x[y]' },
+    h: { provider: 'pip', version: '1-evil' },
+    i: { state: 'absent', version: '1' },
+  };
+  assert.equal(apply(bad).steps, 0);
+  assert.equal([...new Set(Object.values(node.states()))], ['failed']);
+  assert.equal(apt.commands, []);
+  for (const item of Object.keys(bad)) assert.ok((node.status(item)?.err ?? '').length > 20, item);
+});
+
+packages('reported drift is not put right, not even by another document', () => {
+  const { apply, apt, node, clock } = stage();
+  const wanted = { one: { version: '1', drift: 'report' } } as const;
+  apply(wanted);
+  apt.person(() => apt.installed.set('one', { ver: '2' }));
+  clock.advance(1_000);
+  assert.equal(node.status('one')?.err, '"one" is 2, not 1');
+  assert.is(node.states().one, 'drifted');
+  apply({ ...wanted, two: {} });
+  assert.is(apt.installed.get('one')?.ver, '2');
+  apply({ one: { version: '2', drift: 'report' } });
+  assert.is(node.states().one, 'ok');
+});
+
+packages('where nothing can be written down nothing is changed, and it is tried again', () => {
+  const { clock, apt } = stage();
+  let full = true;
+  const ledger = memoryLedger();
+  const disk = {
+    load: () => ledger.load(),
+    save(next: Parameters<typeof ledger.save>[0]) {
+      if (full) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+      ledger.save(next);
+    },
+  };
+  const node = new PackageRig({ machine: apt.machine(clock), disk, clock });
+  node.start();
+  node.apply({ one: {} });
+  clock.advance(5_000);
+  assert.is(node.states().one, 'waiting');
+  assert.match(node.status('one')?.err ?? '', /cannot write down what Hearth installs \(ENOSPC\)/);
+  assert.equal([...apt.installed], []);
+  full = false;
+  clock.advance(60_000);
+  assert.is(node.states().one, 'ok');
+});
+
+packages('progress is told as it goes, a few times a second at most', () => {
+  const { apply, node } = stage(machine => {
+    machine.lineMs = 20;
+  });
+  apply({ one: { version: '1' }, two: {} });
+  const doings = node.told.one?.flatMap(({ doing }) => doing ?? []) ?? [];
+  assert.ok(doings.includes('installing one 1'), `${doings}`);
+  assert.ok(
+    doings.some(text => /^installing one 1 \([3-9]\d %\)$/.test(text)),
+    `${doings}`,
+  );
+  assert.ok(doings.length < 12, `${doings}`);
+  assert.ok(node.told.two?.some(({ doing }) => /^installing two 2 \(\d+ %\)$/.test(doing ?? '')));
+});
+
+packages('a ledger that cannot be read is kept beside and said, and its packages are left alone', () => {
+  const data = join(folder(), 'items');
+  mkdirSync(data);
+  writeFileSync(join(data, 'packages.json'), '{"format":1,"packages":{"x":');
+  const { ledger, problem } = createLedgerFile(data).load();
+  assert.equal(ledger, { packages: {}, settled: {} });
+  assert.match(problem ?? '', 'which says what packages Hearth installed');
+  assert.match(readFileSync(join(data, 'packages.json.damaged'), 'utf8'), '"format":1');
+});
+
+packages.run();
