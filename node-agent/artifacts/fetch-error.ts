@@ -1,3 +1,5 @@
+import { printable } from '../../shared/names.ts';
+
 /** Why something could not be fetched, as one sentence, and whether another try may go better. */
 export class FetchError extends Error {
   readonly later: boolean;
@@ -43,6 +45,8 @@ const codeOf = (error: unknown): string => {
   return (first as NodeJS.ErrnoException | undefined)?.code ?? '';
 };
 
+const wordsOf = (error: unknown): string => printable(error instanceof Error ? error.message : String(error), 100);
+
 /** @param name what was asked, safe to print. @param receiving bytes had come. */
 export function networkError(error: unknown, name: string, receiving: boolean): FetchError {
   if (error instanceof FetchError) return error;
@@ -55,9 +59,9 @@ export function networkError(error: unknown, name: string, receiving: boolean): 
     return new FetchError(`${name}: it does not speak TLS there as this machine does (${code})`, true);
   }
   if (code.startsWith('HPE_')) return new FetchError(`${name}: what it answers is no HTTP (${code})`, true);
-  const why =
-    networkFaults[code] ?? (receiving ? 'the connection was cut' : `it cannot be asked (${code || 'unknown'})`);
-  return new FetchError(`${name}: ${why}`, true, receiving);
+  const cut = code === 'ERR_STREAM_PREMATURE_CLOSE' || networkFaults[code] !== undefined;
+  const why = networkFaults[code] ?? (cut ? 'the connection was cut' : `it failed (${code || wordsOf(error)})`);
+  return new FetchError(`${name}: ${why}`, true, receiving && cut);
 }
 
 /** @param doing such as `cannot keep it in /var/lib/…`. */
