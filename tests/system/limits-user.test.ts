@@ -97,7 +97,7 @@ else {
   users('limits and user together: its groups are made by root before', async ({ home }) => {
     const watch = await hosted(home);
     const { pid = 0, unit } = await watch.start({ run: 'exec sleep 4321', user: name, limits: { pids: 50 } });
-    assert.is(ids(pid, 'Uid')?.[0], uid);
+    await until('it is he', () => ids(pid, 'Uid')?.[0] === uid);
     if (watch.host.note(unit) === undefined)
       assert.match(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), new RegExp(unit));
   });
