@@ -22,20 +22,17 @@ export const graceMs = 2000;
 
 interface Row {
   readonly check: Check;
-  /** Changes with the assertion: a look of an earlier one is of no interest. */
-  readonly version: number;
   readonly due: number;
   readonly history: History;
 }
 
 interface Look {
   readonly name: string;
-  readonly version: number;
   readonly startedAt: number;
   /** When it is told to end. */
   readonly endAt: number;
   readonly told: boolean;
-  /** What it finds is of no interest any more. */
+  /** What it finds is of no interest any more: it came too late, or another assertion took its place. */
   readonly over: boolean;
   readonly inThread: boolean;
 }
@@ -128,7 +125,7 @@ export function step(
       const known = rows.get(name);
       const due = at.now + at.random.next() * Math.min(firstLookMs, everyMs(check));
       if (known) rows.set(name, { ...known, check, due: Math.min(known.due, at.now + everyMs(check)) });
-      else rows.set(name, { check, version: serial++, due, history: neverSeen(at.wall) });
+      else rows.set(name, { check, due, history: neverSeen(at.wall) });
     }
     effects.push({ do: 'changed', soon: false });
   }
@@ -138,7 +135,7 @@ export function step(
     const look = looks.get(event.look);
     looks.delete(event.look);
     const row = look && rows.get(look.name);
-    if (look && row && !look.over && row.version === look.version) judge(look.name, row, event.finding, look.startedAt);
+    if (look && row && !look.over) judge(look.name, row, event.finding, look.startedAt);
     // What came too late is not believed, but the way is free again.
     else if (look && row) rows.set(look.name, { ...row, due: Math.min(row.due, at.now) });
   }
@@ -152,8 +149,7 @@ export function step(
     if (look.over || !isStuck(look, at.now)) continue;
     looks.set(id, { ...look, told: true, over: true });
     const seconds = Math.round((look.endAt - look.startedAt) / 1000);
-    if (row && row.version === look.version)
-      judge(look.name, row, { state: 'unknown', saw: `no result in ${seconds} s` }, look.startedAt);
+    if (row) judge(look.name, row, { state: 'unknown', saw: `no result in ${seconds} s` }, look.startedAt);
   }
 
   const due = [...rows]
@@ -179,7 +175,6 @@ export function step(
     const look = serial++;
     looks.set(look, {
       name,
-      version: row.version,
       startedAt: at.now,
       endAt: at.now + timeoutMs(row.check),
       told: false,

@@ -2,14 +2,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { machineAt } from '../../node-agent/checks/machine.ts';
 import type { Check } from '../../shared/schemas/check.ts';
 import { look, programs, running, withFiles, withPrograms } from '../fixture/check-world.ts';
-import { folder } from '../fixture/processes.ts';
+import { folder, patienceMs } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
 
 const probes = suite('checks: looking at what is on a machine');
@@ -198,7 +198,7 @@ probes('updates: lists that are old, missing, or that apt cannot read', async ()
 
 testWith(probes, ['apt-get'], 'updates: the real apt answers', async () => {
   assert.match(
-    await said({ updates: { max_security: 1e6, lists_days: 365 } }),
+    await said({ updates: { max_security: 1e6, lists_days: 365 } }, machineAt(), 5 * patienceMs),
     /^(pass \d+ updates wait|unknown (the|there))/,
   );
 });

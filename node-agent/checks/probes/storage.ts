@@ -142,7 +142,7 @@ export const mount: Probe<'mount'> = async ({ path, type, rw }, machine) => {
 
 /** proc(5), `mounts`: blanks in paths are octal. What was mounted last at a place hides what was there. */
 function mountsOf({ files }: Machine): ReadonlyMap<string, Mount> | undefined {
-  const text = files.text('proc/self/mounts');
+  const text = files.text('proc/self/mounts', 4 * 1024 * 1024);
   if (text === undefined) return undefined;
   const table = new Map<string, Mount>();
   for (const line of Buffer.from(text, 'latin1').toString().split('\n')) {
