@@ -15,6 +15,7 @@ import { createMemoryDisk } from './memory-disk.ts';
 import { createReconciler } from './reconcile/index.ts';
 import { createSimulatedCaretaker } from './reconcile/services/simulated-caretaker.ts';
 import { createSimulatedHost, SimulatedMachine } from './reconcile/services/simulated-host.ts';
+import { simulatedFiles, simulatedPackages } from './reconcile/simulated-kinds.ts';
 import { createSyntheticTelemetry } from './telemetry/synthetic.ts';
 
 export interface SimulateOptions {
@@ -76,6 +77,8 @@ export function simulate(options: SimulateOptions): Simulation {
       reconciler: createReconciler({
         host: createSimulatedHost({ clock, random, machine }),
         caretaker: createSimulatedCaretaker(clock),
+        files: simulatedFiles(clock),
+        packages: simulatedPackages(clock),
         clock,
         random,
       }),

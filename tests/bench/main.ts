@@ -14,6 +14,7 @@ interface Bench {
 const benches: Record<string, () => Promise<Bench>> = {
   agent: () => import('./agent.ts'),
   broker: () => import('./broker.ts'),
+  converge: () => import('./converge.ts'),
   fleet: () => import('./fleet.ts'),
   reconcile: () => import('./reconcile.ts'),
   tls: () => import('./tls.ts'),
