@@ -40,7 +40,14 @@ export function hierarchiesOf(mountinfo: string, cgroup: string): Hierarchy[] {
     if (folder === undefined || seen.has(key)) return [];
     seen.add(key);
     const top = unescaped(point);
-    return [{ version, controllers: controllers.split(',').filter(Boolean), top, own: join(top, folder) }];
+    return [
+      {
+        version,
+        controllers: controllers.split(',').filter(Boolean),
+        top,
+        own: folder === '/' ? top : join(top, folder),
+      },
+    ];
   });
 }
 
