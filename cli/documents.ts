@@ -17,8 +17,7 @@ export interface Retained {
 }
 
 /** Where no supervisor ever was, nothing marks the end: the set is taken as complete after this silence. */
-const quietMs = 1000;
-const longestMs = 15_000;
+const patience = { quietMs: 1000, longestMs: 15_000 };
 const mostDocuments = 20_000;
 
 /**
@@ -28,7 +27,11 @@ const mostDocuments = 20_000;
  * @param client without subscriptions of its own to these topics.
  * @throws UserError where it does not become whole.
  */
-export async function gatherDocuments(client: MqttClient, base: string): Promise<Retained> {
+export async function gatherDocuments(
+  client: Pick<MqttClient, 'on' | 'off' | 'subscribeAsync' | 'unsubscribeAsync'>,
+  base: string,
+  { quietMs, longestMs } = patience,
+): Promise<Retained> {
   const documents = new Map<NounPath, Accepted>();
   const wants = new Map<string, Want>();
   const known: Known = { nodes: new Map() };

@@ -2,6 +2,7 @@
 import { printable } from '../../shared/names.ts';
 import { itemKinds } from '../../shared/schemas/node-document.ts';
 import type { Is } from '../../shared/schemas/observed.ts';
+import type { RoleIs } from '../../shared/schemas/rollout.ts';
 import type { NounPath } from './document.ts';
 import type { NounPlan } from './plan.ts';
 import type { Outlook } from './simulate.ts';
@@ -39,7 +40,7 @@ export function standingOf({ rev, items }: Goal, is: Is | undefined, online: boo
     return err === '' ? { state: 'done', text: 'done' } : { state: 'failed', text: printable(err, 500) };
   }
   if (!online) return { state: 'offline', text: 'is offline; waiting for it …' };
-  return { state: 'working', text: busy?.doing === undefined ? 'is at it …' : printable(busy.doing, 160) };
+  return { state: 'working', text: busy?.doing === undefined ? 'has not done it yet …' : printable(busy.doing, 160) };
 }
 
 /** `is.err` begins with the item that it is about, where it is about one. */
@@ -64,6 +65,21 @@ export function goalsOf(
     const rev = Math.max(0, ...paths.map(path => revs.get(path) ?? 0));
     return [{ node, rev, items: [...new Set([...said, ...(changed.get(node) ?? [])])] }];
   });
+}
+
+/** How the rollout of a role goes on: a line while it does, and a reason to wait no more where it does not. */
+export function rolloutStanding(
+  role: string,
+  is: RoleIs,
+  rev: number,
+): { readonly over: boolean; readonly text: string } | undefined {
+  if (is.rev < rev) return undefined;
+  const far = `${is.ok_n} of ${is.nodes} nodes are well with it`;
+  if (is.state === 'rolling' || is.state === 'done') return { over: false, text: `role/${role}: ${far}` };
+  const why = is.why === '' ? '' : `: ${printable(is.why, 400)}`;
+  const where = is.failed === '' ? '' : ` at ${is.failed}`;
+  const state = is.state === 'reverted' ? 'was taken back' : is.state === 'paused' ? 'is paused' : 'has stopped';
+  return { over: is.state !== 'paused', text: `role/${role}: its rollout ${state}${where}${why}; ${far}` };
 }
 
 /** The line about a node, where it says something new. */

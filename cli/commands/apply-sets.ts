@@ -2,7 +2,7 @@
 import { printable } from '../../shared/names.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { failureText, sendAll } from '../apply/delivery.ts';
-import type { NounPath } from '../apply/document.ts';
+import { idOf, type NounPath, nounOf } from '../apply/document.ts';
 import { countsOf, type NounPlan } from '../apply/plan.ts';
 import { type Outcome, openSets } from '../apply/sending.ts';
 import { goalsOf } from '../apply/waiting.ts';
@@ -39,6 +39,11 @@ export async function carryOut({ client, base }: Connected, work: Work, flags: F
     waitMs,
     fresh: outcomes.size > 0,
     say,
+    roles: new Map(
+      [...outcomes.values()].flatMap(({ path, rev }) =>
+        nounOf(path) === 'role' && rev !== undefined ? [[idOf(path), rev] as const] : [],
+      ),
+    ),
     before: retained.known,
   });
   return 0;

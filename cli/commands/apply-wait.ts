@@ -1,8 +1,9 @@
 /** The last part of `hearth apply --wait`: until the nodes have become what they were told. */
 import type { MqttClient } from 'mqtt';
 import { type Is, isPayload } from '../../shared/schemas/observed.ts';
+import { roleIsPayload } from '../../shared/schemas/rollout.ts';
 import { UserError } from '../../shared/user-error.ts';
-import { type Goal, Progress, type Standing, standingOf } from '../apply/waiting.ts';
+import { type Goal, Progress, rolloutStanding, type Standing, standingOf } from '../apply/waiting.ts';
 import { json, type Known, learn } from '../fleet.ts';
 
 export interface WaitOptions {
@@ -10,6 +11,8 @@ export interface WaitOptions {
   /** Services may have been started just now: one that ends at its first line runs until then. */
   readonly fresh: boolean;
   readonly say: (line: string) => void;
+  /** Roles that were told something else, and the revision of that: a change goes from node to node. */
+  readonly roles: ReadonlyMap<string, number>;
   /** Who was online. */
   readonly before: Known;
 }
@@ -59,8 +62,18 @@ export async function converge(
         settling = undefined;
       } else settling ??= setTimeout(() => end(resolve), options.fresh ? settleMs : 0);
     };
+    const rolled = new Map<string, string>();
+    const onRole = (role: string, payload: Buffer) => {
+      const said = json(roleIsPayload, payload);
+      const standing = said && rolloutStanding(role, said, options.roles.get(role) ?? Number.POSITIVE_INFINITY);
+      if (!standing || rolled.get(role) === standing.text) return;
+      rolled.set(role, standing.text);
+      if (standing.over) end(() => reject(new UserError(`${standing.text}. "hearth rollout" says more.`)));
+      else options.say(standing.text);
+    };
     const listen = (topic: string, payload: Buffer) => {
       const [head, noun, node = '', part] = topic.split('/');
+      if (head === base && noun === 'role' && part === 'is') return onRole(node, payload);
       const goal = head === base && noun === 'node' ? byNode.get(node) : undefined;
       if (!goal || (part !== 'is' && part !== 'status')) return;
       learn(known, base, topic, payload);
@@ -71,7 +84,7 @@ export async function converge(
     };
     client.on('message', listen);
     client.once('close', lost);
-    const filters = [`${base}/node/+/is`, `${base}/node/+/status`];
+    const filters = [`${base}/role/+/is`, `${base}/node/+/is`, `${base}/node/+/status`];
     client.subscribeAsync(filters, { qos: 1 }).catch(error => end(() => reject(error)));
     for (const goal of goals) look(goal);
     settle();

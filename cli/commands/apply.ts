@@ -1,17 +1,12 @@
 /** `hearth apply`: a file's word about roles and nodes becomes one `set` each; or, dry, what every node would do. */
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { z } from 'zod';
-import { check } from '../../shared/codec.ts';
-import { sentence } from '../../shared/errors.ts';
-import { limits } from '../../shared/limits.ts';
-import { nearest, printable } from '../../shared/names.ts';
+import { printable } from '../../shared/names.ts';
 import { clusterFileBytes } from '../../shared/schemas/cluster-file.ts';
-import { nodeInput, roleInput } from '../../shared/schemas/node-document.ts';
 import { UserError } from '../../shared/user-error.ts';
 import type { AdminFlags } from '../admin.ts';
 import { type ClusterFile, type FileText, readClusterFile, standardInput } from '../apply/cluster-file.ts';
-import { idOf, nounOf } from '../apply/document.ts';
+import { problemOf, rolesOfNobody, strangers } from '../apply/judge.ts';
 import { type NounPlan, planAll } from '../apply/plan.ts';
 import { dryRunLines, hintsOf, paintFor } from '../apply/show.ts';
 import { type Outlook, outlook } from '../apply/simulate.ts';
@@ -49,7 +44,8 @@ export async function apply(flags: ApplyFlags): Promise<number> {
   const connected = await connect(flags);
   try {
     const work = await plan(connected, file, text.file, flags);
-    for (const warning of warningsOf(work, flags)) console.error(`hearth: ${warning}`);
+    const warnings = [...rolesOfNobody(file, work.outlook), ...hintsOf(work.plans, work.name, flags.prune === true)];
+    for (const warning of warnings) console.error(`hearth: ${warning}`);
     if (flags.dryRun) return showDry(work, flags);
     return await carryOut(connected, work, { ...flags, waitMs: seconds * 1000 });
   } finally {
@@ -133,43 +129,9 @@ async function plan(connected: Connected, file: ClusterFile, shown: string, flag
     { documents, wants },
     sent.map(({ path, after }) => [path, after] as const),
   );
-  const wrong = sent.flatMap(one => problemOf(one) ?? []);
-  if (wrong.length > 0 || ahead.problems.length > 0) {
-    throw new UserError(`Nothing was sent: ${[...wrong, ...ahead.problems].slice(0, 20).join('\n  ')}`);
-  }
+  const wrong = [...sent.flatMap(one => problemOf(one) ?? []), ...ahead.problems];
+  if (wrong.length > 0) throw new UserError(`Nothing was sent: ${wrong.slice(0, 20).join('\n  ')}`);
   return { file, name, plans, outlook: ahead, retained };
-}
-
-/** Nodes that nobody knows. */
-function strangers(file: ClusterFile, documents: Retained['documents']): readonly string[] {
-  const known = [...documents.keys()].flatMap(path => (nounOf(path) === 'node' ? [idOf(path)] : []));
-  return [...file.said].flatMap(([path, { at }]) => {
-    if (nounOf(path) === 'role' || documents.has(path)) return [];
-    const near = nearest(idOf(path), known);
-    const hint = near === undefined ? '"hearth nodes" lists them' : `did you mean "${near}"?`;
-    return [`${at}: there is no node "${idOf(path)}": ${hint}`];
-  });
-}
-
-/** Why the supervisor would refuse the document as it will be, its own part of what was there included. */
-function problemOf({ path, after, patch }: NounPlan): string | undefined {
-  const schema: z.ZodType = nounOf(path) === 'role' ? roleInput : nodeInput;
-  const checked = check(schema, after);
-  if (!checked.ok) return `${path}: ${sentence(checked.error)}`;
-  const bytes = Buffer.byteLength(JSON.stringify(patch)) + 128;
-  if (bytes <= limits.message) return undefined;
-  return `${path}: its change is ${Math.ceil(bytes / 1024)} kB, but a message may have at most ${limits.message / 1024} kB: let its files come from artifacts`;
-}
-
-function warningsOf({ file, plans, outlook: { roles }, name }: Work, flags: ApplyFlags): readonly string[] {
-  const warnings: string[] = [];
-  const had = new Set([...roles.values()].flat());
-  for (const [path, { at }] of file.said) {
-    if (nounOf(path) === 'role' && !had.has(idOf(path))) {
-      warnings.push(`${at}: no node has the role "${idOf(path)}" yet`);
-    }
-  }
-  return [...warnings, ...hintsOf(plans, name, flags.prune === true)];
 }
 
 function showDry({ plans, outlook: ahead, retained }: Work, { json }: ApplyFlags): number {

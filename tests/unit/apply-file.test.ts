@@ -203,6 +203,15 @@ test('from: what cannot be is told at its place', async () => {
   assert.is(unpacked.uploads.size, 1, 'an archive is never inline');
 });
 
+test('the example in docs/cluster-file.md is one', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/cluster-file.md'), 'utf8');
+  const text = /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  const at = folder();
+  writeFileSync(join(at, 'site.conf'), 'x\n');
+  writeFileSync(join(at, 'app.tar.gz'), 'x');
+  assert.equal(Object.keys(await documentsOf(text, at)), ['role/all', 'role/web', 'node/cellar', 'node/attic']);
+});
+
 test('the published JSON Schema is this one', () => {
   const file = join(import.meta.dirname, '../../docs/reference/schemas/cluster-file.json');
   const { title, ...published } = JSON.parse(readFileSync(file, 'utf8'));

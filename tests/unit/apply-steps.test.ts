@@ -8,9 +8,10 @@ import { type Accepted, planNoun } from '../../cli/apply/plan.ts';
 import { coloured, dryRunLines, hintsOf, paintFor, plainText } from '../../cli/apply/show.ts';
 import { outlook } from '../../cli/apply/simulate.ts';
 import { stepsOf } from '../../cli/apply/steps.ts';
-import { type Goal, goalsOf, Progress, standingOf } from '../../cli/apply/waiting.ts';
+import { type Goal, goalsOf, Progress, rolloutStanding, standingOf } from '../../cli/apply/waiting.ts';
 import { type NodeDocument, nodeInput } from '../../shared/schemas/node-document.ts';
 import type { Is } from '../../shared/schemas/observed.ts';
+import type { RoleIs } from '../../shared/schemas/rollout.ts';
 
 const test = suite('apply: steps');
 
@@ -198,11 +199,26 @@ test('done: the revision is reached, nothing moves, and nothing of it is wrong',
 
 test('a line where something is new, and how many are done', () => {
   const progress = new Progress(2);
-  assert.is(progress.line('n1', { state: 'working', text: 'is at it …' }), 'n1: is at it …');
-  assert.is(progress.line('n1', { state: 'working', text: 'is at it …' }), undefined);
+  assert.is(progress.line('n1', { state: 'working', text: 'has not done it yet …' }), 'n1: has not done it yet …');
+  assert.is(progress.line('n1', { state: 'working', text: 'has not done it yet …' }), undefined);
   assert.is(progress.line('n1', { state: 'done', text: 'done' }), 'n1: done (1 of 2)');
   assert.is(progress.line('n1', { state: 'failed', text: 'exit 1' }), 'n1: exit 1');
   assert.is(progress.line('n2', { state: 'done', text: 'done' }), 'n2: done (1 of 2)');
+});
+
+test('a rollout is followed, and one that goes no further ends the waiting with its reason', () => {
+  const rolling: RoleIs = {
+    role: 'web', state: 'rolling', rev: 9, nodes: 4, ok_n: 1, failed_n: 0, current: 'n2', failed: '', why: '', since_ms: 1,
+  }; // biome-ignore format: one line
+  assert.is(rolloutStanding('web', { ...rolling, rev: 8, state: 'stopped' }, 9), undefined, 'that of before');
+  assert.equal(rolloutStanding('web', rolling, 9), { over: false, text: 'role/web: 1 of 4 nodes are well with it' });
+  const failed = { ...rolling, failed: 'n2', why: 'services/x: exit 1' };
+  assert.equal(rolloutStanding('web', { ...failed, state: 'stopped' }, 9), {
+    over: true,
+    text: 'role/web: its rollout has stopped at n2: services/x: exit 1; 1 of 4 nodes are well with it',
+  });
+  assert.match(rolloutStanding('web', { ...failed, state: 'reverted' }, 9)?.text ?? '', /was taken back at n2/);
+  assert.is(rolloutStanding('web', { ...rolling, state: 'paused' }, 9)?.over, false);
 });
 
 test('every node that a document of the file reaches has to get there, also where it changes nothing now', () => {
