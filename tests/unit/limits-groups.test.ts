@@ -28,11 +28,12 @@ class FakeGroups implements GroupFiles {
   readonly allowed: string[] = [];
   readonly written: string[] = [];
 
-  constructor(
-    readonly top: string,
-    readonly version: 1 | 2,
-    controllers: string,
-  ) {
+  readonly top: string;
+  readonly version: 1 | 2;
+
+  constructor(top: string, version: 1 | 2, controllers: string) {
+    this.top = top;
+    this.version = version;
     this.#make(top, controllers);
   }
 
@@ -113,7 +114,9 @@ class FakeGroups implements GroupFiles {
   }
 }
 
-const second = (own: string) => [{ version: 2 as const, controllers: [], top: '/cg', own: join('/cg', own) }];
+const second = (own: string) => [
+  { version: 2 as const, controllers: [], top: '/cg', own: own === '/' ? '/cg' : join('/cg', own) },
+];
 const limits = { memory_mb: 200, cpu_pct: 50, pids: 20 };
 
 /** What stands in a file of a group. */
@@ -282,16 +285,16 @@ groups('where the agent stands, from the two files of the kernel', () => {
       version: 1,
       controllers: ['cpu', 'cpuacct'],
       top: '/sys/fs/cgroup/cpu,cpuacct',
-      own: '/sys/fs/cgroup/cpu,cpuacct/',
+      own: '/sys/fs/cgroup/cpu,cpuacct',
     },
-    { version: 1, controllers: ['name=systemd'], top: '/sys/fs/cgroup/systemd', own: '/sys/fs/cgroup/systemd/' },
+    { version: 1, controllers: ['name=systemd'], top: '/sys/fs/cgroup/systemd', own: '/sys/fs/cgroup/systemd' },
     { version: 2, controllers: [], top: '/sys/fs/cgroup/uni fied', own: '/sys/fs/cgroup/uni fied/user.slice/x:y' },
   ]);
   const inside = '35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory';
   const own = (path: string) => hierarchiesOf(inside, `4:memory:${path}\n`)[0]?.own;
   assert.is(own('/docker/abc/x'), '/sys/fs/cgroup/memory/x');
-  assert.is(own('/docker/abc'), '/sys/fs/cgroup/memory/');
-  assert.is(own('/docker/abcd'), '/sys/fs/cgroup/memory/', 'of another container: only what is mounted is seen');
+  assert.is(own('/docker/abc'), '/sys/fs/cgroup/memory');
+  assert.is(own('/docker/abcd'), '/sys/fs/cgroup/memory', 'of another container: only what is mounted is seen');
   assert.is(own('/../x'), undefined);
   assert.equal(hierarchiesOf('', ''), []);
 });
