@@ -58,9 +58,12 @@ export class Following {
   *#behind(noun: 'node' | 'role'): Iterable<NounTopic> {
     const { journal } = this.#parts;
     const entries: Iterable<[string, NodeEntry | RoleEntry]> = noun === 'node' ? journal.nodes : journal.roles;
-    for (const [id, { document }] of entries) {
-      const { agent } = document;
+    for (const [id, entry] of entries) {
+      const { agent } = entry.document;
       if (!agent?.follow || (this.#release && agent.sha256 === this.#release.sha256)) continue;
+      // What a rollout put back is not said again by itself: that would go on for ever.
+      const lost = 'rollout' in entry ? entry.rollout?.lost?.document.agent : undefined;
+      if (this.#release && lost?.sha256 === this.#release.sha256) continue;
       yield { kind: 'noun', noun, target: { kind: 'one', id }, part: 'set', rest: ['agent'] };
     }
   }

@@ -29,6 +29,8 @@ export interface Rolling {
 export interface Candidate {
   readonly node: string;
   readonly online: boolean;
+  /** It has done what it was told before: who has not is no judge of what comes next. */
+  readonly ready: boolean;
   /** The change says something about what it obeys. */
   readonly affected: boolean;
   /** What is the matter with it and not about what changes: keys of problems (health.ts). */
@@ -60,7 +62,7 @@ export interface Step extends Rolling {
   readonly reverted?: true;
 }
 
-/** Nodes that are away are waited for so long once nothing else is to be done: they may be about to come. */
+/** Nodes that are away, or busy, are waited for so long once nothing else is to be done: they may be about to come. */
 export const awayMs = 30_000;
 /** Documents kept beside the accepted one: who has an older one gets the last good one instead. */
 const mostDocs = 4;
@@ -126,7 +128,6 @@ export function step({ document, rollout }: Rolling, look: Look): Step | undefin
     const verdict = look.verdicts.get(id);
     if (!members.has(id)) delete nodes[id];
     else if (!verdict) continue;
-    else if (verdict.is === 'late') nodes[id] = { ...node, stage: 'late' };
     else if (verdict.is === 'failed') failures.push({ node: id, why: verdict.why });
     else {
       nodes[id] = { rev: node.rev };
@@ -190,27 +191,31 @@ function giveNext(rollout: Rollout, look: Look, news: News[]): Rollout | undefin
   const waiting = look.waiting();
   const word = (node: string) => listedIn(nodes, node)?.rev ?? rollout.base;
   const away: string[] = [];
+  const busy: Candidate[] = [];
   const ready: Candidate[] = [];
   for (const candidate of waiting) {
     const { node } = candidate;
     // The document says the same to it as the one that it has.
     if (!candidate.affected) nodes[node] = { rev: word(node) };
-    else if (candidate.online) ready.push(candidate);
-    else away.push(node);
+    else if (!candidate.online) away.push(node);
+    else if (candidate.ready || wasReached(node, rollout)) ready.push(candidate);
+    else busy.push(candidate);
   }
   const first = settings.canary && !rollout.passed;
   const turn = inOrder(ready, rollout).slice(0, first ? 1 : batchOf(settings.batch, members.size));
-  if (turn.length > 0) {
-    for (const { node, problems } of turn) {
+  const give = (all: readonly Candidate[], stage: 'given' | 'late') => {
+    for (const { node, problems } of all) {
       const { back } = listedIn(nodes, node) ?? {};
       const was = problems.length === 0 ? {} : { was: [...problems] };
-      nodes[node] = { rev: unstamped, ...(back === undefined ? {} : { back }), stage: 'given', ...was };
+      nodes[node] = { rev: unstamped, ...(back === undefined ? {} : { back }), stage, ...was };
     }
     return { ...rollout, nodes };
-  }
-  if (rollout.state !== 'rolling') return undefined;
+  };
+  if (turn.length > 0) return give(turn, 'given');
+  if (rollout.state !== 'rolling') return busy.length > 0 ? give(busy, 'late') : undefined;
   const judged = rollout.passed || Object.values(nodes).some(({ stage }) => stage === 'failed');
-  if (away.length > 0 && (!judged || idleMs < awayMs)) return undefined;
+  if (away.length + busy.length > 0 && (!judged || idleMs < awayMs)) return undefined;
+  give(busy, 'late');
   // From now on who is not listed has the accepted document: who is away is, and gets it when it comes.
   for (const node of away) nodes[node] = listedIn(nodes, node) ?? { rev: rollout.base, doc: rollout.good };
   for (const node of Object.keys(nodes)) if (!members.has(node)) delete nodes[node];
@@ -218,13 +223,16 @@ function giveNext(rollout: Rollout, look: Look, news: News[]): Rollout | undefin
   return { ...rollout, nodes, state: 'done' };
 }
 
+/** Another change, whose place this one took, was given to it already. */
+function wasReached(node: string, { nodes, good }: Rollout): boolean {
+  const { doc = good, back = good } = listedIn(nodes, node) ?? {};
+  return doc !== good && doc !== back;
+}
+
 /** First those that a change in between has reached already, last those that are not well as it is. */
-function inOrder(ready: readonly Candidate[], { nodes, good }: Rollout): readonly Candidate[] {
-  const rank = ({ node, problems }: Candidate): number => {
-    const { doc = good, back = good } = listedIn(nodes, node) ?? {};
-    if (doc !== good && doc !== back) return 0;
-    return problems.length === 0 ? 1 : problems.includes('stale') ? 3 : 2;
-  };
+function inOrder(ready: readonly Candidate[], rollout: Rollout): readonly Candidate[] {
+  const rank = ({ node, problems }: Candidate): number =>
+    wasReached(node, rollout) ? 0 : problems.length === 0 ? 1 : 2;
   return [...ready].sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
 }
 

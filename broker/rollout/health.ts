@@ -57,11 +57,7 @@ export interface Watched {
   readonly restarts: number;
 }
 
-export type Verdict =
-  | { readonly is: 'well' }
-  /** Nobody waits for it any more: it was not busy with this. */
-  | { readonly is: 'late' }
-  | { readonly is: 'failed'; readonly why: string };
+export type Verdict = { readonly is: 'well' } | { readonly is: 'failed'; readonly why: string };
 
 export interface Seen {
   readonly online: boolean;
@@ -80,7 +76,7 @@ export function watch(
   now: number,
 ): { readonly watched: Watched; readonly verdict?: Verdict } {
   const excused = new Set(node.was ?? []);
-  const problems = problemsOf(is, node.rev).filter(({ key }) => key === 'stale' || !isExcused(key, excused));
+  const problems = problemsOf(is, node.rev).filter(({ key }) => !isExcused(key, excused));
   const attempted = is !== undefined && is.rev >= node.rev;
   const before = known?.rev === node.rev ? known : undefined;
   // Who was busy with something else is judged from when it has come to this.
@@ -98,7 +94,6 @@ export function watch(
   const final = online && attempted ? problems.find(problem => problem.final) : undefined;
   if (final) return { watched, verdict: { is: 'failed', why: final.why } };
   if (now - since < settings.deadline_s * 1000) return { watched };
-  if (online && !attempted && excused.has('stale')) return { watched, verdict: { is: 'late' } };
   const why = !online ? 'it went offline and did not come back' : (first?.why ?? 'it did not stay well');
   return { watched, verdict: { is: 'failed', why: `${why}, after ${settings.deadline_s} s` } };
 }

@@ -21,8 +21,8 @@ const nodeSchema = z.object({
   /** Where it goes back to, if that is not `good`: it was put back by an earlier rollout already. */
   back: z.string().optional(),
   /**
-   * `given`: it has the new document and is not judged yet. `late`: likewise, but it was busy with an earlier document, so
-   * nobody waits for it. `failed`: it was put back, or, where the role does not do that, is left as it is. Absent: it is
+   * `given`: it has the new document and is not judged yet. `late`: likewise, but it is still busy with an earlier one, so
+   * it was given this one when others were well with it, and nobody waits for it. `failed`: it was put back, or, where the role does not do that, is left as it is. Absent: it is
    * well with the accepted document, or, with a `doc`, its turn has not come.
    */
   stage: z.enum(['given', 'late', 'failed']).optional(),

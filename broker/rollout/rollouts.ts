@@ -194,11 +194,13 @@ export class Rollouts {
       differs.set(had, changed);
       const { online = false, is, want_rev = 0 } = fleet.get(node) ?? {};
       const keys = problemsOf(is, want_rev).map(({ key }) => key);
+      const ready = !keys.includes('stale');
       out.push({
         node,
         online,
+        ready,
         affected: concerns(role, changed, node, entry, journal.roles),
-        problems: keys.filter(key => !changed.has(key)).slice(0, mostProblems),
+        problems: keys.filter(key => key !== 'stale' && !changed.has(key)).slice(0, mostProblems),
       });
     }
     return out;

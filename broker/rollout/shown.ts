@@ -5,6 +5,8 @@ import type { RoleIs } from '../../shared/schemas/rollout.ts';
 import type { News } from './core.ts';
 import { isOpen, isUnjudged, isWaiting, type Rollout } from './record.ts';
 
+const waits = 'it waits for a node that is online and has done what it was told before';
+
 export function roleIs(role: string, rollout: Rollout): RoleIs {
   const nodes = Object.entries(rollout.nodes);
   const current = nodes.filter(([, node]) => isUnjudged(node)).map(([id]) => id);
@@ -13,6 +15,7 @@ export function roleIs(role: string, rollout: Rollout): RoleIs {
   // Of an open one, who is not listed waits, too; afterwards, who is not listed came later and has what all have.
   const well = nodes.length - current.length - failed_n - waiting;
   const ok_n = isOpen(rollout) ? well : rollout.n - current.length - failed_n - waiting;
+  const nobody = rollout.state === 'rolling' && !rollout.passed && current.length === 0;
   return {
     role,
     state: rollout.state,
@@ -22,7 +25,7 @@ export function roleIs(role: string, rollout: Rollout): RoleIs {
     failed_n,
     current: printable(current.sort().join(','), 400),
     failed: rollout.failed ?? '',
-    why: printable(rollout.why ?? '', 400),
+    why: printable(rollout.why ?? (nobody ? waits : ''), 400),
     since_ms: rollout.since_ms,
   };
 }

@@ -52,6 +52,37 @@ test('a role that follows is filled in, and its nodes are told; a newer supervis
   assert.ok((newer.want('n1')?.rev ?? 0) > rev);
 });
 
+test("an agent that the role's nodes were not well with is put back, and not said again by itself", async () => {
+  const disk: MemoryDisk = new Map();
+  const before = await cluster(disk, async () => first);
+  node(before.broker, 'n2').birth();
+  before.sync();
+  before.ask('role/all/set', '{"agent":"follow","rollout":"off"}');
+  await looked(before);
+  before.ask('role/all/set/rollout', '{"healthy_s":1,"deadline_s":3}');
+  assert.equal(before.want('n2')?.agent, first);
+  const it = await cluster(disk, async () => second);
+  const all = ['n1', 'n2'].map(id => ({ id, one: node(it.broker, id, 'aaaaaaaa', 2) }));
+  for (const { id, one } of all) {
+    one.birth();
+    one.part('is', { node: id, epoch: 2, state: 'ready', rev: it.want(id)?.rev, err: '', ver: '1', items: {} });
+  }
+  const told = () => all.map(({ id }) => it.want(id)?.agent?.ver);
+  for (let second = 0; second < 4 && !told().includes('2'); second++) {
+    it.clock.advance(1000);
+    await looked(it);
+  }
+  assert.equal(told(), ['2', '1']);
+  for (let second = 0; second < 20; second++) {
+    for (const { id, one } of all) one.part('heartbeat', { node: id, epoch: 2, seq: second });
+    it.clock.advance(1000);
+    await looked(it);
+  }
+  assert.equal(told(), ['1', '1']);
+  assert.match(it.broker.retained.get('hearth/role/all/is') ?? '', /"reverted"/);
+  assert.match(it.broker.retained.get('hearth/role/all/failed') ?? '', new RegExp(second.sha256));
+});
+
 test('a release that cannot be made is tried again later', async () => {
   let broken = true;
   const it = await cluster(new Map(), async () => {

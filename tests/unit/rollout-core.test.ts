@@ -45,6 +45,7 @@ class World {
   readonly online = new Map<string, boolean>();
   /** Revision of the node's own entry: it rises when the node gets the role. */
   readonly own = new Map<string, number>();
+  readonly busy = new Set<string>();
   readonly verdicts = new Map<string, Verdict>();
   readonly seen = new Map<string, { readonly rev: number; readonly text: string }>();
   idleMs = 0;
@@ -75,7 +76,7 @@ class World {
   waiting(rollout: Rollout): readonly Candidate[] {
     return [...this.online]
       .filter(([node]) => waitsFor(rollout, node))
-      .map(([node, online]) => ({ node, online, affected: true, problems: [] }));
+      .map(([node, online]) => ({ node, online, ready: !this.busy.has(node), affected: true, problems: [] }));
   }
 
   set(run: number): void {
@@ -154,8 +155,7 @@ const act = fc.oneof<fc.Arbitrary<Act>[]>(
     world.tick();
   }),
   nodeOf.map(node => world => {
-    world.verdicts.set(node, { is: 'late' });
-    world.tick();
+    if (!world.busy.delete(node)) world.busy.add(node);
   }),
   fc.tuple(nodeOf, fc.boolean()).map(([node, online]) => world => {
     if (!world.online.has(node)) {

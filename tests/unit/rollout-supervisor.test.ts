@@ -15,6 +15,8 @@ interface Nodes {
   seconds(n: number): void;
   readonly bad: Map<string, Record<string, object>>;
   readonly there: Map<string, { readonly one: ReturnType<typeof node>; readonly epoch: number }>;
+  /** Those do nothing, and say what they said. */
+  readonly busy: Set<string>;
   join(id: string, epoch?: number): void;
   leave(id: string): void;
 }
@@ -22,6 +24,7 @@ interface Nodes {
 function nodes(ids: readonly string[], options: RigOptions = {}): Nodes {
   const it = rig(options);
   const bad: Nodes['bad'] = new Map();
+  const busy = new Set<string>();
   const there: Nodes['there'] = new Map();
   const join = (id: string, epoch = 1) => {
     const one = node(it.broker, id, 'aaaaaaaa', epoch);
@@ -37,7 +40,7 @@ function nodes(ids: readonly string[], options: RigOptions = {}): Nodes {
   const obey = () => {
     for (const [id, { one, epoch }] of there) {
       const want = it.want(id);
-      if (!want) continue;
+      if (!want || busy.has(id)) continue;
       const running = Object.keys(want.services).map(name => [`services/${name}`, { state: 'running' }] as const);
       const items = { ...Object.fromEntries(running), ...bad.get(`${id} ${want.services.x?.run}`), ...bad.get(id) };
       one.part('is', { node: id, epoch, state: 'ready', rev: want.rev, err: '', ver: '1', items }, true);
@@ -52,7 +55,7 @@ function nodes(ids: readonly string[], options: RigOptions = {}): Nodes {
       it.sync();
     }
   };
-  return { it, obey, seconds, bad, there, join, leave };
+  return { it, obey, seconds, bad, busy, there, join, leave };
 }
 
 const three = ['n1', 'n2', 'n3'];
@@ -192,6 +195,42 @@ rollouts('offline nodes hold nothing up, and are judged when they are back', () 
   assert.ok(all.it.ask('role/all/do/retry').ok);
   all.seconds(9);
   assert.equal([...xOf(all), is(all)?.failed_n, is(all)?.ok_n], ['two', 'two', 'two', 0, 3]);
+});
+
+rollouts(
+  'who is still busy with what it was told before goes first never, and at the end without anybody waiting',
+  () => {
+    const all = settled();
+    all.busy.add('n1');
+    all.it.ask('node/n1/set/services/y', 'slow');
+    all.it.ask('role/all/set/services/x', 'two');
+    assert.equal(xOf(all), ['one', 'two', 'one']);
+    all.seconds(30);
+    assert.equal(xOf(all), ['one', 'two', 'two'], 'it may be about to come');
+    all.seconds(30);
+    assert.equal([...xOf(all), is(all)?.state, is(all)?.current], ['two', 'two', 'two', 'done', 'n1']);
+    all.seconds(200);
+    assert.is(is(all)?.failed, '', 'its time begins when it comes to it');
+    all.bad.set('n1 two', crash);
+    all.busy.clear();
+    all.seconds(3);
+    assert.equal([...xOf(all), is(all)?.failed], ['one', 'two', 'two', 'n1']);
+  },
+);
+
+rollouts('where nobody can go first nobody gets it, and that is said', () => {
+  const all = settled();
+  for (const id of three) {
+    all.busy.add(id);
+    all.it.ask(`node/${id}/set/services/y`, 'slow');
+  }
+  all.it.ask('role/all/set/services/x', 'two');
+  all.seconds(400);
+  assert.equal([...xOf(all), is(all)?.state], ['one', 'one', 'one', 'rolling']);
+  assert.match(is(all)?.why ?? '', /waits for a node that is online and has done what it was told/);
+  all.busy.clear();
+  all.seconds(2);
+  assert.equal([...xOf(all), is(all)?.why], ['two', 'one', 'one', '']);
 });
 
 rollouts('what was the matter with a node before is not held against the change, and it has its turn last', () => {
