@@ -36,8 +36,8 @@ probes('command: nothing to read, nobody’s secrets, and a lower priority than 
     await said({ command: { run: 'cat; env | grep hunter2', max_lines: 0, unknown: [1] } }),
     'unknown exit code 1, which says that it cannot know',
   );
-  const nice = await said({ command: { run: 'cut -d " " -f 19 /proc/self/stat' } });
-  assert.ok(Number(/: (\d+)$/.exec(nice)?.[1]) >= 5, nice);
+  const nicer = 'until [ "$(cut -d " " -f 19 /proc/$$/stat)" -ge 5 ]; do :; done; echo nice';
+  assert.is(await said({ command: { run: nicer } }), 'pass exit code 0: nice');
   delete process.env.HEARTH_TOKEN;
   delete process.env.DB_PASSWORD;
 });

@@ -3,9 +3,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { machineAt } from '../../node-agent/checks/machine.ts';
 import { checkSets } from '../../shared/check-sets/index.ts';
-import { inOwnWorld, look, type Standing } from '../fixture/check-world.ts';
+import type { Check } from '../../shared/schemas/check.ts';
+import { inOwnWorld, look, page, type Standing, serving } from '../fixture/check-world.ts';
 import { folder } from '../fixture/processes.ts';
 import { shipped } from '../fixture/shipped-checks.ts';
+import { names } from '../fixture/shipped-settings.ts';
 
 /** Of a machine without any files these are true, and the first three look at the disk on which its folder lies. */
 const trueOfNothing = ['base:disk', 'base:disk-full', 'base:inodes', 'hardening:no-telnetd'];
@@ -47,6 +49,23 @@ if (inOwnWorld(import.meta.filename)) {
       assert.is.not(state, 'pass', saw);
     });
   }
+
+  checks('a name with several addresses: one that answers is enough, and one too many', async () => {
+    const end = names('127.0.0.9 two.example\n127.0.0.1 two.example\n127.0.0.8 none.example\n127.0.0.9 none.example\n');
+    const server = await serving(0, page('200 OK'));
+    const { port } = server;
+    const state = async (check: Check) => (await look(check)).state;
+    assert.is(await state({ port: { host: 'two.example', port } }), 'pass');
+    assert.is(await state({ port: { host: 'two.example', port, answers: false } }), 'fail');
+    assert.is(await state({ http: { url: `http://two.example:${port}/` } }), 'pass');
+    assert.equal(await look({ port: { host: 'none.example', port } }), {
+      state: 'fail',
+      saw: `port ${port}: nobody listens there`,
+    });
+    assert.is(await state({ port: { host: 'none.example', port, answers: false } }), 'pass');
+    await server.end?.();
+    end();
+  });
 
   checks.run();
 }

@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import http from 'node:http';
 import https from 'node:https';
-import { connect, isIP } from 'node:net';
+import { connect, isIP, type LookupFunction } from 'node:net';
 import type { Check } from '../../../shared/schemas/check.ts';
 import { type Finding, fail, pass, unknown } from '../finding.ts';
 import type { Probe } from '../real-prober.ts';
@@ -19,20 +19,28 @@ const why: Readonly<Record<string, string>> = {
   ECONNRESET: 'it closed the connection',
 };
 
+type Addresses = readonly { readonly address: string; readonly family: number }[];
+
 /** Resolves late where a resolver hangs: its thread is not free before. */
-async function addressOf(host: string): Promise<string | undefined> {
-  if (isIP(host)) return host;
-  return lookup(host).then(
-    ({ address }) => address,
-    () => undefined,
-  );
+async function addressesOf(host: string): Promise<Addresses> {
+  const family = isIP(host);
+  if (family) return [{ address: host, family }];
+  return lookup(host, { all: true }).catch(() => []);
 }
 
+/** For a socket: the name was asked for already. All of its addresses are tried, as any program would. */
+const known =
+  (addresses: Addresses) =>
+  (_name: string, { all }: { all?: boolean }, found: (...args: unknown[]) => void): void => {
+    if (all) found(null, addresses);
+    else found(null, addresses[0]?.address, addresses[0]?.family);
+  };
+
 export const port: Probe<'port'> = async ({ port, host = '127.0.0.1', answers = true, send, contains }, _, signal) => {
-  const address = await addressOf(host);
+  const addresses = await addressesOf(host);
   // Without an address nothing was tried, so "does not answer" would not be known either.
-  if (address === undefined) return (answers ? fail : unknown)(`the name ${host} has no address`);
-  const { error, text } = await talk(address, port, send, contains, signal);
+  if (addresses.length === 0) return (answers ? fail : unknown)(`the name ${host} has no address`);
+  const { error, text } = await talk(host, addresses, port, send, contains, signal);
   const silent = error !== undefined;
   if (!answers) {
     if (!silent) return fail(`somebody answers at port ${port}`);
@@ -48,7 +56,8 @@ export const port: Probe<'port'> = async ({ port, host = '127.0.0.1', answers = 
 
 /** Connects, and where something is to be heard, listens until it is. */
 function talk(
-  address: string,
+  host: string,
+  addresses: Addresses,
   port: number,
   send: string | undefined,
   contains: string | undefined,
@@ -57,7 +66,7 @@ function talk(
   return new Promise(resolve => {
     let text = '';
     let connected = false;
-    const socket = connect({ host: address, port });
+    const socket = connect({ host, port, lookup: known(addresses) as LookupFunction });
     const over = (error?: string) => {
       signal.removeEventListener('abort', late);
       socket.destroy();
@@ -86,8 +95,8 @@ type HttpAssertion = NonNullable<Check['http']>;
 export const httpProbe: Probe<'http'> = async (assertion, _, signal) => {
   const url = new URL(assertion.url);
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const address = await addressOf(host);
-  if (address === undefined) return fail('the name in its address has no address');
+  const addresses = await addressesOf(host);
+  if (addresses.length === 0) return fail('the name in its address has no address');
   return new Promise(resolve => {
     const over = (finding: Finding) => {
       signal.removeEventListener('abort', late);
@@ -97,12 +106,7 @@ export const httpProbe: Probe<'http'> = async (assertion, _, signal) => {
     const late = () => over(fail('no answer in time'));
     const options = {
       agent: false,
-      // The name was asked for already, and goes on in the request and in TLS.
-      lookup: (_name: string, { all }: { all?: boolean }, found: (...args: unknown[]) => void) => {
-        const family = isIP(address);
-        if (all) found(null, [{ address, family }]);
-        else found(null, address, family);
-      },
+      lookup: known(addresses),
       rejectUnauthorized: assertion.insecure !== true,
       headers: { 'user-agent': 'hearth-check', accept: '*/*', connection: 'close' },
     } as https.RequestOptions;
