@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { scenarios, treeOf } from '../fixture/files/kill-scenarios.ts';
+import { type Scenario, scenarios, treeOf } from '../fixture/files/kill-scenarios.ts';
 import { FilesRig, quickFolder } from '../fixture/files/rig.ts';
 import { folder, start } from '../fixture/processes.ts';
 
@@ -31,31 +31,50 @@ for (const scenario of scenarios) {
     continue;
   }
   killed(`killed at every effect: ${scenario.name}`, async () => {
-    const effects = await effectsOf(scenario.name);
-    assert.ok(effects.count > 4, `${effects.count} effects`);
-    for (let at = 1; at <= effects.count; at++) {
-      const root = quickFolder();
-      const far = scenario.isFar ? farMachine(root) : undefined;
-      const rig = new FilesRig({ lanes: 1 }, root);
-      await rig.start();
-      await scenario.before(rig);
-      rig.table.close();
-      const ended = await start(process.execPath, [child, scenario.name, root, String(at)]).ended;
-      assert.is(ended, 'SIGKILL', `effect ${at}`);
-      const next = new FilesRig({ lanes: 1 }, root);
-      await next.start();
-      const where = `killed before effect ${at}`;
-      await next.make(scenario.to(next));
-      assert.equal(treeOf(next), effects.after, where);
-      assert.equal(await next.make(scenario.to(next)), [], where);
-      await next.make({});
-      assert.equal(treeOf(next), effects.restored, `${where}, then restored`);
-      assert.equal([next.kept(), fs.readdirSync(join(next.data, 'items/manifests'))], [[], []], where);
-      next.table.close();
-      fs.rmSync(root, { recursive: true });
-      if (far !== undefined) fs.rmSync(far, { recursive: true });
-    }
+    const plain = await effectsOf(scenario);
+    assert.ok(plain.count > 4, `${plain.count} effects`);
+    await atEach(plain.count, at => killAt(scenario, at, 1, plain));
   });
+}
+
+killed('killed at every effect of steps that run at the same time', async () => {
+  const [scenario] = scenarios;
+  assert.ok(scenario);
+  const plain = await effectsOf(scenario);
+  await atEach(plain.count, at => killAt(scenario, at, 8, plain));
+});
+
+/** A few at a time: most of it is waiting for processes to start. */
+async function atEach(count: number, run: (at: number) => Promise<void>): Promise<void> {
+  let next = 1;
+  const lane = async () => {
+    while (next <= count) await run(next++);
+  };
+  await Promise.all([lane(), lane(), lane(), lane()]);
+}
+
+async function killAt(scenario: Scenario, at: number, lanes: number, plain: Plain): Promise<void> {
+  const root = quickFolder();
+  const far = scenario.isFar ? farMachine(root) : undefined;
+  const rig = new FilesRig({ lanes: 1 }, root);
+  await rig.start();
+  await scenario.before(rig);
+  rig.table.close();
+  const ended = await start(process.execPath, [child, scenario.name, root, String(at), String(lanes)]).ended;
+  // Side by side, fewer writes of the ledger may be needed than one after the other.
+  if (lanes === 1 || ended !== 0) assert.is(ended, 'SIGKILL', `effect ${at}`);
+  const next = new FilesRig({ lanes }, root);
+  await next.start();
+  const where = `killed before effect ${at}`;
+  await next.make(scenario.to(next));
+  assert.equal(treeOf(next), plain.after, where);
+  assert.equal(await next.make(scenario.to(next)), [], where);
+  await next.make({});
+  assert.equal(treeOf(next), plain.restored, `${where}, then restored`);
+  assert.equal([next.kept(), fs.readdirSync(join(next.data, 'items/manifests'))], [[], []], where);
+  next.table.close();
+  fs.rmSync(root, { recursive: true });
+  if (far !== undefined) fs.rmSync(far, { recursive: true });
 }
 
 /** A machine on another file system than the data folder: originals are copies. */
@@ -65,10 +84,14 @@ function farMachine(root: string): string {
   return far;
 }
 
+interface Plain {
+  readonly count: number;
+  readonly after: Record<string, string>;
+  readonly restored: Record<string, string>;
+}
+
 /** What an agent that nobody kills does: how many effects, and what the machine is after it. */
-async function effectsOf(name: string) {
-  const scenario = scenarios.find(each => each.name === name);
-  if (!scenario) throw new Error(name);
+async function effectsOf(scenario: Scenario): Promise<Plain> {
   const root = quickFolder();
   const far = scenario.isFar ? farMachine(root) : undefined;
   const rig = new FilesRig({ lanes: 1 }, root);

@@ -96,24 +96,26 @@ export async function lookAt(
   const there = new Set<string>();
   const places = new Places(shop);
   try {
-    for (const [path, entry] of shop.ledger.entries) {
+    const entries = [...shop.ledger.entries];
+    // Many at once: most of it is waiting for the system.
+    await inParts(entries, async ([path, entry]) => {
       const name = nameOf.get(path);
       const target = name === undefined ? undefined : targets.get(name);
       if (name !== undefined && entry.item !== name) shop.ledger.rename(path, name);
-      let drift: Drift | undefined;
-      if (name !== undefined && target?.key === entry.key) {
-        try {
-          drift = await driftAt(shop, path, entry, places, suspects.has(path));
-        } catch (error) {
-          unseen.add(name);
-          wrong.set(name, sentenceOf(error, path, shop.host.isRoot));
-        }
+      if (name === undefined || target?.key !== entry.key) return;
+      try {
+        const drift = await driftAt(shop, path, entry, places, suspects.has(path));
+        if (drift) drifts.set(path, drift);
+      } catch (error) {
+        unseen.add(name);
+        wrong.set(name, sentenceOf(error, path, shop.host.isRoot));
       }
-      if (drift) drifts.set(path, drift);
-      held.set(path, { item: name ?? entry.item, what: entry.what, key: entry.key, isDrifted: drift !== undefined });
+    });
+    for (const [path, { item, what, key }] of entries) {
+      held.set(path, { item: nameOf.get(path) ?? item, what, key, isDrifted: drifts.has(path) });
     }
-    for (const [name, target] of targets) {
-      if (target.what !== 'absent' || held.has(target.path)) continue;
+    await inParts([...targets], async ([name, target]) => {
+      if (target.what !== 'absent' || held.has(target.path)) return;
       try {
         const at = await places.at(target.path, undefined);
         if (at !== undefined && (await shop.host.lstat(at))) there.add(target.path);
@@ -121,7 +123,7 @@ export async function lookAt(
         unseen.add(name);
         wrong.set(name, sentenceOf(error, target.path, shop.host.isRoot));
       }
-    }
+    });
   } finally {
     await places.close();
   }
@@ -129,10 +131,15 @@ export async function lookAt(
   return { held, targets, there, drifts, wrong, unseen, said };
 }
 
+async function inParts<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+  const atOnce = 32;
+  for (let at = 0; at < items.length; at += atOnce) await Promise.all(items.slice(at, at + atOnce).map(run));
+}
+
 /** Folders opened once for all the files in them. */
 export class Places {
   readonly #shop: Workshop;
-  readonly #open = new Map<string, Place>();
+  readonly #open = new Map<string, Promise<Place>>();
 
   constructor(shop: Workshop) {
     this.#shop = shop;
@@ -141,16 +148,14 @@ export class Places {
   /** Where the path is; undefined where its folder is not there. */
   async at(path: string, uid: number | undefined): Promise<string | undefined> {
     const key = `${uid ?? ''} ${dirname(path)}`;
-    let place = this.#open.get(key);
-    if (!place) {
-      place = await openPlace(this.#shop.host, dirname(path), uid);
-      this.#open.set(key, place);
-    }
+    const opened = this.#open.get(key) ?? openPlace(this.#shop.host, dirname(path), uid);
+    this.#open.set(key, opened);
+    const place = await opened;
     return place.missing.length === 0 ? join(place.base, basename(path)) : undefined;
   }
 
   async close(): Promise<void> {
-    for (const place of this.#open.values()) await place.close();
+    for (const opened of this.#open.values()) await opened.then(place => place.close()).catch(() => {});
     this.#open.clear();
   }
 }
