@@ -327,6 +327,17 @@ suite('who cancels is told nothing, and what nobody waits for ends', async () =>
   // Who comes while it ends is served by a new one.
   const copy = await got(one, { url: `${url}/small`, sha256: hash(small) });
   assert.ok(copy);
+  // All are told in one turn: who is cancelled by one that was told before is not told any more.
+  await new Promise<void>(resolve => {
+    const path = { url: `file://${write('at once')}` };
+    one.fetch(path, {
+      done() {
+        also.cancel();
+        setImmediate(() => setImmediate(resolve));
+      },
+    });
+    const also = one.fetch(path, { done: () => told.push('also') });
+  });
   const bad = one.fetch({ url: 'nonsense' }, { done: () => told.push('third') });
   bad.cancel();
   await got(one, { url: `${url}/small`, sha256: hash(small) });
@@ -344,6 +355,17 @@ suite('a full disk is said, leaves no half file that fills it, and passes', asyn
     for (const path of ['/big', '/chunked']) {
       await refused(one, { url: url + path, sha256: hash(big) }, /no room|disk is full/, true);
     }
+    assert.ok(!names(one.folder).some(name => name.endsWith('.part')));
+    disk.empty();
+    // What came before the disk was full gives its room back, too.
+    writeFileSync(join(one.folder, `${hash(big)}.part`), big.subarray(0, 400_000));
+    disk.fill(64 * 1024);
+    await refused(
+      fetcher(disk.path, { maxBytes: 3_000_000 }),
+      { url: `${url}/big`, sha256: hash(big) },
+      /no room/,
+      true,
+    );
     assert.ok(!names(one.folder).some(name => name.endsWith('.part')));
     disk.empty();
     assert.deepEqual(readFileSync((await got(one, { url: `${url}/chunked`, sha256: hash(big) })).file), big);
