@@ -17,6 +17,23 @@ const version = z
   .max(128)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._+~:-]*$/, 'not a version: use letters, digits and . _ + ~ : -');
 
+/** Of a folder that package managers are told of: no control characters, and no way up. */
+const place = z
+  .string()
+  .max(4096)
+  .startsWith('/', 'must be an absolute path')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+  .refine(text => !/[\x00-\x1f\x7f]/.test(text), 'may not contain control characters')
+  .refine(
+    text =>
+      text !== '/' &&
+      !text
+        .split('/')
+        .slice(1)
+        .some(level => ['', '.', '..'].includes(level)),
+    'must be a plain path, without ".", ".." and a slash at its end',
+  );
+
 export const packageSchema = z.strictObject({
   /** The manager's name for it where the item's cannot be it: `g++`, `@scope/name`. Default: the item's. */
   name: packageName.optional(),
@@ -27,7 +44,7 @@ export const packageSchema = z.strictObject({
   /** Default: the first of apt, dnf, pacman, apk, brew that the machine has. `npm` and `pip` must be named. */
   provider: z.enum(packageProviders).optional(),
   /** pip: the virtual environment (made where missing); npm: the prefix. Default: pip the user's, npm the global one. */
-  into: z.string().max(4096).startsWith('/', 'must be an absolute path').optional(),
+  into: place.optional(),
   /** Others' upgrades leave it at its version. */
   hold: z.boolean().optional(),
   /** What to do where somebody else changed it: put it right (default), or only say so. */

@@ -96,6 +96,17 @@ packages('a machine without any manager says so', () => {
   assert.is(node.status('two')?.err, 'this machine has no dnf');
 });
 
+packages('a manager that comes later is found, by what brought it or by itself', () => {
+  const { apply, apt, node, clock } = stage(machine => {
+    machine.programs = [];
+  });
+  apply({ one: { provider: 'apt' } });
+  assert.is(node.status('one')?.err, 'this machine has no apt-get');
+  apt.programs = ['apt-get'];
+  clock.advance(5 * 60_000);
+  assert.is(node.states().one, 'ok');
+});
+
 packages('the network away: every item waits, twice as long each time and at most an hour, and none in between', () => {
   const { apply, apt, node, clock } = stage();
   apply({ one: {} });
@@ -223,6 +234,7 @@ packages('what is no name, no version or no place for its manager is refused bef
     g: { provider: 'pip', name: 'x[y]' },
     h: { provider: 'pip', version: '1-evil' },
     i: { state: 'absent', version: '1' },
+    j: { provider: 'pip', into: '/usr' },
   };
   assert.equal(apply(bad).steps, 0);
   assert.equal([...new Set(Object.values(node.states()))], ['failed']);

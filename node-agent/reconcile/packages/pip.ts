@@ -1,11 +1,37 @@
 /** pip (21 and newer): the packages of a virtual environment, which is made where it is missing, or of the user. */
 import { failureOf, plain } from './failures.ts';
-import type { Change, Failure, Finished, Installed, Manager, Progress, Provider } from './provider.ts';
+import type { Change, Failure, Finished, Installed, Manager, Progress, Provider, Talk } from './provider.ts';
 import { ask, run } from './talk.ts';
 
 /** PEP 508. */
 const packageName = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const version = /^[0-9][A-Za-z0-9.+]*$/;
+
+/** An environment made here would take the place of the system's own programs. */
+const systemFolders = new Set(
+  [
+    '',
+    '/bin',
+    '/boot',
+    '/dev',
+    '/etc',
+    '/home',
+    '/lib',
+    '/media',
+    '/mnt',
+    '/opt',
+    '/proc',
+    '/root',
+    '/run',
+    '/sbin',
+    '/srv',
+    '/sys',
+    '/tmp',
+    '/usr',
+    '/usr/local',
+    '/var',
+  ].map(path => path || '/'),
+);
 
 /** PEP 503: names that differ only so are one package. */
 const normal = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, '-');
@@ -60,7 +86,10 @@ export const pip: Provider = {
   program: 'python3',
   account: 'any',
 
-  refuse({ name, version: said, hold }) {
+  refuse({ name, version: said, into, hold }) {
+    if (into !== undefined && systemFolders.has(into)) {
+      return `"${into}" is a folder of the system: a virtual environment needs one of its own, such as ${into === '/' ? '' : into}/tools`;
+    }
     if (hold) return 'pip has no hold: say a version, and leave "hold" out';
     if (!packageName.test(name)) return `"${name}" is no name of a Python package: use letters, digits and . _ -`;
     return said === undefined || version.test(said)
@@ -92,10 +121,8 @@ export const pip: Provider = {
   *apply(manager, changes) {
     const installs = changes.filter(change => change.action === 'install');
     if (manager.into !== undefined && installs.length > 0) {
-      const there = yield* ask(python(manager), '--version');
-      const made =
-        there.code === 0 ? there : yield* run({ kind: 'change', argv: ['python3', '-m', 'venv', manager.into] });
-      if (made.code !== 0) return readFailure(made);
+      const failure = yield* environmentAt(manager.into, python(manager));
+      if (failure) return failure;
     }
     let first: Failure | undefined;
     const words = (these: readonly Change[], word: (change: Change) => string) => [...new Set(these.map(word))];
@@ -115,3 +142,18 @@ export const pip: Provider = {
     return failed(yield* run({ kind: 'change', argv, progress: readProgress })) ?? first;
   },
 };
+
+/** Makes sure that it is a virtual environment, and one of its own: no folder that has anything else in it becomes one. */
+function* environmentAt(into: string, program: string): Talk<Failure | undefined> {
+  const there = yield* ask(program, '-c', 'import sys; print(sys.prefix != sys.base_prefix)');
+  if (there.code === 0) {
+    if (there.out.trim() === 'True') return undefined;
+    return { sentence: `${into} has a Python that is no virtual environment: name another folder` };
+  }
+  const inside = yield* ask('ls', '-A', '--', into);
+  if (inside.code === 0 && inside.out.trim() !== '') {
+    return { sentence: `${into} is no virtual environment, and not empty: name another folder` };
+  }
+  const made = yield* run({ kind: 'change', argv: ['python3', '-m', 'venv', into] });
+  return made.code === 0 ? undefined : readFailure(made);
+}

@@ -150,6 +150,13 @@ function runToFile(
   const buffer = Buffer.allocUnsafe(64 * 1024);
   let at = 0;
   const read = () => {
+    try {
+      readOn();
+    } catch {
+      // What it says is lost then; how it ends is not.
+    }
+  };
+  const readOn = () => {
     for (;;) {
       const got = readSync(file, buffer, 0, buffer.length, at);
       if (got === 0) break;

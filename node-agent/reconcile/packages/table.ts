@@ -35,6 +35,8 @@ interface Running {
 
 /** How often people are told of progress, at most. */
 const tellEveryMs = 300;
+/** A manager that is missing, or cannot say what is installed, is looked for again after this: nothing tells when it can. */
+const blindMs = 5 * 60_000;
 
 export class PackageTable implements ItemKind<Package, PackagesIs, PackageSteps> {
   readonly #parts: PackageParts;
@@ -52,6 +54,7 @@ export class PackageTable implements ItemKind<Package, PackagesIs, PackageSteps>
   #turn = 0;
   #watch: { readonly files: string; close(): void } | undefined;
   #telling: Timer | undefined;
+  #blind: Timer | undefined;
   #closed = false;
 
   constructor(parts: PackageParts) {
@@ -118,6 +121,7 @@ export class PackageTable implements ItemKind<Package, PackagesIs, PackageSteps>
   close(): void {
     this.#closed = true;
     this.#telling?.cancel();
+    this.#blind?.cancel();
     this.#tries.close();
     this.#watch?.close();
     this.#looking.close();
@@ -248,6 +252,9 @@ export class PackageTable implements ItemKind<Package, PackagesIs, PackageSteps>
     const before = new Map(this.#verdicts.map(verdict => [verdict.item, verdict]));
     this.#verdicts = judge(this.#is(), this.#wanted);
     this.#tries.keep(new Set(this.#verdicts.map(verdict => verdict.item)));
+    this.#blind?.cancel();
+    const blind = [...this.#questions.values()].some(one => this.#looking.is(one.manager, false).problem !== undefined);
+    this.#blind = blind ? this.#parts.clock.after(blindMs, () => this.#again()) : undefined;
     for (const { item, state, key, err } of this.#verdicts) {
       const was = before.get(item);
       if (!looked || was?.state !== 'ok' || was.key !== key || state === 'ok') continue;
