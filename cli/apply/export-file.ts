@@ -79,19 +79,20 @@ function shortest(
   return read.success && sameJson(read.data, item) ? first[1] : item;
 }
 
-/** What a YAML reader may take for something else, or an editor may change, is written with escapes. */
-const isPlain = (text: string): boolean =>
-  !/[^\n\x20-\x7e\u00a0-\u1fff\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\ue000-\ufefe\uff00-\ufffc\u{10000}-\u{10ffff}]/u.test(
-    text,
-  );
+/** What is not seen, what turns the direction of text, what ends a line elsewhere, and half a surrogate pair. */
+const odd =
+  /[^\t\n\x20-\x7e\u00a0-\u061b\u061d-\u1fff\u2010-\u2027\u2030-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffc\u{10000}-\u{10ffff}]/gu;
+const isOdd = (text: string): boolean => text.search(odd) >= 0;
+const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 function toYaml(value: object, schema: string | undefined): string {
   const document = new YamlDocument(value, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar(_, scalar) {
-      if (isScalar(scalar) && typeof scalar.value === 'string' && !isPlain(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
+      if (isScalar(scalar) && typeof scalar.value === 'string' && isOdd(scalar.value)) scalar.type = 'QUOTE_DOUBLE';
     },
   });
-  const text = document.toString({ lineWidth: 0 });
+  // What is odd stands between double quotes only, where an escape means the same.
+  const text = document.toString({ lineWidth: 0 }).replace(odd, escaped);
   return schema === undefined ? text : `# yaml-language-server: $schema=${schema}\n${text}`;
 }

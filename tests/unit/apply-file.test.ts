@@ -167,10 +167,11 @@ test('from: small text goes inline, all else becomes an artifact, relative to th
   writeFileSync(join(at, 'edge'), 'x'.repeat(inlineBytes));
   writeFileSync(join(at, 'long'), 'x'.repeat(inlineBytes + 1));
   writeFileSync(join(at, 'bytes'), Buffer.from([0x66, 0xff, 0]));
+  writeFileSync(join(at, 'nul'), 'a\0b');
   const file = (name: string, more = '') =>
     `${name}: {path: /${name}, from: ./${name === 'motd' ? 'sub/motd' : name}${more}}`;
   const said = await read(
-    `version: 1\nroles: {a: {files: {${[file('motd', ', template: true'), file('edge'), file('long'), file('bytes')].join(', ')}}}}`,
+    `version: 1\nroles: {a: {files: {${[file('motd', ', template: true'), file('edge'), file('long'), file('bytes'), file('nul')].join(', ')}}}}`,
     at,
   );
   const files = said.said.get('role/a')?.document.files as Record<string, Record<string, unknown>>;
@@ -179,7 +180,8 @@ test('from: small text goes inline, all else becomes an artifact, relative to th
   const uploads = new Map([...said.uploads].map(([sha256, { path, bytes }]) => [`artifact:${sha256}`, [path, bytes]]));
   assert.equal(uploads.get(String(files.long?.source)), [join(at, 'long'), inlineBytes + 1]);
   assert.equal(uploads.get(String(files.bytes?.source)), [join(at, 'bytes'), 3]);
-  assert.equal([uploads.size, files.long?.content], [2, undefined]);
+  assert.equal(uploads.get(String(files.nul?.source)), [join(at, 'nul'), 3], 'no text that could stand in a document');
+  assert.equal([uploads.size, files.long?.content], [3, undefined]);
 });
 
 test('from: what cannot be is told at its place', async () => {

@@ -35,7 +35,7 @@ test('the supervisor makes of the patch exactly the document that was planned, a
       assert.ok(sameJson(document.value ?? own, plan.after), JSON.stringify([own, said, plan.patch]));
       assert.is(planNoun('node/n1', { document: plan.after, rev: 8 }, said, options).patch, undefined);
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 
