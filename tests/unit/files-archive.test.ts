@@ -10,7 +10,7 @@ import { archiveLimits } from '../../node-agent/reconcile/files/archive/entries.
 import { unpackInto } from '../../node-agent/reconcile/files/archive/unpack.ts';
 import { FileHost } from '../../node-agent/reconcile/files/host.ts';
 import { type TarEntry, tar, type ZipEntry, zip } from '../fixture/files/archives.ts';
-import { folder } from '../fixture/processes.ts';
+import { folder, until } from '../fixture/processes.ts';
 
 const archives = suite('files archive');
 const root = folder('hearth-archive-');
@@ -288,6 +288,22 @@ archives('what is cut off, damaged or no archive is refused', async () => {
   broken.write('zzz', 1024 + 10);
   await refused(broken, /damaged/);
   await refused(zip([{ name: 'a', body: 'x' }]).subarray(0, 60), /damaged/);
+});
+
+archives('no file stays open, however an archive ends', async () => {
+  if (process.platform !== 'linux') return console.log('skipped: open files are not told here');
+  const open = () => fs.readdirSync('/proc/self/fd').length;
+  const before = open();
+  const big = tar([
+    { name: 'a', body: randomBytes(300_000) },
+    { name: 'b', body: randomBytes(300_000) },
+  ]);
+  for (let round = 0; round < 20; round++) {
+    await refused(big, /larger than 0 MB/, { limits: { bytes: 100_000 + round * 20_000 } });
+    await refused(gzipSync(big).subarray(0, 200_000 + round * 1000), /damaged/);
+    await refused(zip([{ name: 'a', body: big }]), /larger than 0 MB/, { limits: { bytes: 100_000 } });
+  }
+  await until('all are closed', () => open() <= before);
 });
 
 archives.run();

@@ -41,17 +41,19 @@ export async function readTar(
   count: (bytes: number, packed: number) => void,
 ): Promise<void> {
   const { Parser } = await import('tar');
-  let failure: { readonly error: unknown } | undefined;
   let wake = () => {};
+  const under: Under = { failure: undefined, cancel() {} };
   const fail = (error: unknown) => {
-    failure ??= { error };
+    under.failure ??= { error };
     wake();
+    // Whoever waits for more of an entry would wait for ever, with a file open.
+    under.cancel(under.failure.error);
   };
   let tail: Promise<void> = Promise.resolve();
   const parser = new Parser({
     strict: true,
     onReadEntry: entry => {
-      tail = tail.then(() => (failure ? undefined : takeOne(entry, take))).catch(fail);
+      tail = tail.then(() => (under.failure ? undefined : takeOne(entry, take, under))).catch(fail);
     },
   });
   parser.on('error', (error: Error) => fail(new Wrong(`the archive is damaged: ${error.message.slice(0, 100)}`)));
@@ -67,34 +69,49 @@ export async function readTar(
   try {
     for await (const chunk of beginning(packed.stream)) {
       count(chunk.length, packed.read());
-      if (failure) break;
+      if (under.failure) break;
       const drained = new Promise<void>(resolve => {
         wake = resolve;
       });
-      if (!parser.write(chunk) && !failure) await drained;
+      if (!parser.write(chunk) && !under.failure) await drained;
     }
-    if (!failure) parser.end();
+    if (!under.failure) parser.end();
     const failed = new Promise<void>(resolve => {
       wake = resolve;
-      if (failure) resolve();
+      if (under.failure) resolve();
     });
     await Promise.race([parsed, failed]);
-    await tail;
+  } catch (error) {
+    fail(error);
   } finally {
+    await tail;
     packed.stop();
   }
-  if (failure) throw failure.error;
+  if (under.failure) throw under.failure.error;
 }
 
-async function takeOne(entry: ReadEntry, take: TakeEntry): Promise<void> {
+/** What is under way: why it is over, and a way to end the wait for more bytes of an entry. */
+interface Under {
+  failure: { readonly error: unknown } | undefined;
+  cancel(error: unknown): void;
+}
+
+async function takeOne(entry: ReadEntry, take: TakeEntry, under: Under): Promise<void> {
   const kind = kinds[entry.type] ?? 'other';
   // Old tars tell folders by a slash at the end of a file's name.
   const isFolder = kind === 'file' && entry.path.endsWith('/');
   let bytes = 0;
+  const iterator = (entry as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const next = () =>
+    new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+      if (under.failure) return reject(under.failure.error);
+      under.cancel = reject;
+      iterator.next().then(resolve, reject);
+    });
   const counted = (async function* () {
-    for await (const chunk of entry as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      yield chunk;
+    for (let piece = await next(); !piece.done; piece = await next()) {
+      bytes += piece.value.length;
+      yield piece.value;
     }
   })();
   await take(
