@@ -169,6 +169,11 @@ packages('while it waits or downloads another document takes over; the machine f
   clock.advance(60_000);
   assert.equal([...apt.installed.keys()], ['two']);
   assert.equal(node.states(), { two: 'ok' });
+  // What was given up was not done first and undone then.
+  assert.not.ok(
+    apt.commands.some(text => /Status-Fd=1 install -- one$/.test(text)),
+    apt.commands.join('\n'),
+  );
 });
 
 packages('the same document again does not begin anew what is under way, and its step ends with it', () => {
