@@ -47,7 +47,7 @@ containers(
       volumes: ['/data:/in:ro'],
       ports: ['127.0.0.1:8080:80'],
     };
-    assert.equal(runArguments(unit(spec), '/f/env', 'mark'), [
+    assert.equal(runArguments(unit(spec), '/f/env', 'mark', true), [
       'run',
       '--rm',
       `--name=hearth-${'a'.repeat(32)}`,
@@ -71,9 +71,10 @@ containers(
       'a b',
       '$(x)',
     ]);
-    const own = runArguments(unit({ image: 'nginx' }), '/f/env', 'mark');
+    assert.not(runArguments(unit(spec), '/f/env', 'mark', false).some(each => each.includes('cpu-shares')));
+    const own = runArguments(unit({ image: 'nginx' }), '/f/env', 'mark', false);
     assert.is(own.at(-1), 'nginx', 'the image’s own command');
-    const script = runArguments(unit({ image: 'nginx', run: 'echo "$A"; exec nginx' }), '/f/env', 'mark');
+    const script = runArguments(unit({ image: 'nginx', run: 'echo "$A"; exec nginx' }), '/f/env', 'mark', false);
     assert.equal(script.slice(-4), ['--entrypoint=/bin/sh', 'nginx', '-c', 'echo "$A"; exec nginx']);
   },
 );
@@ -180,16 +181,26 @@ containers('(fake podman) a client that is killed leaves no container behind', a
   assert.equal(podman.containers(), []);
 });
 
+containers(
+  '(fake podman) while there is no container yet, its client is ended without a grace period',
+  async ({ home }) => {
+    const podman = fakePodman();
+    podman.fetches();
+    const watch = await hostWith(home, podman.environment);
+    const { unit: id } = await watch.start({ image: 'app' });
+    await until('it was told to run', () => podman.calls().some(([verb]) => verb === 'run'));
+    assert.is(await watch.stop(id, 600_000), undefined);
+    assert.equal(podman.containers(), []);
+  },
+);
+
 containers('(fake podman) one that cannot be removed is said not to be stopped', async ({ home }) => {
   const podman = fakePodman();
   const watch = await hostWith(home, podman.environment);
   const { unit: id } = await watch.start({ image: 'app' });
   await watch.says(id, 'own command of app');
-  const inside = await podman.pid(`hearth-${id}`);
-  podman.broken(true);
+  podman.breaks();
   assert.match((await watch.stop(id, 50)) ?? '', /^its container cannot be removed: Cannot connect to the engine$/);
-  assert.ok(readProcess(inside));
-  process.kill(inside, 'SIGKILL');
 });
 
 containers('(fake podman) a look at its health is taken inside of the container', async ({ home }) => {
@@ -216,7 +227,7 @@ containers(
     );
     none.host.close();
     const podman = fakePodman();
-    podman.broken(true);
+    podman.breaks();
     const silent = await hostWith(home, podman.environment);
     assert.is(
       await sentence(silent.start({ image: 'app' })),

@@ -14,13 +14,14 @@ export const folderLabel = (mark: string): string => `hearth.folder=${mark}`;
 /** Of the processor, one step of nice is a factor of 1.25 (sched(7)); 1024 is what a container has that says nothing. */
 const sharesOf = (nice: number): number => Math.max(2, Math.round(1024 / 1.25 ** (nicer + nice)));
 
-function limitArguments({ memory_mb, cpu_pct, pids, nice }: Limits): string[] {
+function limitArguments({ memory_mb, cpu_pct, pids, nice }: Limits, byDaemon: boolean): string[] {
   return [
     // The same for memory and swap together: swap is no further memory.
     ...(memory_mb === undefined ? [] : [`--memory=${memory_mb}m`, `--memory-swap=${memory_mb}m`]),
     ...(cpu_pct === undefined ? [] : [`--cpus=${cpu_pct / 100}`]),
     ...(pids === undefined ? [] : [`--pids-limit=${pids}`]),
-    `--cpu-shares=${sharesOf(nice ?? 0)}`,
+    // podman's are its own children, and as nice as it is; not every user of it may give shares.
+    ...(byDaemon ? [`--cpu-shares=${sharesOf(nice ?? 0)}`] : []),
   ];
 }
 
@@ -37,8 +38,14 @@ function commandArguments({ image = '', run }: Service): string[] {
  *
  * @param file the environment, as {@link environmentFile} has it.
  * @param mark of this agent's folder.
+ * @param byDaemon docker's containers are children of its daemon, and inherit nothing of the client.
  */
-export function runArguments({ unit, service, spec }: Unit, file: string, mark: string): readonly string[] {
+export function runArguments(
+  { unit, service, spec }: Unit,
+  file: string,
+  mark: string,
+  byDaemon: boolean,
+): readonly string[] {
   return [
     'run',
     '--rm',
@@ -49,7 +56,7 @@ export function runArguments({ unit, service, spec }: Unit, file: string, mark: 
     `--env-file=${file}`,
     '--log-driver=none',
     '--oom-score-adj=500',
-    ...limitArguments(spec.limits ?? {}),
+    ...limitArguments(spec.limits ?? {}, byDaemon),
     ...(spec.user === undefined ? [] : [`--user=${spec.user}`]),
     ...(spec.cwd === undefined ? [] : [`--workdir=${spec.cwd}`]),
     ...(spec.volumes ?? []).map(volume => `--volume=${volume}`),

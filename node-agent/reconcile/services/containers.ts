@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Log } from '../../../shared/log.ts';
 import { printable } from '../../../shared/names.ts';
 import type { Unit } from '../host.ts';
@@ -62,7 +62,7 @@ export class Containers {
     if (!existsSync(this.#used)) writeFileSync(this.#used, '', { mode: 0o600 });
     const { unit: id, service } = unit;
     return {
-      command: [engine, ...runArguments(unit, path, this.#mark)],
+      command: [engine, ...runArguments(unit, path, this.#mark, basename(engine) === 'docker')],
       cwd: '/',
       environment: { ...inherited, HEARTH_UNIT: id, HEARTH_SERVICE: service },
       file: environmentFile(environmentOf(unit, {}, opened)),
@@ -75,13 +75,13 @@ export class Containers {
     return { command: [await this.#find(), ...insideArguments(unit, spec)], cwd: '/', environment: inherited };
   }
 
-  /** Sends the first signal to what runs in the container. One that is gone already is fine. */
-  async signal(unit: string, signal: string): Promise<void> {
+  /** Sends a signal to what runs in the container; false where nothing does, or its engine does not answer. */
+  async signal(unit: string, signal: string): Promise<boolean> {
     const engine = await this.#find().catch(() => undefined);
-    if (engine !== undefined) await this.#order(engine, signalArguments(unit, signal));
+    return engine !== undefined && (await this.#order(engine, signalArguments(unit, signal))).code === 0;
   }
 
-  /** Ends and removes it. Resolves with one sentence where it is still there. */
+  /** Resolves with one sentence where it is still there afterwards. */
   async remove(unit: string): Promise<string | undefined> {
     try {
       const engine = await this.#find();
