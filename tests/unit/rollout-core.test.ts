@@ -247,15 +247,38 @@ core('a node that was put back by an earlier rollout goes back there, not to wha
   assert.equal(all(), ['0', '1', '1', '1']);
 });
 
-core('older documents are not kept without end', () => {
-  const world = new World(12, { batch: 6 });
-  for (let run = 1; run < 40; run++) {
+core('a canary that fails ends it, however many may fail afterwards', () => {
+  const world = new World(4, { abort_pct: 100 });
+  world.set(1);
+  world.verdicts.set('n0', { is: 'failed', why: 'x' });
+  world.tick();
+  assert.is(world.entry.rollout?.state, 'reverted');
+});
+
+core('whom a change has reached already is the first to get what takes its place', () => {
+  const world = new World(3, {});
+  world.online.set('n0', false);
+  world.set(1);
+  world.online.set('n0', true);
+  world.set(2);
+  assert.equal(
+    [...world.online.keys()].map(node => saysOf(wordFor(world.entry, node).document)),
+    ['0', '2', '0'],
+  );
+});
+
+core('older documents are not kept without end: who has one of them gets the last good one', () => {
+  const world = new World(12, { canary: false, batch: 12, abort_pct: 100 });
+  for (let run = 1; run < 12; run++) {
     world.set(run);
-    for (let round = 0; round < run % 3; round++) {
-      for (const node of world.online.keys()) world.verdicts.set(node, { is: 'well' });
-      world.tick();
+    for (const node of world.online.keys()) {
+      const fails = Number(node.slice(1)) < run;
+      world.verdicts.set(node, fails ? { is: 'failed', why: 'x' } : { is: 'well' });
     }
-    assert.ok(Object.keys(world.entry.rollout?.docs ?? {}).length <= 5);
+    world.tick();
+    world.tick();
+    assert.is(world.entry.rollout?.state, 'done');
+    assert.ok(Object.keys(world.entry.rollout?.docs ?? {}).length <= 6);
   }
 });
 

@@ -153,6 +153,19 @@ rollouts('a later node that fails puts all back, too, each at a revision above a
   assert.is(is(all)?.failed, 'n2');
 });
 
+rollouts('what a node says before it has come to the change says nothing about it', () => {
+  const all = settled();
+  for (const id of three) all.bad.set(`${id} one`, crash);
+  all.seconds(1);
+  for (const id of three) all.busy.add(id);
+  all.it.ask('role/all/set/services/x', 'mended');
+  all.seconds(5);
+  assert.equal([...xOf(all), is(all)?.state], ['mended', 'one', 'one', 'rolling']);
+  all.busy.clear();
+  all.seconds(25);
+  assert.equal([...xOf(all), is(all)?.state], ['mended', 'mended', 'mended', 'done']);
+});
+
 rollouts('without an end in sight the deadline decides, and names what it waited for', () => {
   const all = settled();
   all.bad.set('n1 slow', { 'services/x': { state: 'running', health: 'unhealthy', err: 'port 80 does not answer' } });
