@@ -13,6 +13,8 @@ type JsonSchema = {
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly JsonSchema[];
   readonly items?: JsonSchema;
+  readonly additionalProperties?: JsonSchema;
+  description?: string;
 };
 
 const note = '<!-- Generated from shared/ by "npm run docs": change it there. -->';
@@ -25,7 +27,7 @@ export function referenceFiles(): ReadonlyMap<string, string> {
   ]);
   for (const one of payloads) files.set(`schemas/${one.name}.json`, schemaFile(one.title, one.schema));
   files.set('schemas/config.json', schemaFile('hearth.yaml', configFile));
-  files.set('schemas/cluster-file.json', schemaFile('cluster.yaml', clusterFile));
+  files.set('schemas/cluster-file.json', described('cluster.yaml', clusterFile));
   return files;
 }
 
@@ -36,6 +38,41 @@ const schemaFile = (title: string, schema: z.ZodType): string => {
   const { $schema, ...rest } = jsonSchema(schema);
   return `${JSON.stringify({ $schema, title, ...rest }, undefined, 2)}\n`;
 };
+
+/** Payloads that say what the keys of a role, a node and their items mean. */
+const itemPayloads: Readonly<Record<string, string>> = {
+  packages: 'package',
+  files: 'file',
+  services: 'service',
+  checks: 'check',
+};
+
+/** The cluster file's schema with the meaning of each key, which an editor shows. */
+function described(title: string, schema: z.ZodType): string {
+  const file = jsonSchema(schema);
+  for (const [nouns, payload] of [
+    ['roles', 'role-set'],
+    ['nodes', 'node-set'],
+  ] as const) {
+    const noun = file.properties?.[nouns]?.additionalProperties;
+    if (!noun) continue;
+    explain(noun, payload);
+    for (const [kind, item] of Object.entries(itemPayloads)) {
+      const items = noun.properties?.[kind]?.additionalProperties;
+      for (const form of [items, ...(items?.anyOf ?? [])]) if (form) explain(form, item);
+    }
+  }
+  const { $schema, ...rest } = file;
+  return `${JSON.stringify({ $schema, title, ...rest }, undefined, 2)}\n`;
+}
+
+function explain(schema: JsonSchema, payload: string): void {
+  const texts = payloads.find(one => one.name === payload)?.keys ?? {};
+  for (const [key, one] of Object.entries(schema.properties ?? {})) {
+    const text = texts[key];
+    if (text !== undefined) one.description ??= text;
+  }
+}
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map(row => `| ${row.map(cell).join(' | ')} |`).join('\n');

@@ -2,6 +2,7 @@
 import { isScalar, visit, Document as YamlDocument } from 'yaml';
 import { isObject, type Json } from '../../shared/merge-patch.ts';
 import { sameJson } from '../../shared/same-json.ts';
+import { checkInput } from '../../shared/schemas/check.ts';
 import { clusterFileVersion } from '../../shared/schemas/cluster-file.ts';
 import { itemKinds } from '../../shared/schemas/node-document.ts';
 import { packageInput } from '../../shared/schemas/package.ts';
@@ -57,6 +58,7 @@ const isEmpty = (value: Json): boolean =>
 const shortOf: Readonly<Record<string, (item: Json) => Json>> = {
   packages: item => shortest(item, ['state', 'version'], packageInput),
   services: item => shortest(item, ['run'], serviceInput),
+  checks: shortCheck,
 };
 /** An agent that follows its supervisor, whichever that is just now. */
 const agentWord = (agent: Json): Json => (isObject(agent) && agent.follow === true ? 'follow' : agent);
@@ -65,6 +67,16 @@ function items(kind: string, value: Json): Json {
   const short = shortOf[kind] ?? (item => item);
   const sorted = Object.entries(value as Document).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(sorted.map(([name, item]) => [name, short(item)]));
+}
+
+/** A check that is one command, and nothing else. */
+function shortCheck(item: Json): Json {
+  const { command, ...more } = item as Document;
+  if (!isObject(command) || Object.keys(more).length > 0) return item;
+  const { run, ...rest } = command;
+  if (run === undefined || Object.keys(rest).length > 0) return item;
+  const read = checkInput.safeParse(run);
+  return read.success && sameJson(read.data, item) ? run : item;
 }
 
 /** The value of its only key, where that says the same. */

@@ -2,6 +2,7 @@
 import { isObject } from '../../shared/merge-patch.ts';
 import { printable } from '../../shared/names.ts';
 import { sameJson } from '../../shared/same-json.ts';
+import { type Check, kindOf } from '../../shared/schemas/check.ts';
 import type { FileItem } from '../../shared/schemas/file.ts';
 import { itemKinds } from '../../shared/schemas/node-document.ts';
 import type { Package } from '../../shared/schemas/package.ts';
@@ -65,6 +66,7 @@ const words: Readonly<Record<string, Words>> = {
   packages: (name, before, after) => packageWords(name, before as Package | undefined, after as Package | undefined),
   files: (_, before, after) => fileWords(before as FileItem | undefined, after as FileItem | undefined),
   services: (name, before, after) => serviceWords(name, before as Service | undefined, after as Service | undefined),
+  checks: (name, before, after) => checkWords(name, before as Check | undefined, after as Check | undefined),
 };
 
 function packageWords(name: string, before: Package | undefined, after: Package | undefined): string {
@@ -111,6 +113,15 @@ function serviceWords(name: string, before: Service | undefined, after: Service 
   const isContainer = after.image !== undefined;
   const isOther = [...ofProcess, ...(isContainer ? ['limits'] : [])].some(key => differs(before, after, key));
   return isOther ? `replace ${name} (${keys})` : `change ${name} without a restart (${keys})`;
+}
+
+function checkWords(name: string, before: Check | undefined, after: Check | undefined): string {
+  const said = after ?? before;
+  const what = said?.set === undefined ? name : `${name} (the set ${said.set})`;
+  if (after === undefined) return `check ${what} no more`;
+  if (before !== undefined) return `check ${what} otherwise (${differing(before, after)})`;
+  const kind = kindOf(after);
+  return `check ${what}${kind === undefined ? '' : ` (${kind})`}`;
 }
 
 const at = (item: object, key: string): unknown => (item as Readonly<Record<string, unknown>>)[key];

@@ -82,6 +82,7 @@ test('short forms where they lose nothing, the long one where they would', () =>
           'role/all',
           {
             packages: { htop: { state: 'installed' }, a: { version: '1.10' }, odd: { version: 'absent' } },
+            checks: { up: { command: { run: 'true' } }, slow: { command: { run: 'true' }, every_s: 600 } },
             services: { web: { run: './serve' }, db: { run: ['db', '-x'], cwd: '/' } },
             agent: { follow: true, ver: '1.2', sha256: 'a'.repeat(64) },
             applied: { main: ['services/web'] },
@@ -110,6 +111,12 @@ roles:
           - -x
         cwd: /
       web: ./serve
+    checks:
+      slow:
+        command:
+          run: "true"
+        every_s: 600
+      up: "true"
     agent: follow
 nodes:
   n1:

@@ -214,14 +214,23 @@ test('the example in docs/cluster-file.md is one', async () => {
   assert.equal(Object.keys(await documentsOf(text, at)), ['role/all', 'role/web', 'node/cellar', 'node/attic']);
 });
 
-test('the published JSON Schema is this one', () => {
+test('the published JSON Schema is this one, and says what each key means', () => {
   const file = join(import.meta.dirname, '../../docs/reference/schemas/cluster-file.json');
-  const { title, ...published } = JSON.parse(readFileSync(file, 'utf8'));
+  const { title, properties } = JSON.parse(readFileSync(file, 'utf8'));
   assert.is(title, 'cluster.yaml');
-  assert.equal(
-    Object.keys(published.properties),
-    Object.keys((z.toJSONSchema(clusterFile, { io: 'input' }) as { properties: object }).properties),
-  );
+  const made = z.toJSONSchema(clusterFile, { io: 'input' }) as { properties: object };
+  assert.equal(Object.keys(properties), Object.keys(made.properties));
+  for (const nouns of ['roles', 'nodes']) {
+    const noun = properties[nouns].additionalProperties;
+    assert.is(noun.additionalProperties, false);
+    assert.not.ok('applied' in noun.properties);
+    for (const [key, one] of Object.entries<{ description?: string }>(noun.properties)) assert.ok(one.description, key);
+    const { path, from } = noun.properties.files.additionalProperties.properties;
+    assert.ok(path.description && from.description);
+    const [, service] = noun.properties.services.additionalProperties.anyOf;
+    for (const [key, one] of Object.entries<{ description?: string }>(service.properties))
+      assert.ok(one.description, key);
+  }
 });
 
 test.run();

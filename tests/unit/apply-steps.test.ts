@@ -63,6 +63,14 @@ test('services: what a running process can be told, and what takes a new one', (
   assert.equal(one('services', './x', './x'), []);
 });
 
+test('checks', () => {
+  const disk = (max_pct: number) => ({ disk: { path: '/', max_pct } });
+  assert.equal(one('checks', undefined, disk(90)), ['check x (disk)']);
+  assert.equal(one('checks', undefined, { set: 'base' }), ['check x (the set base)']);
+  assert.equal(one('checks', disk(90), disk(80)), ['check x otherwise (disk)']);
+  assert.equal(one('checks', disk(90), undefined), ['check x no more']);
+});
+
 test('services that need what changes follow it, and templates follow facts', () => {
   const file = (content: string) => ({ motd: { path: '/motd', content } });
   const needs = { web: { run: 'x', needs: ['files/motd'] }, soft: { run: 'x', needs: ['files/motd'], reload: 'HUP' } };
