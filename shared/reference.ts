@@ -88,8 +88,8 @@ export const verbs: readonly { readonly verb: string; readonly args: string; rea
   { verb: 'restart', args: '`service`, or its bare name', text: 'stops the service and starts it again' },
   {
     verb: 'follow',
-    args: '`service`, or its bare name',
-    text: 'sends the output of the service on `log/<service>` for 5 minutes; repeated it goes on',
+    args: '`service`, or its bare name; `lines` (of before, up to 2000), `to` (they go to `log/<service>/<to>` alone), `for_s` (0 to 300)',
+    text: 'sends the output of the service on `log/<service>` for 5 minutes, or as long as said; repeated it goes on',
   },
   { verb: 'rebirth', args: '', text: 'the node connects anew and says everything about itself again' },
   { verb: 'forget', args: '', text: 'ends a node: its document, retained topics and services' },
