@@ -63,6 +63,11 @@ export class Flight {
       });
   }
 
+  /** It will not come: whoever asks now is better off with a new one. */
+  get broken(): boolean {
+    return this.#error !== undefined;
+  }
+
   /** Ends it. */
   close(): void {
     this.#stop.abort(new MirrorError(503, 'The supervisor is stopping.'));

@@ -159,7 +159,7 @@ class FileMirror implements Mirror {
   /** One for all who want the same. */
   #flight(what: Wanted, known: Meta | undefined): Flight {
     const found = this.#flights.get(what.key);
-    if (found) return found;
+    if (found && !found.broken) return found;
     if (this.#flights.size >= mostFlights) {
       throw new MirrorError(503, `${mostFlights} files are being fetched already: try again in a moment.`);
     }
@@ -173,7 +173,9 @@ class FileMirror implements Mirror {
       },
     });
     this.#flights.set(what.key, flight);
-    void flight.over.then(() => this.#flights.delete(what.key));
+    void flight.over.then(() => {
+      if (this.#flights.get(what.key) === flight) this.#flights.delete(what.key);
+    });
     return flight;
   }
 

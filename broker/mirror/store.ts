@@ -169,12 +169,12 @@ export class MirrorStore {
     await handle.write(headOf(said), 0, headBytes, 0);
     await handle.datasync();
     await rename(path, this.#path(key));
-    await this.#release(draft);
     this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     this.#entries.delete(key);
     const entry = { bytes: said.size + headBytes, usedAt: this.#now(), meta: said };
     this.#entries.set(key, entry);
     this.#bytes += entry.bytes;
+    await this.#release(draft);
   }
 
   /** It did not come whole: nothing of it stays. */

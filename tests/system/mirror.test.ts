@@ -157,6 +157,23 @@ suite('half a file is never kept, and never served as a whole one', async () => 
   }
 });
 
+suite('half an index is neither, though its links are turned on the way; a whole one leads here', async () => {
+  let cut = true;
+  const text = (url: string) => Buffer.from(`{"tarball":"${url}/x/-/x-1.0.0.tgz","padding":"${'x'.repeat(500_000)}"}`);
+  const files: Record<string, () => Served> = {};
+  const { web, upstream, path } = await rig(files);
+  const body = text(upstream.url);
+  files['/x'] = () => ({ body, headers: { 'content-type': 'application/json' }, ...(cut && { cutAfter: 300_000 }) });
+  const half = await get(web.http.port, '/npm/x').catch(() => undefined);
+  assert.ok(!half || half.status >= 500 || !half.complete);
+  await until('nothing is left of it', () => readdirSync(path).length === 0);
+  cut = false;
+  const whole = await get(web.http.port, '/npm/x');
+  assert.ok(whole.complete);
+  assert.equal(whole.bytes.toString(), text(`http://127.0.0.1:${web.http.port}/mirror/npm`).toString());
+  assert.equal(whole.headers['content-type'], 'application/json');
+});
+
 suite('an answer that ends with its line, and one that is packed, are not taken', async () => {
   const lines = new Set<Socket>();
   const server = createServer(socket => {
@@ -283,7 +300,7 @@ suite('the store is bounded, outlives a restart, and what is damaged there is fe
     assert.ok((await ask(first, name)).right);
     await until('it is whole', () => parts(path).length === 0);
   }
-  assert.equal(first.status().files, 2);
+  await until('both are known to be', () => first.status().files === 2);
   assert.equal(upstream.requests.length, 3);
   await first.close();
   writeFileSync(join(path, 'x.1.part'), 'left over');
