@@ -37,11 +37,14 @@ const fields = z.strictObject({
   source: source.optional(),
   /** Of the source's bytes. Needed for http and https. */
   sha256: sha256Schema.optional(),
-  /** The source is an archive (tar, tar.gz, zip, told by its bytes), and `path` becomes the folder with what is in it. */
+  /**
+   * The source is an archive (tar, tar.gz, zip, told by its bytes; tar.xz, tar.zst and tar.bz2 where the node has the
+   * program), and `path` becomes the folder with what is in it.
+   */
   unpack: z.boolean().optional(),
   /** Leading folders taken off the names in the archive. */
   strip: z.number().int().min(0).max(8).optional(),
-  /** `{{ node.id }}` and other facts are filled in. Inline content only. */
+  /** `{{ node.id }}` and other facts are filled in; `{{{{` stands for two braces. Inline content only. */
   template: z.boolean().optional(),
   /** Permissions, octal. Default 0644; a folder that is unpacked keeps the archive's. */
   mode: z

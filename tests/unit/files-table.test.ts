@@ -163,6 +163,7 @@ files('drift that is only to be reported is left alone', async () => {
   fs.writeFileSync(path, 'two\n');
   assert.equal(await rig.make(wanted), []);
   assert.equal([rig.state('a'), read(path), rig.table.error()], ['drifted', 'two\n', '']);
+  assert.is(rig.table.items()['files/a']?.err, `${path}: edited`);
   assert.is(rig.table.items()['files/a']?.diff, '@@ -1,1 +1,1 @@\n-one\n+two');
   // A new document is not drift.
   assert.equal(await rig.make({ a: file(path, 'three\n', { drift: 'report' }) }), ['file.write a']);

@@ -105,7 +105,9 @@ export async function openPlace(host: FileHost, folder: string, owner: number | 
   }
 }
 
-const isOurs = (host: FileHost, stat: BigIntStats): boolean => stat.uid === 0n || stat.uid === BigInt(host.uid);
+/** On Android the system's own account is as good as root, and owns the folders that all apps live in. */
+const isOurs = (host: FileHost, stat: BigIntStats): boolean =>
+  stat.uid === 0n || stat.uid === BigInt(host.uid) || (process.platform === 'android' && stat.uid === 1000n);
 const isSticky = (stat: BigIntStats): boolean => (stat.mode & 0o1000n) !== 0n;
 
 /** Nobody but root and the agent's user can rename or replace what is in it. */

@@ -129,14 +129,20 @@ export class Rounds {
   }
 
   #heard(paths: ReadonlySet<string>): void {
-    if (this.#seen) void this.#check(paths, true);
+    if (this.#seen) void this.#check(paths, true).catch(() => {});
   }
 
   #round(): void {
-    void this.#check(this.#paths(), false).then(isAgain => {
-      if (isAgain !== false) return;
+    const next = () => {
       this.#timer = this.#clock.after(roundMs, () => this.#round());
-    });
+    };
+    void this.#check(new Set(this.#paths()), false).then(
+      isAgain => {
+        if (isAgain === false) next();
+      },
+      // Facts that cannot be read now may be in the next round.
+      next,
+    );
   }
 
   /** @returns whether a new look was asked for; undefined where another one is under way already. */

@@ -62,10 +62,11 @@ export class Statuses {
     return all;
   }
 
-  /** The first that failed, by name. Drift that is only to be reported is as wanted. */
+  /** The first that failed, by name. Drift that is only to be reported is as wanted; one that is fought over is not. */
   error(): string {
-    for (const [name, { err }] of Object.entries(this.items()))
-      if (err !== undefined) return `${name}: ${err}`.slice(0, 500);
+    for (const [name, { state, err, next_ms }] of Object.entries(this.items())) {
+      if (err !== undefined && (state !== 'drifted' || next_ms !== undefined)) return `${name}: ${err}`.slice(0, 500);
+    }
     return '';
   }
 }

@@ -3,7 +3,7 @@
  * most of a step is waiting for the disk or the network.
  */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock, Random, Timer } from '../../../shared/clock.ts';
 import type { FileItem } from '../../../shared/schemas/file.ts';
 import type { ItemStatus } from '../../../shared/schemas/observed.ts';
@@ -120,7 +120,8 @@ export class FileTable implements ItemKind<FileItem, FilesIs, FileSteps> {
   async #start(): Promise<void> {
     const { ledger, originals, manifests } = this.#shop;
     for (const folder of [this.#folder, originals.folder, manifests.folder]) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+      if (made !== undefined) await this.#shop.host.syncFolder(dirname(folder));
     }
     const damaged = await ledger.load();
     if (damaged !== undefined) this.#handlers.notice('error', 'files', damaged);

@@ -57,7 +57,8 @@ export class Verdicts {
         this.#statuses.set(name, 'drifted', { err, next_ms: this.#wall(fightUntil) });
       } else if (drift) {
         const diff = await diffOf(target);
-        this.#statuses.set(name, 'drifted', { doing: drift.why, ...(diff === undefined ? {} : { diff }) });
+        const err = `${shown(target.path)}: ${drift.why}`;
+        this.#statuses.set(name, 'drifted', { err, ...(diff === undefined ? {} : { diff }) });
       } else this.#statuses.set(name, 'ok');
     }
     for (const name of this.#unrestored.keys()) this.well(name);
