@@ -10,6 +10,8 @@ export interface MachineActions {
   shutdown(done: (error?: string) => void): void;
   /** Blinks a light of the machine for half a minute. */
   identify(done: (error?: string) => void): void;
+  /** Upgrades the system's packages: `done` when that has begun, and the item `upgrade` tells the rest. */
+  upgrade(done: (error?: string) => void): void;
 }
 
 export interface MachineParts {
@@ -21,6 +23,7 @@ export interface MachineParts {
   readonly files?: string;
   /** Where programs are looked for. */
   readonly path?: readonly string[];
+  upgrade(done: (error?: string) => void): void;
 }
 
 const identifyMs = 30_000;
@@ -45,6 +48,7 @@ export function createMachineActions(parts: MachineParts): MachineActions {
   return {
     reboot: done => down('reboot', done),
     shutdown: done => down('shutdown', done),
+    upgrade: done => parts.upgrade(done),
     identify(done) {
       if (blinks) return done();
       const ended = () => {

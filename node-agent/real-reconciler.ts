@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { createFetcher } from './artifacts/fetcher.ts';
 import type { SupervisorAt } from './artifacts/supervisor-at.ts';
 import { createReconciler } from './reconcile/index.ts';
-import { realFiles, realPackages } from './reconcile/real-kinds.ts';
+import { realFiles, realPackages, realUpgrade } from './reconcile/real-kinds.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { hideSecrets } from './reconcile/services/hidden-output.ts';
 import { createCaretaker } from './reconcile/services/real-caretaker.ts';
 import { createRealHost } from './reconcile/services/real-host.ts';
 import { createSecrets } from './reconcile/services/secrets.ts';
 import { checksSide } from './reconcile/side-checks.ts';
+import { Upgrading } from './reconcile/upgrading.ts';
 import type { Surroundings } from './run-agent.ts';
 import { findInstallation } from './update/installation.ts';
 import { Updater } from './update/updater.ts';
@@ -17,6 +18,8 @@ import { Updater } from './update/updater.ts';
 export interface RealReconciler extends ReconcilerApi {
   /** Whether the node has its connection. */
   connected(yes: boolean): void;
+  /** `do/upgrade`. */
+  upgrade(done: (error?: string) => void): void;
 }
 
 export interface NodeFacts {
@@ -37,11 +40,12 @@ export function createRealReconciler(around: Surroundings, { node, facts, superv
   const installation = findInstallation(data, process.env);
   const kinds = { data, clock, random, log, fetching, facts: () => templateFacts(node(), facts()) };
   const updater = new Updater({ clock, log, ver, installation, fetching, restart });
+  const upgrading = new Upgrading({ clock, log, load: () => realUpgrade(kinds) });
   const reconciler = createReconciler({
     ...{ host, caretaker, clock, random },
     files: realFiles(kinds),
     packages: realPackages(kinds),
-    sides: [checksSide({ clock, random, log }), updater],
+    sides: [checksSide({ clock, random, log }), updater, upgrading],
   });
   return {
     start: (document, handlers) => reconciler.start(document, handlers),
@@ -56,6 +60,7 @@ export function createRealReconciler(around: Surroundings, { node, facts, superv
       fetching.close();
     },
     connected: yes => updater.connected(yes),
+    upgrade: done => upgrading.upgrade(done),
   };
 }
 

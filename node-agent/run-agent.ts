@@ -47,7 +47,12 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     ...rest,
     hostname: hostname(),
     link: createMqttLink(way),
-    machine: createMachineActions({ clock, root: process.getuid?.() === 0, contained: isContained }),
+    machine: createMachineActions({
+      clock,
+      root: process.getuid?.() === 0,
+      contained: isContained,
+      upgrade: done => reconciler.upgrade(done),
+    }),
     disk: createFilesDisk(data),
     reconciler,
     onState(state, error) {

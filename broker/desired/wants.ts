@@ -1,6 +1,7 @@
 /** What nodes obey, as the journal says it: who has which role, how large a `want` becomes, and what a change touches. */
 import { type ContractError, fail, ok, type Result } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
+import { itemKinds } from '../../shared/schemas/node-document.ts';
 import {
   type Compiled,
   compile,
@@ -127,8 +128,7 @@ export class Wants {
   #sizeOf(document: NodeEntry['document'] | RoleEntry['document']): number {
     const known = this.#sizes.get(document);
     if (known !== undefined) return known;
-    const { packages = {}, files = {}, services = {} } = document;
-    const items = [packages, files, services].reduce((sum, all) => sum + Object.keys(all).length, 0);
+    const items = itemKinds.reduce((sum, kind) => sum + Object.keys(document[kind] ?? {}).length, 0);
     const bytes = Buffer.byteLength(JSON.stringify(document)) + items * fromBytes;
     this.#sizes.set(document, bytes);
     return bytes;

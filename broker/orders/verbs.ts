@@ -33,6 +33,7 @@ export const verbs = {
   reboot: { args: nothing, bare: undefined },
   shutdown: { args: nothing, bare: undefined },
   identify: { args: nothing, bare: undefined },
+  upgrade: { args: nothing, bare: undefined },
 } as const;
 export type Verb = keyof typeof verbs;
 /** Those that a node is sent. */

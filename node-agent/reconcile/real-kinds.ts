@@ -7,6 +7,7 @@ import type { WantedFile, WantedPackage } from '../../shared/schemas/node-docume
 import type { Fetching } from '../artifacts/fetching.ts';
 import { slotOf } from './kind-slot.ts';
 import { type LoadedKind, lazyKind } from './lazy-kind.ts';
+import type { RunUpgrade } from './upgrading.ts';
 
 export interface RealKindParts {
   /** The agent's data folder. */
@@ -51,4 +52,24 @@ export function realPackages({ data, clock, random, log }: RealKindParts): Loade
       return { ...slot, markOf: name => table.items()[`packages/${name}`]?.ver };
     },
   });
+}
+
+/** `do/upgrade` on this machine. */
+export async function realUpgrade({ data, clock }: RealKindParts): Promise<RunUpgrade> {
+  const [{ upgradeAll }, { drive }, { createRealMachine }, { providerOf, systemProvider }] = await Promise.all([
+    import('./packages/upgrade.ts'),
+    import('./packages/talk.ts'),
+    import('./packages/real-machine.ts'),
+    import('./packages/providers.ts'),
+  ]);
+  // A folder of its own: the package table takes what lies in its own for its own.
+  const machine = createRealMachine({ folder: join(data, 'items/upgrade') });
+  return (tell, done) => {
+    const name = systemProvider(program => machine.has(program));
+    if (name === undefined) return { refused: 'this machine has no package manager that Hearth knows' };
+    const provider = providerOf(name);
+    if (provider.account === 'root' && !machine.root) return { refused: `${name} needs root` };
+    if (provider.account === 'not-root' && machine.root) return { refused: `${name} does not work as root` };
+    return drive(upgradeAll(provider), { clock, run: machine.run, tell }, failure => done(failure));
+  };
 }

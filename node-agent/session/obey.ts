@@ -78,6 +78,7 @@ export function obey({ verb, args }: Cmd, node: Obedient, sender: Sender, answer
     case 'reboot':
     case 'shutdown':
     case 'identify':
+    case 'upgrade':
       if (node.machine) node.machine[verb](answer);
       else answer(`a simulated node has no machine to ${verb}`);
       break;

@@ -161,7 +161,18 @@ export const cmdPayload = z.object({
   seq: z.number().int().nonnegative(),
   inst: z.string().max(32),
   epoch: z.number().int().nonnegative(),
-  verb: z.enum(['restart', 'rebirth', 'follow', 'forget', 'backoff', 'resume', 'reboot', 'shutdown', 'identify']),
+  verb: z.enum([
+    'restart',
+    'rebirth',
+    'follow',
+    'forget',
+    'backoff',
+    'resume',
+    'reboot',
+    'shutdown',
+    'identify',
+    'upgrade',
+  ]),
   args: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 export type Cmd = z.output<typeof cmdPayload>;

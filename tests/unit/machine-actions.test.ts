@@ -21,7 +21,7 @@ function machine(options: { root?: boolean; contained?: boolean } = {}) {
   fs.mkdirSync(bin, { recursive: true });
   const actions = createMachineActions({
     ...{ clock, root: options.root ?? true, contained: () => options.contained ?? false },
-    ...{ files: folder, path: [bin] },
+    ...{ files: folder, path: [bin], upgrade: (done: (error?: string) => void) => done() },
   });
   const program = (name: string, script: string) =>
     fs.writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });

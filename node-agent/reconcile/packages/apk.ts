@@ -124,4 +124,8 @@ export const apk: Provider = {
     }
     return first;
   },
+
+  *upgrade() {
+    return failed(yield* run({ kind: 'change', argv: ['apk', 'upgrade', '--no-progress'], progress: readProgress }));
+  },
 };

@@ -111,6 +111,11 @@ export const apt: Provider = {
     return failed(yield* run({ kind: 'change', argv: install(changes, status), progress: readStatus }));
   },
 
+  *upgrade() {
+    const argv = ['apt-get', ...options(status), '--with-new-pkgs', 'upgrade'];
+    return failed(yield* run({ kind: 'change', argv, progress: readStatus }));
+  },
+
   *repair() {
     const argv = ['dpkg', '--force-confdef', '--force-confold', '--configure', '-a'];
     return failed(yield* run({ kind: 'change', argv }));

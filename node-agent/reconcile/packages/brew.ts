@@ -115,6 +115,10 @@ export const brew: Provider = {
     return first;
   },
 
+  *upgrade() {
+    return failed(yield* run({ kind: 'change', argv: ['brew', 'upgrade', '--formula'], progress: readProgress }));
+  },
+
   hold: pinning,
 };
 

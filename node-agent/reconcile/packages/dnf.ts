@@ -144,6 +144,10 @@ export const dnf: Provider = {
     return first;
   },
 
+  *upgrade() {
+    return failed(yield* run({ kind: 'change', argv: ['dnf', '-y', 'upgrade'], progress: readProgress }));
+  },
+
   hold: holding,
 };
 

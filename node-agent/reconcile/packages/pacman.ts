@@ -112,4 +112,9 @@ export const pacman: Provider = {
     }
     return first;
   },
+
+  /** With the lists, as pacman wants it: half an upgrade is none. */
+  *upgrade() {
+    return failed(yield* run({ kind: 'change', argv: ['pacman', '-Syu', ...flags], progress: readProgress }));
+  },
 };

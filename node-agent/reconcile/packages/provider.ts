@@ -132,6 +132,8 @@ export interface Provider {
   fetch?(changes: readonly Change[]): Talk<Failure | undefined>;
   /** Does them all, in as few commands as the manager allows. What is already so is no failure. */
   apply(manager: Manager, changes: readonly Change[]): Talk<Failure | undefined>;
+  /** Everything that is installed to the newest version in the lists; removes nothing. */
+  upgrade?(): Talk<Failure | undefined>;
   /** Finishes what an earlier run was interrupted in. */
   repair?(): Talk<Failure | undefined>;
   hold?(names: readonly string[], on: boolean): Talk<Failure | undefined>;

@@ -152,7 +152,7 @@ function* sift(
 }
 
 /** Waits for another run of the manager to end, and finishes what one was interrupted in. */
-function* patient(provider: Provider, attempt: () => Talk<Failure | undefined>): Talk<Failure | undefined> {
+export function* patient(provider: Provider, attempt: () => Talk<Failure | undefined>): Talk<Failure | undefined> {
   let waitedMs = 0;
   let pauseMs = firstLockPauseMs;
   let repaired = false;
