@@ -1,6 +1,7 @@
 /** Whether a node is well with what it was given, by its own word (`is`). Pure. */
 
 import type { NodeView } from '../../shared/fleet-view.ts';
+import type { ItemStatus } from '../../shared/schemas/observed.ts';
 import type { RolloutSettings } from '../../shared/schemas/rollout.ts';
 import type { RolloutNode } from './record.ts';
 
@@ -27,24 +28,29 @@ export function problemsOf(is: NodeIs | undefined, rev: number): readonly Proble
   if (!is) return [{ key: 'stale', why: 'it has not said yet how it is' }];
   const problems: Problem[] = [];
   for (const [path, item] of Object.entries(is.items)) {
-    const { state, health, severity, err, saw } = item;
-    const about = (text: string) => `${path}: ${text}`;
-    if (path.startsWith('checks/')) {
-      if (state === 'fail' && severity === 'critical')
-        problems.push({ key: path, why: about(saw ?? err ?? 'it fails') });
-    } else if (bad.has(state)) {
-      const why = about(err === undefined ? state : `${state} (${err})`);
-      problems.push({ key: path, why, ...(state === 'crash-loop' ? { final: true as const } : {}) });
-    } else if (onTheWay.has(state)) problems.push({ key: path, why: about(`still ${item.doing ?? state}`) });
-    else if (health === 'unhealthy') problems.push({ key: path, why: about(err ?? 'unhealthy') });
-    else if (health === 'starting') problems.push({ key: path, why: about('its health check has not passed yet') });
-    if (problems.length === mostProblems) break;
+    const problem = problemOf(path, item);
+    if (problem && problems.push(problem) === mostProblems) break;
   }
   if (is.err !== '') problems.push({ key: `err ${is.err.replace(/\d+/g, '#')}`.slice(0, 200), why: is.err });
   // Said last: what is known against it is the better reason.
   if (is.rev < rev)
     problems.push({ key: 'stale', why: `it has not come to it (it is at revision ${is.rev} of ${rev})` });
   return problems;
+}
+
+function problemOf(path: string, { state, health, severity, doing, err, saw }: ItemStatus): Problem | undefined {
+  if (path.startsWith('checks/')) {
+    if (state !== 'fail' || severity !== 'critical') return undefined;
+    return { key: path, why: `${path}: ${saw ?? err ?? 'it fails'}` };
+  }
+  if (bad.has(state)) {
+    const why = `${path}: ${err === undefined ? state : `${state} (${err})`}`;
+    return state === 'crash-loop' ? { key: path, why, final: true } : { key: path, why };
+  }
+  if (onTheWay.has(state)) return { key: path, why: `${path}: still ${doing ?? state}` };
+  if (health === 'unhealthy') return { key: path, why: `${path}: ${err ?? 'unhealthy'}` };
+  if (health === 'starting') return { key: path, why: `${path}: its health check has not passed yet` };
+  return undefined;
 }
 
 /** What a given node is to be judged by, beside its `is`. Kept in memory: a supervisor that starts anew looks anew. */

@@ -74,12 +74,12 @@ export class Rollouts {
     const good = last && isOpen(last) ? last.docs[last.good] : undefined;
     const isBack = good !== undefined && changedItems(good, document).size === 0;
     const rollout = begin(before, members.length, clock.wall());
-    const waiting = () => this.#waiting(role, members, document, rollout);
-    if (!settings || members.length <= 1 || isBack || !waiting().some(({ affected }) => affected)) {
+    const waiting = settings ? this.#waiting(role, members, document, rollout) : [];
+    if (!settings || members.length <= 1 || isBack || !waiting.some(({ affected }) => affected)) {
       const also = wants.changedRole(role, { document, rev: 0 });
       return also.ok ? ok({ entry: { document }, also: also.value }) : also;
     }
-    const look: Look = { settings, members: new Set(members), verdicts: new Map(), waiting, idleMs: 0 };
+    const look: Look = { settings, members: new Set(members), verdicts: new Map(), waiting: () => waiting, idleMs: 0 };
     const first = step({ document, rollout }, look) ?? { document, rollout, news: [] };
     const also = wants.changedRole(role, { ...first, rev: 0 });
     if (!also.ok) return also;

@@ -1,89 +1,9 @@
-/** Rollouts over the bus, with a clock and a disk of the test's own: who gets a change when, and what becomes of it. */
+/** Rollouts over the bus: which node gets a change when, how it is judged, and what becomes of it. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { MemoryDisk } from '../../broker/store/memory.ts';
-import type { RoleIs } from '../../shared/schemas/rollout.ts';
-import { node, type Rig, type RigOptions, rig } from '../fixture/supervisor-rig.ts';
+import { crash, is, kinds, own, settled, three, xOf } from '../fixture/rollout-rig.ts';
 
-const rollouts = suite('rollouts');
-
-interface Nodes {
-  readonly it: Rig;
-  /** Every node that is there does what it is told and says so; `bad` says which services of it do not run. */
-  obey(): void;
-  /** Time goes on, a second at a time: nodes beat and obey. */
-  seconds(n: number): void;
-  readonly bad: Map<string, Record<string, object>>;
-  readonly there: Map<string, { readonly one: ReturnType<typeof node>; readonly epoch: number }>;
-  /** Those do nothing, and say what they said. */
-  readonly busy: Set<string>;
-  join(id: string, epoch?: number): void;
-  leave(id: string): void;
-}
-
-function nodes(ids: readonly string[], options: RigOptions = {}): Nodes {
-  const it = rig(options);
-  const bad: Nodes['bad'] = new Map();
-  const busy = new Set<string>();
-  const there: Nodes['there'] = new Map();
-  const join = (id: string, epoch = 1) => {
-    const one = node(it.broker, id, 'aaaaaaaa', epoch);
-    there.set(id, { one, epoch });
-    one.birth();
-    it.sync();
-  };
-  const leave = (id: string) => {
-    there.get(id)?.one.will();
-    there.delete(id);
-  };
-  for (const id of ids) join(id);
-  const obey = () => {
-    for (const [id, { one, epoch }] of there) {
-      const want = it.want(id);
-      if (!want || busy.has(id)) continue;
-      const running = Object.keys(want.services).map(name => [`services/${name}`, { state: 'running' }] as const);
-      const items = { ...Object.fromEntries(running), ...bad.get(`${id} ${want.services.x?.run}`), ...bad.get(id) };
-      one.part('is', { node: id, epoch, state: 'ready', rev: want.rev, err: '', ver: '1', items }, true);
-    }
-  };
-  let beat = 0;
-  const seconds = (n: number) => {
-    for (let second = 0; second < n; second++) {
-      for (const [id, { one, epoch }] of there) one.part('heartbeat', { node: id, epoch, seq: beat++ });
-      obey();
-      it.clock.advance(1000);
-      it.sync();
-    }
-  };
-  return { it, obey, seconds, bad, busy, there, join, leave };
-}
-
-const three = ['n1', 'n2', 'n3'];
-const crash = { 'services/x': { state: 'crash-loop', err: 'it ended with exit code 1' } };
-const xOf = ({ it }: Nodes, ids: readonly string[] = three) =>
-  ids.map(id => String(it.want(id)?.services.x?.run ?? '-'));
-const is = ({ it }: Nodes, role = 'all'): RoleIs | undefined => {
-  const text = it.broker.retained.get(`hearth/role/${role}/is`);
-  return text === undefined || text === '' ? undefined : JSON.parse(text);
-};
-const own = ({ it }: Nodes) => JSON.parse(it.broker.retained.get('hearth/role/all/own') ?? '{}');
-const kinds = ({ it }: Nodes) => {
-  const { events } = it.supervisor.fleet.snapshot();
-  return events.filter(({ kind }) => kind.startsWith('rollout-')).map(({ kind }) => kind.slice('rollout-'.length));
-};
-
-/** Three nodes, all of them with `x` at `one`. */
-function settled(options: RigOptions = {}, ids = three): Nodes {
-  const all = nodes(ids, options);
-  all.it.ask('role/all/set', '{"services":{"x":"one"},"rollout":"off"}');
-  all.it.ask('role/all/set/rollout', '{"healthy_s":5,"deadline_s":60}');
-  all.seconds(2);
-  assert.equal(
-    xOf(all, ids),
-    ids.map(() => 'one'),
-  );
-  return all;
-}
+const rollouts = suite('rollout nodes');
 
 rollouts('a change goes to one node, and when that is well to the next, and in the end to all', () => {
   const all = settled();
@@ -94,11 +14,14 @@ rollouts('a change goes to one node, and when that is well to the next, and in t
   const started = is(all);
   assert.equal([started?.state, started?.rev, started?.nodes, started?.ok_n], ['rolling', said.rev, 3, 0]);
   assert.is(started?.current, 'n1');
+  const told = () => ['node/n3/want', 'role/all/own'].map(topic => all.it.broker.count(`hearth/${topic}`));
+  const before = told();
   all.seconds(4);
   assert.equal(xOf(all), ['two', 'one', 'one'], 'not yet well for long enough');
   all.seconds(3);
   assert.equal(xOf(all), ['two', 'two', 'one']);
   assert.is(is(all)?.ok_n, 1);
+  assert.equal(told(), before, 'who has nothing new to hear is not told again');
   all.seconds(7);
   assert.equal(xOf(all), ['two', 'two', 'two']);
   all.seconds(7);
@@ -280,92 +203,6 @@ rollouts('a service that runs whenever one looks, but not for long, is not well'
   assert.equal([...xOf(all), is(all)?.ok_n], ['two', 'one', 'one', 0]);
 });
 
-rollouts('a supervisor that starts anew in the middle goes on exactly there', () => {
-  const disk: MemoryDisk = new Map();
-  const first = settled({ disk });
-  first.it.ask('role/all/set/services/x', 'two');
-  first.seconds(7);
-  assert.equal(xOf(first), ['two', 'two', 'one']);
-  const wants = three.map(id => first.it.want(id)?.rev);
-  const again = nodes([], { disk });
-  assert.equal(xOf(again), ['two', 'two', 'one']);
-  assert.equal(
-    three.map(id => again.it.want(id)?.rev),
-    wants,
-  );
-  assert.equal([is(again)?.state, is(again)?.current], ['rolling', 'n2']);
-  again.seconds(20);
-  assert.equal([...xOf(again), is(again)?.state], ['two', 'two', 'one', 'rolling'], 'nobody is there yet');
-  for (const id of three) again.join(id);
-  again.seconds(8);
-  assert.equal(xOf(again), ['two', 'two', 'two']);
-  again.bad.set('n3 two', crash);
-  again.seconds(4);
-  assert.equal([...xOf(again), is(again)?.state], ['one', 'one', 'one', 'reverted']);
-  const last = rig({ disk });
-  for (const id of three) assert.is(last.want(id)?.rev, again.it.want(id)?.rev);
-});
-
-rollouts('another change takes the place of one under way: who had that gets this first', () => {
-  const all = settled();
-  all.it.ask('role/all/set/services/x', 'two');
-  all.seconds(7);
-  assert.equal(xOf(all), ['two', 'two', 'one']);
-  const said = all.it.ask('role/all/set/services/x', 'three');
-  assert.equal(xOf(all), ['three', 'two', 'one']);
-  all.bad.set('n2 three', crash);
-  all.seconds(10);
-  assert.equal(xOf(all), ['one', 'one', 'one'], 'back to what all had last');
-  assert.equal([is(all)?.state, is(all)?.rev], ['reverted', said.rev]);
-});
-
-rollouts('the last good document, set by hand, reaches all at once', () => {
-  const all = settled();
-  all.it.ask('role/all/set/services/x', 'two');
-  all.seconds(7);
-  assert.ok(all.it.ask('role/all/set/services/x', 'one').ok);
-  assert.equal([...xOf(all), is(all)], ['one', 'one', 'one', undefined]);
-});
-
-rollouts('pause, resume, abort and retry do that, and are refused where there is nothing to do it to', () => {
-  const all = settled();
-  const error = (verb: string) => all.it.ask(`role/all/do/${verb}`).error ?? '';
-  assert.match(error('pause'), /no change to this role was rolled out yet/);
-  all.it.ask('role/all/set/services/x', 'two');
-  assert.match(error('resume'), /is paused, the last one is rolling/);
-  assert.match(error('retry'), /nothing failed/);
-  assert.match(all.it.ask('role/all/do/pause', 'now').error ?? '', /takes no argument/);
-  assert.is(all.it.ask('role/all/do/pause', '{"tx":"mine"}').tx, 'mine');
-  all.seconds(20);
-  assert.equal([...xOf(all), is(all)?.state, is(all)?.ok_n], ['two', 'one', 'one', 'paused', 1]);
-  assert.ok(all.it.ask('role/all/do/resume').ok);
-  all.seconds(2);
-  assert.equal(xOf(all), ['two', 'two', 'one']);
-  assert.ok(all.it.ask('role/all/do/abort').ok);
-  assert.equal([...xOf(all), is(all)?.state, is(all)?.why], ['one', 'one', 'one', 'reverted', 'as person asked']);
-  all.seconds(1);
-  assert.ok(all.it.ask('role/all/do/retry').ok);
-  assert.equal([...xOf(all), is(all)?.state], ['two', 'one', 'one', 'rolling']);
-  all.seconds(25);
-  assert.is(is(all)?.state, 'done');
-  assert.match(error('abort'), /is under way, the last one is done/);
-});
-
-rollouts('with revert off nothing is put back: it stops, and goes on when somebody says so', () => {
-  const all = settled();
-  all.it.ask('role/all/set/rollout', '{"revert":false,"healthy_s":2}');
-  all.bad.set('n1 two', crash);
-  all.it.ask('role/all/set/services/x', 'two');
-  all.seconds(3);
-  assert.equal([...xOf(all), is(all)?.state, is(all)?.failed], ['two', 'one', 'one', 'stopped', 'n1']);
-  assert.equal(own(all).services, { x: { run: 'two' } });
-  all.bad.clear();
-  assert.match(all.it.ask('role/all/do/resume').error ?? '', /send do\/retry to go on/);
-  assert.ok(all.it.ask('role/all/do/retry').ok);
-  all.seconds(15);
-  assert.equal([...xOf(all), is(all)?.state, is(all)?.failed], ['two', 'two', 'two', 'done', '']);
-});
-
 rollouts('batches, pauses, and failures that are allowed, each put back by itself', () => {
   const ids = Array.from({ length: 10 }, (_, index) => `m${index}`);
   const all = settled({}, ids);
@@ -406,47 +243,6 @@ rollouts('whom a change does not concern is not waited for, and who leaves in th
   assert.equal([all.it.want('n3')?.services.x?.run, is(all)?.state], ['two', 'rolling']);
   all.seconds(8);
   assert.equal([is(all)?.state, is(all)?.ok_n], ['done', 2]);
-});
-
-rollouts('how changes are rolled out is itself no change; "off" in the middle gives the rest what it waits for', () => {
-  const all = settled();
-  const revs = three.map(id => all.it.want(id)?.rev);
-  all.it.ask('role/all/set/services/x', 'two');
-  assert.ok(all.it.ask('role/all/set/rollout/batch', '2').ok);
-  assert.is(own(all).rollout.batch, 2);
-  assert.equal(
-    three.slice(1).map(id => all.it.want(id)?.rev),
-    revs.slice(1),
-  );
-  assert.match(all.it.ask('role/all/set/rollout/batch', '0%').error ?? '', /a number of nodes, such as 2/);
-  assert.match(all.it.ask('role/all/set/rollout/deadline_s', '5').error ?? '', /must be more than healthy_s/);
-  assert.match(all.it.ask('role/all/set/rollout/bach', '5').error ?? '', /did you mean "batch"/);
-  assert.ok(all.it.ask('role/all/set/rollout', 'off').ok);
-  assert.equal(xOf(all), ['two', 'two', 'two']);
-});
-
-rollouts('a disk that takes no step holds it up, and no node is told of it', () => {
-  const all = settled();
-  all.it.ask('role/all/set/services/x', 'two');
-  all.it.store.failWrites(new Error('no space'));
-  all.seconds(20);
-  assert.equal([...xOf(all), is(all)?.ok_n], ['two', 'one', 'one', 0]);
-  all.it.store.failWrites(undefined);
-  all.seconds(40);
-  assert.equal([...xOf(all), is(all)?.state], ['two', 'two', 'two', 'done']);
-});
-
-rollouts('nobody is judged for the time in which the supervisor itself was not there', () => {
-  const all = settled();
-  all.it.ask('role/all/set/services/x', 'two');
-  all.bad.set('n1 two', { 'services/x': { state: 'starting' } });
-  all.seconds(5);
-  all.it.clock.stall(100_000);
-  all.seconds(2);
-  assert.is(is(all)?.state, 'rolling');
-  all.bad.clear();
-  all.seconds(30);
-  assert.is(is(all)?.state, 'done');
 });
 
 rollouts.run();
