@@ -131,6 +131,7 @@ async function startParts(
     events: supervisor.events,
     publish: (topic, text) => broker.bus.publish(topic, text, { qos: 1 }),
   });
+  trust.artifacts.store.keepUsed(supervisor.usedArtifacts);
   trust.authority.onCertificates(() => supervisor.call());
   await new Promise<void>((resolve, reject) => {
     // An outside broker that is away is waited for without end, but not against the person's will.

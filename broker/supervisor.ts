@@ -5,11 +5,13 @@
 import type { BusConnection } from '../shared/bus.ts';
 import { limits } from '../shared/limits.ts';
 import { nodeOfClientId, topicsOf } from '../shared/topics.ts';
+import type { ArtifactUse } from './artifacts/uses.ts';
 import { Authority } from './authority.ts';
 import { Standing } from './authority-standing.ts';
 import { Following } from './desired/following.ts';
 import { Journal } from './desired/journal.ts';
 import { Sets } from './desired/sets.ts';
+import { usedArtifacts } from './desired/used-artifacts.ts';
 import { Wants } from './desired/wants.ts';
 import { Attendance } from './fleet/attendance.ts';
 import { Events } from './fleet/events.ts';
@@ -166,6 +168,9 @@ export class Supervisor {
   get events(): Pick<Events, 'emit'> {
     return this.#events;
   }
+
+  /** Artifacts that may not be thrown out. */
+  usedArtifacts = (): Iterable<ArtifactUse> => usedArtifacts(this.#journal);
 
   /** Calls the fleet: births come, and who knows an older trust bundle fetches the new one. */
   call(): void {
