@@ -13,8 +13,9 @@ const apt = suite('packages: apt with care');
 const test = (name: string, run: (stage: Omit<Stage, 'world'> & { world: AptWorld }) => Promise<void>) =>
   testWith(apt, aptNeeds, name, () => onStage(aptWorld, stage => run(stage as Stage & { world: AptWorld })));
 
-/** Configures until a file is there: says that it waits by making another one. */
-const slow = (place: string) => `touch ${place}/waits; while [ ! -e ${place}/go ]; do sleep 0.05; done`;
+/** Configures until a file is there, having said by others that it began and that it waits; and fails where nobody can be told. */
+const slow = (place: string) =>
+  `set -e; echo run >> ${place}/runs; touch ${place}/waits; while [ ! -e ${place}/go ]; do sleep 0.05; done; echo configured`;
 
 test('a hold is set, survives a change of version, and is taken back with the item', async ({ world, agent, item }) => {
   const { debian } = world;
@@ -210,6 +211,8 @@ test('an agent killed while dpkg configures: dpkg ends well, and the next agent 
   writeFileSync(join(data, 'go'), '');
   assert.equal((await applied).errors, []);
   assert.equal(debian.installed(), ['slow 1 ii', 'two 1.0.0 ii']);
+  // It was configured once, and well, though nobody was there any more to read what it said.
+  assert.is(readFileSync(join(data, 'runs'), 'utf8'), 'run\n');
   await node.applied({});
   assert.equal(debian.installed(), []);
 });

@@ -171,7 +171,7 @@ packages('while it waits or downloads another document takes over; the machine f
   assert.equal(node.states(), { two: 'ok' });
   // What was given up was not done first and undone then.
   assert.not.ok(
-    apt.commands.some(text => /Status-Fd=1 install -- one$/.test(text)),
+    apt.commands.some(text => /Status-Fd=3 install -- one$/.test(text)),
     apt.commands.join('\n'),
   );
 });

@@ -20,7 +20,8 @@ const options = (more: readonly string[] = []) => [
   ...['-o', 'APT::Get::AutomaticRemove=false'],
   ...more,
 ];
-const status = ['-o', 'APT::Status-Fd=1'];
+/** Not 1: apt keeps its status descriptor from dpkg, whose scripts would then have no standard output. */
+const status = ['-o', 'APT::Status-Fd=3'];
 
 const wordOf = ({ name, action, version }: Change): string =>
   action === 'remove' ? `${name}-` : version === undefined ? name : `${name}=${version}`;
@@ -103,17 +104,22 @@ export const apt: Provider = {
   *fetch(changes) {
     if (changes.every(change => change.action === 'remove')) return undefined;
     return failed(
-      yield* run({ kind: 'fetch', argv: install(changes, [...status, '-d', ...past(changes)]), progress: readStatus }),
+      yield* run({
+        kind: 'fetch',
+        argv: install(changes, [...status, '-d', ...past(changes)]),
+        status: true,
+        progress: readStatus,
+      }),
     );
   },
 
   *apply(_manager, changes) {
-    return failed(yield* run({ kind: 'change', argv: install(changes, status), progress: readStatus }));
+    return failed(yield* run({ kind: 'change', argv: install(changes, status), status: true, progress: readStatus }));
   },
 
   *upgrade() {
     const argv = ['apt-get', ...options(status), '--with-new-pkgs', 'upgrade'];
-    return failed(yield* run({ kind: 'change', argv, progress: readStatus }));
+    return failed(yield* run({ kind: 'change', argv, status: true, progress: readStatus }));
   },
 
   *repair() {

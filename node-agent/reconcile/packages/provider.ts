@@ -12,6 +12,8 @@ export interface Command {
    * end by itself, even when the agent does not live to see it: a manager killed while it configures leaves a mess.
    */
   readonly kind: 'ask' | 'fetch' | 'change';
+  /** It has a descriptor 3 for how far it is, whose lines are read with its output. */
+  readonly status?: true;
   /** Reads one line of its output. */
   readonly progress?: (line: string) => Progress | undefined;
 }

@@ -77,8 +77,13 @@ const cannotStart = ({ argv }: Command, error: unknown): Finished => ({
   err: `cannot run ${argv[0]} (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
 });
 
-const begin = ({ argv }: Command, env: RunningParts['env'], out: 'pipe' | number): ChildProcess =>
-  spawn(argv[0] ?? '', argv.slice(1), { env: { ...env }, cwd: '/', detached: true, stdio: ['ignore', out, out] });
+const begin = ({ argv, status }: Command, env: RunningParts['env'], out: 'pipe' | number): ChildProcess =>
+  spawn(argv[0] ?? '', argv.slice(1), {
+    env: { ...env },
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', out, out, ...(status ? [out] : [])],
+  });
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
@@ -106,6 +111,7 @@ function runPiped(
     clearTimeout(killing);
     child.stdout?.destroy();
     child.stderr?.destroy();
+    child.stdio[3]?.destroy();
     done({ code: why === '' ? code : -1, out: out.text, err: why === '' ? said : why });
   };
   const kill = (reason: string) => {
@@ -125,6 +131,8 @@ function runPiped(
   };
   child.stdout?.on('data', hear(out));
   child.stderr?.on('data', hear(err));
+  // Only its lines matter.
+  child.stdio[3]?.on('data', hear(new Output(line)));
   child.once('error', error => finish(-1, cannotStart(command, error).err));
   const ended = (code: number | null, signal: string | null) =>
     finish(code ?? -1, code === null ? `${command.argv[0]} was ended by ${signal}` : err.text);
