@@ -261,6 +261,43 @@ files('a source that is away is waited for, and the file that is there stays', a
   assert.ok(next > 10_000 && next < 31_000, String(next));
 });
 
+files(
+  'another document while a source is being fetched: the fetch is cancelled, and only the new one is done',
+  async () => {
+    const rig = await begin();
+    rig.copies.stalled = [12e6, 80e6];
+    const source = { path: rig.path('big'), source: `file://${rig.root}/big` };
+    const first = rig.apply({ a: source, b: file(rig.path('b'), 'b') });
+    await rig.news.when(
+      () => rig.table.items()['files/a']?.doing === 'fetching 12 of 80 MB' || undefined,
+      'progress',
+      10_000,
+      () => [JSON.stringify(rig.table.items())],
+    );
+    assert.is(rig.state('a'), 'changing');
+    assert.equal((await rig.make({ a: file(rig.path('small'), 'x') })).sort(), ['file.restore b', 'file.write a']);
+    assert.match((await first).errors.join(), /given up/);
+    assert.equal([rig.copies.cancelled, rig.state('a'), rig.table.error()], [1, 'ok', '']);
+    assert.equal(rig.all(), ['small']);
+  },
+);
+
+files('who depends on a file hears of changed content, and of nothing else', async () => {
+  const rig = await begin();
+  fs.writeFileSync(rig.path('same'), 'text');
+  const item = file(rig.path('same'), 'text');
+  const heard = async (wanted: Record<string, FileItem>) => {
+    await rig.make(wanted);
+    return [...rig.changes];
+  };
+  assert.equal(await heard({ a: item }), []);
+  assert.equal(await heard({ a: { ...item, mode: '0600' } }), []);
+  assert.equal(await heard({ a: { ...item, content: 'other' } }), ['a']);
+  fs.writeFileSync(item.path, 'edited');
+  assert.equal(await heard({ a: { ...item, content: 'other' } }), ['a']);
+  assert.equal(await heard({}), ['a']);
+});
+
 files('nothing wanted and nothing held is answered at once', async () => {
   const rig = await begin();
   let isDone = false;
