@@ -67,19 +67,25 @@ export function goalsOf(
   });
 }
 
-/** How the rollout of a role goes on: a line while it does, and a reason to wait no more where it does not. */
-export function rolloutStanding(
-  role: string,
-  is: RoleIs,
-  rev: number,
-): { readonly over: boolean; readonly text: string } | undefined {
+export interface RolloutStanding {
+  /** `over`: it goes no further, and the nodes do not become what they were told. */
+  readonly state: 'rolling' | 'done' | 'over';
+  readonly text: string;
+}
+
+/**
+ * How the rollout of a role goes on: a node that has done it may be put back as long as the rollout is not done.
+ * @returns undefined where it is that of an earlier change.
+ */
+export function rolloutStanding(role: string, is: RoleIs, rev: number): RolloutStanding | undefined {
   if (is.rev < rev) return undefined;
   const far = `${is.ok_n} of ${is.nodes} nodes are well with it`;
-  if (is.state === 'rolling' || is.state === 'done') return { over: false, text: `role/${role}: ${far}` };
+  if (is.state === 'rolling' || is.state === 'done') return { state: is.state, text: `role/${role}: ${far}` };
   const why = is.why === '' ? '' : `: ${printable(is.why, 400)}`;
   const where = is.failed === '' ? '' : ` at ${is.failed}`;
-  const state = is.state === 'reverted' ? 'was taken back' : is.state === 'paused' ? 'is paused' : 'has stopped';
-  return { over: is.state !== 'paused', text: `role/${role}: its rollout ${state}${where}${why}; ${far}` };
+  const how = is.state === 'reverted' ? 'was taken back' : is.state === 'paused' ? 'is paused' : 'has stopped';
+  const text = `role/${role}: its rollout ${how}${where}${why}; ${far}`;
+  return { state: is.state === 'paused' ? 'rolling' : 'over', text };
 }
 
 /** The line about a node, where it says something new. */

@@ -40,9 +40,7 @@ export async function carryOut({ client, base }: Connected, work: Work, flags: F
     fresh: outcomes.size > 0,
     say,
     roles: new Map(
-      [...outcomes.values()].flatMap(({ path, rev }) =>
-        nounOf(path) === 'role' && rev !== undefined ? [[idOf(path), rev] as const] : [],
-      ),
+      plans.flatMap(({ path }) => (nounOf(path) === 'role' ? [[idOf(path), revs.get(path) ?? 0] as const] : [])),
     ),
     before: retained.known,
   });

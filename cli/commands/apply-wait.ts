@@ -3,7 +3,14 @@ import type { MqttClient } from 'mqtt';
 import { type Is, isPayload } from '../../shared/schemas/observed.ts';
 import { roleIsPayload } from '../../shared/schemas/rollout.ts';
 import { UserError } from '../../shared/user-error.ts';
-import { type Goal, Progress, rolloutStanding, type Standing, standingOf } from '../apply/waiting.ts';
+import {
+  type Goal,
+  Progress,
+  type RolloutStanding,
+  rolloutStanding,
+  type Standing,
+  standingOf,
+} from '../apply/waiting.ts';
 import { json, type Known, learn } from '../fleet.ts';
 
 export interface WaitOptions {
@@ -11,7 +18,7 @@ export interface WaitOptions {
   /** Services may have been started just now: one that ends at its first line runs until then. */
   readonly fresh: boolean;
   readonly say: (line: string) => void;
-  /** Roles that were told something else, and the revision of that: a change goes from node to node. */
+  /** The file's roles, and the revision of each: a change of one goes from node to node. */
   readonly roles: ReadonlyMap<string, number>;
   /** Who was online. */
   readonly before: Known;
@@ -33,6 +40,7 @@ export async function converge(
   const standings = new Map<string, Standing>();
   const progress = new Progress(goals.length);
   const open = new Set(byNode.keys());
+  const rollouts = new Map<string, RolloutStanding>();
 
   const look = (goal: Goal) => {
     const { node } = goal;
@@ -56,20 +64,22 @@ export async function converge(
     const lost = () =>
       end(() => reject(new UserError('The connection to the broker was lost; what was accepted stays wanted.')));
     const late = setTimeout(() => end(resolve), options.waitMs);
+    const isRolling = () => [...rollouts.values()].some(({ state }) => state === 'rolling');
     const settle = () => {
-      if (open.size > 0) {
+      if (open.size > 0 || isRolling()) {
         clearTimeout(settling);
         settling = undefined;
       } else settling ??= setTimeout(() => end(resolve), options.fresh ? settleMs : 0);
     };
-    const rolled = new Map<string, string>();
     const onRole = (role: string, payload: Buffer) => {
       const said = json(roleIsPayload, payload);
       const standing = said && rolloutStanding(role, said, options.roles.get(role) ?? Number.POSITIVE_INFINITY);
-      if (!standing || rolled.get(role) === standing.text) return;
-      rolled.set(role, standing.text);
-      if (standing.over) end(() => reject(new UserError(`${standing.text}. "hearth rollout" says more.`)));
-      else options.say(standing.text);
+      if (!standing) return;
+      const isNews = rollouts.get(role)?.text !== standing.text;
+      rollouts.set(role, standing);
+      if (standing.state === 'over') end(() => reject(new UserError(`${standing.text}. "hearth rollout" says more.`)));
+      else if (isNews && (standing.state === 'rolling' || options.fresh)) options.say(standing.text);
+      settle();
     };
     const listen = (topic: string, payload: Buffer) => {
       const [head, noun, node = '', part] = topic.split('/');
@@ -89,17 +99,23 @@ export async function converge(
     for (const goal of goals) look(goal);
     settle();
   });
-  tellOthers(standings, options.waitMs);
+  tellOthers(standings, rollouts, options.waitMs);
 }
 
 const isOver = ({ state }: Standing): boolean => state === 'done' || state === 'failed';
 
-function tellOthers(standings: ReadonlyMap<string, Standing>, waitMs: number): void {
+function tellOthers(
+  standings: ReadonlyMap<string, Standing>,
+  rollouts: ReadonlyMap<string, RolloutStanding>,
+  waitMs: number,
+): void {
   const of = (isMeant: (standing: Standing) => boolean) =>
     [...standings].flatMap(([node, standing]) => (isMeant(standing) ? [node] : []));
   const open = of(standing => !isOver(standing));
   const failed = of(({ state }) => state === 'failed');
+  const rolling = [...rollouts.values()].flatMap(({ state, text }) => (state === 'rolling' ? [text] : []));
   const lines = [
+    ...rolling.map(text => `After ${waitMs / 1000} s the rollout goes on: ${text}.`),
     ...(failed.length > 0 ? [`Not as wanted, for the reason above: ${listed(failed)}.`] : []),
     ...(open.length > 0 ? [`Not reached in ${waitMs / 1000} s by ${listed(open)}.`] : []),
   ];

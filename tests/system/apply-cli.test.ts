@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Cluster, hearthCommand, up } from '../fixture/cluster.ts';
+import { type Cluster, hearthCommand, startAgent, up } from '../fixture/cluster.ts';
 import { connectClient } from '../fixture/mqtt-client.ts';
 import { folder, start } from '../fixture/processes.ts';
 
@@ -198,6 +198,27 @@ apply('--wait fails where the node does not become what it was told', async cont
   const gone = await hearth(context, 'apply', '-f', 'failing.yaml', '--prune', '--wait');
   assert.is(gone.code, 0, gone.out);
   assert.match(gone.out, /node\/n1: rev \d+, 1 removed/);
+});
+
+apply('--wait follows a rollout to its end, and says where a change was taken back', async context => {
+  const it = await watch(context);
+  const second = startAgent({ broker: context.cluster.url, node: 'n2' });
+  await it.own('node/n2', () => true);
+  const role = (run: string) =>
+    file(context, `roles: {web: {services: {rolled: ${run}}}}\nnodes: {n2: {roles: [web]}}`, 'rolled.yaml');
+  role('exec sleep 1004');
+  assert.is((await hearth(context, 'apply', '-f', 'rolled.yaml', '--wait')).code, 0);
+  role('exec sleep 1005');
+  const well = await hearth(context, 'apply', '-f', 'rolled.yaml', '--wait');
+  assert.is(well.code, 0, well.out);
+  assert.match(well.out, /role\/web: 2 of 2 nodes are well with it\n/);
+  role('exit 3');
+  const bad = await hearth(context, 'apply', '-f', 'rolled.yaml', '--wait');
+  assert.is(bad.code, 1);
+  assert.match(bad.out, /role\/web: its rollout was taken back at n[12]: services\/rolled: .*exit 3/, bad.out);
+  assert.match((await hearth(context, 'export')).out, /rolled: exec sleep 1005\n/);
+  await it.close();
+  await second.stop();
 });
 
 apply.run();

@@ -219,14 +219,18 @@ test('a rollout is followed, and one that goes no further ends the waiting with 
     role: 'web', state: 'rolling', rev: 9, nodes: 4, ok_n: 1, failed_n: 0, current: 'n2', failed: '', why: '', since_ms: 1,
   }; // biome-ignore format: one line
   assert.is(rolloutStanding('web', { ...rolling, rev: 8, state: 'stopped' }, 9), undefined, 'that of before');
-  assert.equal(rolloutStanding('web', rolling, 9), { over: false, text: 'role/web: 1 of 4 nodes are well with it' });
+  assert.equal(rolloutStanding('web', rolling, 9), {
+    state: 'rolling',
+    text: 'role/web: 1 of 4 nodes are well with it',
+  });
   const failed = { ...rolling, failed: 'n2', why: 'services/x: exit 1' };
   assert.equal(rolloutStanding('web', { ...failed, state: 'stopped' }, 9), {
-    over: true,
+    state: 'over',
     text: 'role/web: its rollout has stopped at n2: services/x: exit 1; 1 of 4 nodes are well with it',
   });
   assert.match(rolloutStanding('web', { ...failed, state: 'reverted' }, 9)?.text ?? '', /was taken back at n2/);
-  assert.is(rolloutStanding('web', { ...rolling, state: 'paused' }, 9)?.over, false);
+  assert.is(rolloutStanding('web', { ...rolling, state: 'paused' }, 9)?.state, 'rolling');
+  assert.is(rolloutStanding('web', { ...rolling, state: 'done' }, 9)?.state, 'done');
 });
 
 test('every node that a document of the file reaches has to get there, also where it changes nothing now', () => {
