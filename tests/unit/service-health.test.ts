@@ -168,6 +168,20 @@ core('another check leaves the process, and the check begins anew; without one n
   assert.is(life.state && wakeAt(life.state), undefined);
 });
 
+core('every time to wake is one at which something happens, to the last digit', () => {
+  for (let start = 0.1; start < 2000; start += 0.7) {
+    const life = new Life();
+    life.now = start;
+    life.run({ run: 'x' }).end(1.3, { code: 1 }).wake().started().wake();
+    assert.is(life.state?.failures, 0, `started at ${start}`);
+    const waiting = new Life();
+    waiting.now = start;
+    const around = { after: { path: 'files/x', why: 'pending' as const }, marks: {} };
+    waiting.send({ type: 'want', spec: { run: 'x', after: ['files/x'] }, around }).wake();
+    assert.ok(waiting.did.includes('start'), `waits since ${start}`);
+  }
+});
+
 core('a plain service has nothing to be looked after', () => {
   const life = new Life().run({ run: 'x' });
   assert.is(life.state?.vital, undefined);

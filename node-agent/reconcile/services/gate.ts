@@ -15,7 +15,7 @@ export function mayStart(state: Draft, at: At, effects: ServiceEffect[]): boolea
   const { around } = state;
   const missing = around?.needs ?? around?.after;
   const since = state.waiting?.since ?? at.now;
-  const late = at.now - since >= patienceMs;
+  const late = at.now >= since + patienceMs;
   if (!missing || (!around?.needs && late)) {
     delete state.waiting;
     return true;

@@ -70,7 +70,8 @@ export function onNextRun(
   if (event.missed) call(state, undefined, effects);
 }
 
-const checkAt = (next: number, at: At): number => at.now + Math.min(lookEveryMs, Math.max(0, next - at.wall));
+/** At least a millisecond on: the two clocks need not agree to the last digit. */
+const checkAt = (next: number, at: At): number => at.now + Math.min(lookEveryMs, Math.max(1, next - at.wall));
 
 /** The time to look has come. */
 export function onTime(state: Draft, at: At, effects: ServiceEffect[]): void {

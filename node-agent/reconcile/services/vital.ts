@@ -167,7 +167,8 @@ function condemn(state: Draft, reason: string, at: At, effects: ServiceEffect[])
 
 /** Whether the unit that runs, or has just ended, ran well: long enough, and its check, if it has one, has passed. */
 export function ranWell(state: ServiceState, at: Pick<At, 'now'>): boolean {
-  if (!state.current || at.now - state.current.startedAt < ranWellMs) return false;
+  // The very sum that it is woken at: a difference may be a hair less (IEEE 754).
+  if (!state.current || at.now < state.current.startedAt + ranWellMs) return false;
   return state.target?.health === undefined || state.vital?.health === 'healthy';
 }
 
