@@ -84,6 +84,20 @@ else {
     assert.equal(await watch.exit(unit), { signal: 'KILL' });
   });
 
+  const first = hierarchiesOf(text('/proc/self/mountinfo'), text('/proc/self/cgroup')).some(
+    ({ version, controllers }) => version === 1 && controllers.includes('memory'),
+  );
+  // Version 2 ends all of the unit at once.
+  if (first) {
+    limits('version 1: who lost a child that way and ends by itself is told by its own end', async ({ home }) => {
+      const watch = await hosted(home);
+      const run = `"${process.execPath}" -e '${hungry}'; echo "child $?"; exit 3`;
+      const { unit } = await watch.start({ run, limits: { memory_mb: 100 } });
+      assert.equal(await watch.exit(unit), { code: 3 });
+      assert.ok(watch.host.tail(unit, 5).includes('child 137'));
+    });
+  }
+
   limits('no more processes than allowed', async ({ home }) => {
     const watch = await hosted(home);
     const run = 'for i in 1 2 3 4 5 6 7 8 9; do sleep 4321 & done; wait';

@@ -53,6 +53,13 @@ limits(
     assert.is(adjusted.length, 2);
     assert.is(item()?.pid, pid);
     assert.is(reconciler.attempted().rev, 4);
+    const [process] = [...machine.processes.values()];
+    machine.kill(process?.unit ?? '', { code: 1 });
+    clock.pass(3000);
+    assert.ok(item()?.pid !== pid && item()?.err, 'it runs again, and what happened is still told');
+    assert.is(item()?.note, undefined, 'there is room for one of both');
+    clock.pass(12_000);
+    assert.equal([item()?.err, item()?.note], [undefined, note]);
   },
 );
 

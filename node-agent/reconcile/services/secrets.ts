@@ -1,6 +1,7 @@
 /**
  * Opens the sealed values in a service's environment, just before it starts. What they hold is only ever in the memory of
- * this process and of the service: the unit's folder, `is` and the log keep the sealed text, and what a service prints of
+ * this process and of the service: the unit's folder, `is` and the log keep the sealed text (but for a container's
+ * environment file, which its engine reads: containers.ts), and what a service prints of
  * them is hidden before it is told to anybody (hidden-output.ts).
  */
 import { looksSealed } from '../../../shared/sealed-value.ts';

@@ -148,8 +148,11 @@ export class ServiceTable {
     return Object.fromEntries(
       names.flatMap(name => {
         const row = this.#rows.get(name);
-        const note = row?.state.current && this.#host.note(row.state.current.unit);
-        return row ? [[`services/${name}`, { ...statusOf(row.state), ...(note === undefined ? {} : { note }) }]] : [];
+        if (!row) return [];
+        const { current, err } = row.state;
+        // Beside an error there is no room: `is` must hold those of every service.
+        const note = current && err === '' ? this.#host.note(current.unit) : undefined;
+        return [[`services/${name}`, { ...statusOf(row.state), ...(note === undefined ? {} : { note }) }]];
       }),
     );
   }
