@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { MqttClient } from 'mqtt';
 import type { Json } from '../../shared/merge-patch.ts';
 import { type ResultMessage, resultPayload } from '../../shared/schemas/fabric.ts';
-import { topicsOf } from '../../shared/topics.ts';
+import { matches, topicsOf } from '../../shared/topics.ts';
 import { json } from '../fleet.ts';
 import { idOf, type NounPath, nounOf } from './document.ts';
 
@@ -43,6 +43,8 @@ export class Sets {
   readonly #carrier: Carrier;
   readonly #options: SetsOptions;
   readonly #waiting = new Map<string, (answer: ResultMessage | undefined) => void>();
+  /** By topic: what is refused before it is read has no mark. Only one set of a topic is on its way at a time. */
+  readonly #refused = new Map<string, (answer: ResultMessage) => void>();
   #sent = 0;
 
   constructor(carrier: Carrier, options: SetsOptions) {
@@ -50,10 +52,11 @@ export class Sets {
     this.#options = options;
   }
 
-  /** A message on a `result` topic. */
+  /** A message on a `result` topic, or on `<base>/result`: there it names the topic that was refused. */
   heard(payload: Uint8Array): void {
     const result = json(resultPayload, payload);
-    if (result?.part === 'set' && result.tx !== undefined) this.#waiting.get(result.tx)?.(result);
+    if (result?.topic !== undefined && !result.ok) this.#refused.get(result.topic)?.(result);
+    else if (result?.part === 'set' && result.tx !== undefined) this.#waiting.get(result.tx)?.(result);
   }
 
   /**
@@ -81,27 +84,42 @@ export class Sets {
   async #one({ path, patch, rev }: Sending): Promise<Outcome> {
     const { base, mark, patienceMs } = this.#options;
     const tx = `${mark}-${this.#sent++}`;
+    const topic = topicsOf(base).of(nounOf(path), idOf(path), 'set');
     const answered = new Promise<ResultMessage | undefined>(resolve => {
       const timer = setTimeout(() => resolve(undefined), patienceMs);
-      this.#waiting.set(tx, answer => {
+      const end = (answer: ResultMessage | undefined) => {
         clearTimeout(timer);
         resolve(answer);
-      });
+      };
+      this.#waiting.set(tx, end);
+      this.#refused.set(topic, end);
     });
-    const topic = topicsOf(base).of(nounOf(path), idOf(path), 'set');
     try {
       await this.#carrier.publish(topic, JSON.stringify({ ...patch, ...(rev === undefined ? {} : { rev }), tx }));
     } catch (error) {
       this.#waiting.get(tx)?.(undefined);
-      this.#waiting.delete(tx);
-      return { path, state: 'unknown', error: (error as Error).message };
+      this.#forget(tx, topic);
+      return { path, ...failure(error as Error) };
     }
     const answer = await answered;
-    this.#waiting.delete(tx);
+    this.#forget(tx, topic);
     if (!answer) return { path, state: 'unknown', error: `no answer in ${patienceMs / 1000} s` };
     if (!answer.ok) return { path, state: 'refused', error: answer.error ?? 'no reason was given' };
     return { path, state: 'accepted', ...(answer.rev === undefined ? {} : { rev: answer.rev }) };
   }
+
+  #forget(tx: string, topic: string): void {
+    this.#waiting.delete(tx);
+    this.#refused.delete(topic);
+  }
+}
+
+/** MQTT 5, section 3.4.2.1: from 0x80 on, what the broker says of a publish is a refusal; 0x87 is "not authorized". */
+function failure(error: Error & { readonly code?: unknown }): Pick<Outcome, 'state' | 'error'> {
+  const { code, message } = error;
+  if (typeof code !== 'number' || code < 0x80) return { state: 'unknown', error: message };
+  const why = code === 0x87 ? 'this login may look and not change: it takes an operator' : message;
+  return { state: 'refused', error: why };
 }
 
 const answerMs = 15_000;
@@ -114,11 +132,10 @@ export async function openSets(client: MqttClient, base: string): Promise<Sets> 
     },
   };
   const sets = new Sets(carrier, { base, mark: `apply-${randomBytes(6).toString('hex')}`, patienceMs: answerMs });
-  const results = new Set(['role', 'node']);
+  const filters = [`${base}/role/+/result`, `${base}/node/+/result`, `${base}/result`];
   client.on('message', (topic, payload) => {
-    const [head, noun = '', , part, ...rest] = topic.split('/');
-    if (head === base && results.has(noun) && part === 'result' && rest.length === 0) sets.heard(payload);
+    if (filters.some(filter => matches(filter, topic))) sets.heard(payload);
   });
-  await client.subscribeAsync([`${base}/role/+/result`, `${base}/node/+/result`], { qos: 1 });
+  await client.subscribeAsync(filters, { qos: 1 });
   return sets;
 }

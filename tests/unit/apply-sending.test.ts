@@ -91,6 +91,25 @@ test('a publish that fails is told, too', async () => {
   assert.equal([outcome?.state, outcome?.error], ['unknown', 'cable']);
 });
 
+test('what the broker or the supervisor does not let through is refused, not unknown', async () => {
+  const denied = Object.assign(new Error('Publish error: Not authorized'), { code: 0x87 });
+  const options = { base: 'hearth', mark: 'm', patienceMs: 60_000 };
+  const [first] = await new Sets({ publish: () => Promise.reject(denied) }, options).send(many(1), () => {});
+  assert.equal([first?.state, first?.error], ['refused', 'this login may look and not change: it takes an operator']);
+  const sets: Sets = new Sets(
+    {
+      async publish(topic) {
+        const refusal = (named: string) => ({ ok: false, part: 'set', at_ms: 1, topic: named, error: 'not for you' });
+        sets.heard(Buffer.from(JSON.stringify({ ...refusal('hearth/role/other/set'), error: 'another' })));
+        setImmediate(() => sets.heard(Buffer.from(JSON.stringify(refusal(topic)))));
+      },
+    },
+    options,
+  );
+  const [second] = await sets.send(many(1), () => {});
+  assert.equal([second?.state, second?.error], ['refused', 'not for you']);
+});
+
 const at = (all: Record<NounPath, [Document, number]>): Documents =>
   new Map(
     (Object.entries(all) as [NounPath, [Document, number]][]).map(([path, [document, rev]]) => [
