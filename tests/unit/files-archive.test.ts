@@ -1,70 +1,14 @@
 /** Archives: what is unpacked, and every way of getting out of the folder or of filling the disk that is refused. */
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { archiveLimits } from '../../node-agent/reconcile/files/archive/entries.ts';
-import { unpackInto } from '../../node-agent/reconcile/files/archive/unpack.ts';
-import { FileHost } from '../../node-agent/reconcile/files/host.ts';
 import { type TarEntry, tar, type ZipEntry, zip } from '../fixture/files/archives.ts';
-import { folder, until } from '../fixture/processes.ts';
+import { good, refused, unpack } from '../fixture/files/unpacking.ts';
 
 const archives = suite('files archive');
-const root = folder('hearth-archive-');
-let serial = 0;
-
-interface Unpacked {
-  readonly base: string;
-  readonly tree: Record<string, string>;
-}
-
-async function unpack(
-  bytes: Buffer,
-  options: { strip?: number; limits?: Partial<typeof archiveLimits> } = {},
-): Promise<Unpacked> {
-  const outer = join(root, String(serial++));
-  const base = join(outer, 'base');
-  fs.mkdirSync(base, { recursive: true });
-  fs.writeFileSync(join(outer, 'archive'), bytes);
-  const tree = await unpackInto(new FileHost(), join(outer, 'archive'), base, {
-    limits: { ...archiveLimits, ...options.limits },
-    strip: options.strip ?? 0,
-    uid: undefined,
-    gid: undefined,
-    progress() {},
-    signal: new AbortController().signal,
-  });
-  return { base, tree: Object.fromEntries([...tree].map(([path, { kind }]) => [path, kind])) };
-}
-
-/** Refused with that sentence, and nothing came to be outside of the folder. */
-async function refused(bytes: Buffer, sentence: RegExp, options: Parameters<typeof unpack>[1] = {}): Promise<void> {
-  let error: unknown;
-  const before = serial;
-  try {
-    const { tree } = await unpack(bytes, options);
-    assert.unreachable(`unpacked ${JSON.stringify(tree)}`);
-  } catch (thrown) {
-    error = thrown;
-  }
-  assert.is((error as Error).name, 'Wrong', String((error as Error).stack));
-  assert.match((error as Error).message, sentence);
-  assert.equal(fs.readdirSync(join(root, String(before))).sort(), ['archive', 'base']);
-  assert.not.ok(fs.existsSync('/tmp/hearth-evil'));
-}
-
-const good: readonly TarEntry[] = [
-  { name: './' },
-  { name: 'pkg/', type: '5', mode: 0o755 },
-  { name: 'pkg/bin/run', mode: 0o4777, body: 'run' },
-  { name: 'pkg/bin/again', type: '1', target: 'pkg/bin/run' },
-  { name: 'pkg/lib/link', type: '2', target: '../bin/run' },
-  { name: `pkg/${'long'.repeat(40)}`, body: 'long' },
-];
-
 archives(
   'a tar, packed or not, is unpacked; names are stripped, and rights that raise anybody are dropped',
   async () => {
@@ -253,57 +197,5 @@ const zipAttacks: Readonly<Record<string, readonly [readonly ZipEntry[], RegExp]
 for (const [name, [entries, sentence]] of Object.entries(zipAttacks)) {
   archives(`a zip with ${name} is refused`, () => refused(zip(entries), sentence));
 }
-
-archives('bombs are refused: too many entries, too many bytes, too much out of too little, packed twice', async () => {
-  const many = Array.from({ length: 30 }, (_, at) => ({ name: `f${at}`, body: '' }));
-  await refused(tar(many), /more than 20 entries/, { limits: { entries: 20 } });
-  await refused(tar([{ name: 'a/b/c/d/e/f', body: 'x' }]), /more than 5 entries/, { limits: { entries: 5 } });
-  await refused(zip(many), /more than 20 entries/, { limits: { entries: 20 } });
-  const zeros = Buffer.alloc(3_000_000);
-  await refused(tar([{ name: 'a', body: zeros }]), /larger than 2 MB/, { limits: { bytes: 2_000_000 } });
-  await refused(zip([{ name: 'a', body: zeros, isPacked: true }]), /larger than 2 MB/, {
-    limits: { bytes: 2_000_000 },
-  });
-  const small = { limits: { ratioFrom: 1_000_000 } };
-  await refused(gzipSync(tar([{ name: 'a', body: zeros }])), /taken for a bomb/, small);
-  await refused(zip([{ name: 'a', body: zeros, isPacked: true }]), /taken for a bomb/, small);
-  await refused(gzipSync(gzipSync(tar([{ name: 'a', body: randomBytes(5000) }]))), /is no tar archive/);
-  await refused(tar([{ name: `${'d/'.repeat(60)}x`, body: 'x' }]), /deeper than 48/);
-  await refused(tar([{ name: `${'d'.repeat(300)}`, body: 'x' }]), /longer than 255/);
-  await refused(tar([{ name: `${'dir/'.repeat(300)}x`, body: 'x' }]), /longer than 1024/);
-});
-
-archives('what is cut off, damaged or no archive is refused', async () => {
-  const bytes = tar([{ name: 'a', body: 'x'.repeat(5000) }]);
-  await refused(bytes.subarray(0, 2000), /middle of|damaged/);
-  await refused(gzipSync(bytes).subarray(0, 40), /damaged/);
-  await refused(Buffer.from('hello, world'), /no archive that is known/);
-  await refused(Buffer.alloc(0), /no archive that is known/);
-  const broken = Buffer.from(
-    tar([
-      { name: 'a', body: 'x' },
-      { name: 'b', body: 'y' },
-    ]),
-  );
-  broken.write('zzz', 1024 + 10);
-  await refused(broken, /damaged/);
-  await refused(zip([{ name: 'a', body: 'x' }]).subarray(0, 60), /damaged/);
-});
-
-archives('no file stays open, however an archive ends', async () => {
-  if (process.platform !== 'linux') return console.log('skipped: open files are not told here');
-  const open = () => fs.readdirSync('/proc/self/fd').length;
-  const before = open();
-  const big = tar([
-    { name: 'a', body: randomBytes(300_000) },
-    { name: 'b', body: randomBytes(300_000) },
-  ]);
-  for (let round = 0; round < 20; round++) {
-    await refused(big, /larger than 0 MB/, { limits: { bytes: 100_000 + round * 20_000 } });
-    await refused(gzipSync(big).subarray(0, 200_000 + round * 1000), /damaged/);
-    await refused(zip([{ name: 'a', body: big }]), /larger than 0 MB/, { limits: { bytes: 100_000 } });
-  }
-  await until('all are closed', () => open() <= before);
-});
 
 archives.run();
