@@ -169,7 +169,8 @@ core('another check leaves the process, and the check begins anew; without one n
 });
 
 core('every time to wake is one at which something happens, to the last digit', () => {
-  for (let start = 1e6 + 0.1; start < 1e6 + 200; start += 0.7) {
+  // Ten seconds later, and a minute, the numbers have one digit less behind the point.
+  for (let start = 1_040_000.1; start < 1_040_200; start += 0.7) {
     const life = new Life();
     life.now = start;
     life.run({ run: 'x' }).end(1.3, { code: 1 }).wake().started().wake();
