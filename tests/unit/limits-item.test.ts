@@ -8,6 +8,7 @@ import { sameProcess, sameService } from '../../node-agent/reconcile/services/sp
 import { itemStatus } from '../../shared/schemas/observed.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import { Node } from '../fixture/reconciled-node.ts';
+import { Life } from '../fixture/service-life.ts';
 
 const limits = suite('limits on items');
 
@@ -64,6 +65,17 @@ limits(
 );
 
 const second = (clock: Node['time']) => clock.pass(1000);
+
+limits('limits that change while it is being started reach it as soon as it runs, and once', () => {
+  const life = new Life().send({ type: 'want', spec: { run: 'x', limits: { pids: 5 } } });
+  const { unit } = life;
+  life.send({ type: 'want', spec: { run: 'x', limits: { pids: 6 } } });
+  assert.equal(life.did, []);
+  life.started();
+  assert.equal(life.last, [{ do: 'adjust', unit, spec: { run: 'x', limits: { pids: 6 } } }, { do: 'settled' }]);
+  life.send({ type: 'want', spec: { run: 'x', limits: { pids: 6 } } });
+  assert.equal(life.did, ['settled']);
+});
 
 limits('what makes another process', () => {
   const plain: Service = { run: 'x', limits: { pids: 9 } };

@@ -28,7 +28,16 @@ import type { Unit } from '../host.ts';
 import { onExited, onStartFailed, onStopped } from './ending.ts';
 import { foundService } from './found.ts';
 import { catchUp, mayStart, patienceMs } from './gate.ts';
-import { type At, begin, type Draft, forgetLast, type ServiceEffect, type ServiceEvent, settle } from './moves.ts';
+import {
+  type At,
+  adjust,
+  begin,
+  type Draft,
+  forgetLast,
+  type ServiceEffect,
+  type ServiceEvent,
+  settle,
+} from './moves.ts';
 import { cut, sameProcess } from './spec.ts';
 import { newService, ranWellMs, type ServiceState, shownState } from './state.ts';
 import { keepTime, onNextRun, onTime, timetableWakes } from './timetable.ts';
@@ -115,7 +124,10 @@ function handle(state: Draft, event: ServiceEvent, at: At, effects: ServiceEffec
       if (state.failures === 0) state.err = '';
       if (event.pid !== undefined) state.current = { ...state.current, pid: event.pid };
       if (state.target === undefined || !sameProcess(state.current.spec, state.target)) begin(state, effects, 0);
-      else settle(state, effects);
+      else {
+        adjust(state, effects, state.current, state.target);
+        settle(state, effects);
+      }
       return;
     case 'start-failed':
       onStartFailed(state, event, at, effects);

@@ -4,7 +4,7 @@ import type { Service } from '../../../shared/schemas/service.ts';
 import type { Health, Schedule } from '../../../shared/schemas/service-life.ts';
 import type { FoundUnit, Unit, UnitExit } from '../host.ts';
 import type { Around } from './around.ts';
-import { graceMs, sameProcess, stopSignal } from './spec.ts';
+import { graceMs, sameAdjustment, sameProcess, stopSignal } from './spec.ts';
 import type { CurrentUnit, ServiceState } from './state.ts';
 
 export type ServiceEvent =
@@ -85,6 +85,12 @@ export function begin(state: Draft, effects: ServiceEffect[], restarts: number):
   state.failures = 0;
   state.startFailed = false;
   if (!state.leaving.some(unit => unit.stuck)) state.err = '';
+}
+
+/** The current unit goes on as what is wanted by now, which is the same process. */
+export function adjust(state: Draft, effects: ServiceEffect[], current: CurrentUnit, spec: Service): void {
+  if (!sameAdjustment(current.spec, spec)) effects.push({ do: 'adjust', unit: current.unit, spec });
+  state.current = { ...current, spec };
 }
 
 export function leave(state: Draft, effects: ServiceEffect[], unit: Unit): void {

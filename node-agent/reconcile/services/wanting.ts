@@ -1,8 +1,8 @@
 /** A document's word on a service, as a part of the core: what it changes, and what it leaves as it is. */
 import type { Service } from '../../../shared/schemas/service.ts';
 import { afterEnd, startsAgain } from './ending.ts';
-import { type At, begin, type Draft, leave, type ServiceEffect, settle } from './moves.ts';
-import { sameAdjustment, sameProcess } from './spec.ts';
+import { type At, adjust, begin, type Draft, leave, type ServiceEffect, settle } from './moves.ts';
+import { sameProcess } from './spec.ts';
 
 export function onWant(state: Draft, spec: Service | undefined, at: At, effects: ServiceEffect[]): void {
   const wasHeld = state.held;
@@ -18,11 +18,7 @@ export function onWant(state: Draft, spec: Service | undefined, at: At, effects:
     begin(state, effects, 0);
     return;
   }
-  if (state.current) {
-    const { unit, spec: before } = state.current;
-    if (!sameAdjustment(before, spec)) effects.push({ do: 'adjust', unit, spec });
-    state.current = { ...state.current, spec };
-  }
+  if (state.current) adjust(state, effects, state.current, spec);
   if (state.last) state.last = { ...state.last, spec };
   if (state.phase === 'ended') afterEnd(state, state.exit ?? {}, at, 0);
   else if (state.phase === 'waiting' && !startsAgain(state, state.exit ?? {})) afterEnd(state, state.exit ?? {}, at);
