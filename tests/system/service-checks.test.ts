@@ -9,14 +9,16 @@ import * as assert from 'uvu/assert';
 import type { Caretaker } from '../../node-agent/reconcile/services/caretaker.ts';
 import { readProcess } from '../../node-agent/reconcile/services/processes.ts';
 import { createCaretaker } from '../../node-agent/reconcile/services/real-caretaker.ts';
+import { createRealHost } from '../../node-agent/reconcile/services/real-host.ts';
 import { createSecrets } from '../../node-agent/reconcile/services/secrets.ts';
 import { openSealKey } from '../../node-agent/seal-key.ts';
 import { silentLog } from '../../shared/log.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import type { Health } from '../../shared/schemas/service-life.ts';
 import { sealSecret } from '../../shared/sealed-secret.ts';
+import { HostWatch } from '../fixture/host-conformance.ts';
 import { freePort, until } from '../fixture/processes.ts';
-import { hosted, servicesSuite } from '../fixture/services-rig.ts';
+import { hosted, open, servicesSuite } from '../fixture/services-rig.ts';
 
 const services = servicesSuite('checks of services');
 
@@ -236,9 +238,10 @@ services('what a unit was started with is kept for the next agent', async ({ hom
   caretaker.remember({ unit: 'f'.repeat(32), service: 'b', spec: { run: 'x' }, marks: { 'files/conf': 'one' } });
   caretaker.close();
   watch.host.close();
-  const next = await hosted(home);
-  const again = await next.adopt();
-  assert.equal(again.find(each => each.unit === unit)?.marks, { 'files/conf': 'two' });
+  const next = new HostWatch(createRealHost({ folder: home, log: silentLog }));
+  open.hosts.push(next);
+  const found = await next.adopt();
+  assert.equal(found.find(each => each.unit === unit)?.marks, { 'files/conf': 'two' });
 });
 
 services.run();
