@@ -1,7 +1,7 @@
 /**
  * The reconciler's front door: one document at a time becomes plans, every step of them is attempted, and what is, is
- * told. Two lanes that do not wait for each other: files and then the services that read them; and packages, whose
- * manager may be busy, or without a network, for an hour. What a service cannot do without it says itself (`needs`).
+ * told. Three lanes: files; services, which start when the files that stand in the document are written; and packages,
+ * whose manager may be busy, or without a network, for an hour. What a service cannot do without it says itself (`needs`).
  */
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { WantedFile, WantedPackage } from '../../shared/schemas/node-document.ts';
@@ -16,6 +16,7 @@ import type { Caretaker } from './services/caretaker.ts';
 import type { RunTimes } from './services/run-times.ts';
 import { ServiceTable } from './services/table.ts';
 import type { Side } from './side.ts';
+import { WrittenFirst } from './written-first.ts';
 
 export interface ReconcilerParts {
   readonly host: Host;
@@ -31,6 +32,9 @@ export interface ReconcilerParts {
   readonly sides?: readonly Side[];
 }
 
+const laneNames = ['files', 'services', 'packages'] as const;
+type LaneName = (typeof laneNames)[number];
+
 export function createReconciler(parts: ReconcilerParts): ReconcilerApi {
   return new Reconciler(parts);
 }
@@ -43,11 +47,10 @@ class Reconciler implements ReconcilerApi {
   readonly #sides: readonly Side[];
   #wasAttempted = false;
   #services: ServiceTable | undefined;
-  /** Files and services. */
-  #main: Lane<Document> | undefined;
-  #packageLane: Lane<Document> | undefined;
+  readonly #written = new WrittenFirst();
+  #lanes: Readonly<Record<LaneName, Lane<Document>>> | undefined;
   /** What waits until a lane knows what an earlier agent left. */
-  readonly #ready = { main: false, packages: false };
+  readonly #ready = { files: false, services: false, packages: false };
   #document: Document | undefined;
   #closed = false;
   #whenReady: (() => void)[] = [];
@@ -90,23 +93,27 @@ class Reconciler implements ReconcilerApi {
       this.#tellSides();
       changed();
     };
-    this.#main = new Lane(
-      (wanted, done) => this.#planMain(services, wanted, done),
-      this.#mainExecutors(services),
-      attempted,
-    );
-    const packages = this.#packages;
-    this.#packageLane = new Lane(
-      (wanted, done) => (packages ? packages.plan(wanted.packages ?? {}, done) : done([])),
-      packages?.executors ?? {},
-      attempted,
-    );
-    const again = (lane: Lane<Document>) => () => void (this.#closed || lane.again());
-    const mainReady = after(this.#files ? 2 : 1, () => this.#begin('main'));
-    this.#files?.start({ changed, notice, again: again(this.#main) }, mainReady);
-    services.adopt(mainReady);
-    if (packages) packages.start({ changed, notice, again: again(this.#packageLane) }, () => this.#begin('packages'));
-    else this.#begin('packages');
+    const lanes = {
+      files: new Lane<Document>((wanted, done) => this.#planFiles(wanted, done), this.#fileExecutors(), attempted),
+      services: new Lane<Document>(
+        (wanted, done) => this.#planServices(services, wanted, done),
+        executorsOf(services),
+        attempted,
+      ),
+      packages: new Lane<Document>(
+        (wanted, done) => (this.#packages ? this.#packages.plan(wanted.packages ?? {}, done) : done([])),
+        this.#packages?.executors ?? {},
+        attempted,
+      ),
+    };
+    this.#lanes = lanes;
+    for (const name of ['files', 'packages'] as const) {
+      const kind = name === 'files' ? this.#files : this.#packages;
+      const again = () => void (this.#closed || lanes[name].again());
+      if (kind) kind.start({ changed, notice, again }, () => this.#begin(name));
+      else this.#begin(name);
+    }
+    services.adopt(() => this.#begin('services'));
   }
 
   apply(document: Document): void {
@@ -114,15 +121,15 @@ class Reconciler implements ReconcilerApi {
     this.#document = document;
     this.#tellSides();
     for (const side of this.#sides) side.apply(document);
-    if (this.#ready.main) this.#main?.apply(document);
-    if (this.#ready.packages) this.#packageLane?.apply(document);
+    this.#states.expect(document);
+    for (const name of laneNames) if (this.#ready[name]) this.#lanes?.[name].apply(document);
   }
 
   attempted(): { readonly rev: number; readonly err: string } {
     // A service that could not be started and then could is no longer an error, and one in a crash loop is.
     const errors = [this.#packages, this.#files, this.#services, ...this.#sides].map(part => part?.error());
     return {
-      rev: Math.min(this.#main?.rev ?? 0, this.#packageLane?.rev ?? 0),
+      rev: Math.min(...laneNames.map(name => this.#lanes?.[name].rev ?? 0)),
       err: [...errors, this.#document?.conflicts?.[0]].find(error => error) ?? '',
     };
   }
@@ -142,7 +149,7 @@ class Reconciler implements ReconcilerApi {
 
   stopAll(done: () => void): void {
     this.#whenAdopted(services => {
-      this.#main?.abandon();
+      this.#lanes?.services.abandon();
       const names = services.names();
       let left = names.length;
       if (left === 0) {
@@ -159,21 +166,25 @@ class Reconciler implements ReconcilerApi {
 
   close(): void {
     this.#closed = true;
-    this.#main?.abandon();
-    this.#packageLane?.abandon();
+    for (const name of laneNames) this.#lanes?.[name].abandon();
     for (const side of this.#sides) side.close();
     this.#packages?.close();
     this.#files?.close();
     this.#services?.close();
   }
 
-  #begin(lane: 'main' | 'packages'): void {
+  #begin(name: LaneName): void {
     if (this.#closed) return;
-    this.#ready[lane] = true;
+    this.#ready[name] = true;
     this.#changed();
-    if (this.#document) for (const side of this.#sides) if (lane === 'main') side.apply(this.#document);
-    if (this.#document) (lane === 'main' ? this.#main : this.#packageLane)?.apply(this.#document);
-    if (lane === 'main') for (const act of this.#whenReady.splice(0)) act();
+    const document = this.#document;
+    if (document) {
+      this.#states.expect(document);
+      // Sides have nothing of their own to wait for; services are there on every node.
+      if (name === 'services') for (const side of this.#sides) side.apply(document);
+      this.#lanes?.[name].apply(document);
+    }
+    if (name === 'services') for (const act of this.#whenReady.splice(0)) act();
   }
 
   /** Before its document, a side hears that it is not attempted yet. */
@@ -184,43 +195,51 @@ class Reconciler implements ReconcilerApi {
     for (const side of this.#sides) side.attempted?.(yes);
   }
 
-  #planMain(services: ServiceTable, document: Document, done: (steps: readonly Step[]) => void): void {
-    this.#states.expect(document);
-    services.expect(document.services);
+  #planFiles(document: Document, done: (steps: readonly Step[]) => void): void {
     const all = document.files ?? {};
-    const planned = (fileSteps: readonly Step[]) => {
-      // What is said in the document itself is there in a moment; a download is waited for by who needs it.
-      const first = fileSteps
-        .filter(({ id }) => all[id.slice('files/'.length)]?.source === undefined)
-        .map(({ id }) => id);
-      done([...fileSteps, ...planServices(services.is(), document.services, first)]);
+    const planned = (steps: readonly Step[]) => {
+      const names = steps.flatMap(({ id }) => (id.startsWith('files/') ? [id.slice('files/'.length)] : []));
+      this.#written.planned(
+        document.rev,
+        names.filter(name => Object.hasOwn(all, name) && all[name]?.source === undefined),
+      );
+      done(steps);
     };
     if (this.#files) this.#files.plan(all, planned);
     else planned([]);
   }
 
-  #mainExecutors(services: ServiceTable): Partial<Executors> {
-    return {
-      ...this.#files?.executors,
-      'service.start': ({ service, spec }, done) => services.want(service, spec, done),
-      'service.replace': ({ service, spec }, done) => services.want(service, spec, done),
-      'service.update': ({ service, spec }, done) => services.want(service, spec, done),
-      'service.stop': ({ service }, done) => services.want(service, undefined, done),
-    };
+  /** Every step of a file has its name. */
+  #fileExecutors(): Partial<Executors> {
+    const told = Object.entries(this.#files?.executors ?? {}).map(([step, execute]) => [
+      step,
+      (args: { readonly name: string }, done: (error?: string) => void) =>
+        (execute as (args: object, done: (error?: string) => void) => void)(args, error => {
+          this.#written.attempted(args.name);
+          done(error);
+        }),
+    ]);
+    return Object.fromEntries(told) as Partial<Executors>;
+  }
+
+  #planServices(services: ServiceTable, document: Document, done: (steps: readonly Step[]) => void): void {
+    this.#written.when(document.rev, () => {
+      services.expect(document.services);
+      done(planServices(services.is(), document.services));
+    });
   }
 
   #whenAdopted(act: (services: ServiceTable) => void): void {
     const services = this.#services;
     if (!services || this.#closed) return;
-    if (this.#ready.main) act(services);
+    if (this.#ready.services) act(services);
     else this.#whenReady.push(() => act(services));
   }
 }
 
-/** Runs `done` at the `count`th call. */
-function after(count: number, done: () => void): () => void {
-  let left = count;
-  return () => {
-    if (--left === 0) done();
-  };
-}
+const executorsOf = (services: ServiceTable): Partial<Executors> => ({
+  'service.start': ({ service, spec }, done) => services.want(service, spec, done),
+  'service.replace': ({ service, spec }, done) => services.want(service, spec, done),
+  'service.update': ({ service, spec }, done) => services.want(service, spec, done),
+  'service.stop': ({ service }, done) => services.want(service, undefined, done),
+});

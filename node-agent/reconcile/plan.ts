@@ -37,14 +37,10 @@ export interface ServiceIs {
   readonly settled: boolean;
 }
 
-/**
- * Steps from `is` to `wanted`: stops first, then starts, each in the order of names. The same document again plans nothing.
- * @param first ids of steps that every start waits for.
- */
+/** Steps from `is` to `wanted`: stops first, then starts, each in the order of names. The same document again plans nothing. */
 export function planServices(
   is: ReadonlyMap<string, ServiceIs>,
   wanted: Readonly<Record<string, Service>>,
-  first: readonly string[] = [],
 ): ServiceStep[] {
   const stops: ServiceStep[] = [];
   for (const service of [...is.keys()].sort()) {
@@ -59,7 +55,7 @@ export function planServices(
     const spec = serviceOf(said);
     const now = is.get(service);
     const step = stepFor(now, spec);
-    if (step) starts.push({ id: `services/${service}`, step, args: { service, spec }, after: first });
+    if (step) starts.push({ id: `services/${service}`, step, args: { service, spec }, after: [] });
   }
   // A stop may wait out a whole grace period: nothing that starts waits for it.
   return [...stops, ...starts];
