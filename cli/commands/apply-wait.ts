@@ -1,5 +1,6 @@
 /** The last part of `hearth apply --wait`: until the nodes have become what they were told. */
 import type { MqttClient } from 'mqtt';
+import { z } from 'zod';
 import { type Is, isPayload } from '../../shared/schemas/observed.ts';
 import { roleIsPayload } from '../../shared/schemas/rollout.ts';
 import { UserError } from '../../shared/user-error.ts';
@@ -24,6 +25,9 @@ export interface WaitOptions {
   readonly before: Known;
 }
 
+/** Of a node's `want`, whatever else a newer supervisor says in it. */
+const anyWant = z.looseObject({ rev: z.number() });
+
 /** A little longer than the pause between two `is` of a node (1 s). */
 const settleMs = 1300;
 
@@ -42,10 +46,16 @@ export async function converge(
   const open = new Set(byNode.keys());
   const rollouts = new Map<string, RolloutStanding>();
 
+  const wants = new Map<string, number>();
+  /** Roles whose changes are on their way: not all nodes were told of them yet. */
+  const rolling = new Set<string>();
+
   const look = (goal: Goal) => {
     const { node } = goal;
     const online = known.nodes.get(node)?.online === true;
-    const now = standingOf(goal, is.get(node), online);
+    // What changed in a role may be nothing that this node hears of: then its own revision is what it has to reach.
+    const told = rolling.size > 0 ? undefined : wants.get(node);
+    const now = standingOf({ ...goal, rev: Math.min(goal.rev, told ?? goal.rev) }, is.get(node), online);
     standings.set(node, now);
     if (isOver(now)) open.delete(node);
     else open.add(node);
@@ -73,6 +83,12 @@ export async function converge(
     };
     const onRole = (role: string, payload: Buffer) => {
       const said = json(roleIsPayload, payload);
+      const moves = said?.state === 'rolling' || said?.state === 'paused';
+      if (moves ? !rolling.has(role) : rolling.delete(role)) {
+        if (moves) rolling.add(role);
+        for (const goal of goals) look(goal);
+        settle();
+      }
       const standing = said && rolloutStanding(role, said, options.roles.get(role) ?? Number.POSITIVE_INFINITY);
       if (!standing) return;
       const isNews = rollouts.get(role)?.text !== standing.text;
@@ -85,7 +101,8 @@ export async function converge(
       const [head, noun, node = '', part] = topic.split('/');
       if (head === base && noun === 'role' && part === 'is') return onRole(node, payload);
       const goal = head === base && noun === 'node' ? byNode.get(node) : undefined;
-      if (!goal || (part !== 'is' && part !== 'status')) return;
+      if (goal && part === 'want') wants.set(node, json(anyWant, payload)?.rev ?? goal.rev);
+      if (!goal || (part !== 'is' && part !== 'status' && part !== 'want')) return;
       learn(known, base, topic, payload);
       const said = part === 'is' ? json(isPayload, payload) : undefined;
       if (said) is.set(node, said);
@@ -94,7 +111,7 @@ export async function converge(
     };
     client.on('message', listen);
     client.once('close', lost);
-    const filters = [`${base}/role/+/is`, `${base}/node/+/is`, `${base}/node/+/status`];
+    const filters = ['role/+/is', 'node/+/want', 'node/+/is', 'node/+/status'].map(part => `${base}/${part}`);
     client.subscribeAsync(filters, { qos: 1 }).catch(error => end(() => reject(error)));
     for (const goal of goals) look(goal);
     settle();

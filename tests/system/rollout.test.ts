@@ -1,10 +1,12 @@
 /** Changes to a role over a real supervisor and real agents: one first, and back by itself. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { RoleIs } from '../../shared/schemas/rollout.ts';
 import { type Cluster, hearthCommand, startAgent, up } from '../fixture/cluster.ts';
 import { connectClient, type Heard, type TestClient } from '../fixture/mqtt-client.ts';
-import { freePort, type Started, start } from '../fixture/processes.ts';
+import { folder, freePort, type Started, start } from '../fixture/processes.ts';
 
 const rollout = suite('rollout');
 
@@ -47,7 +49,7 @@ interface Fleet {
   readonly client: TestClient;
 }
 
-const filters = ['hearth/node/+/want', 'hearth/node/+/is', 'hearth/role/#', 'hearth/event'];
+const filters = ['hearth/node/+/want', 'hearth/node/+/is', 'hearth/node/+/result', 'hearth/role/#', 'hearth/event'];
 
 /** Three nodes, each of which runs `x`. */
 async function fleet(cluster: Cluster): Promise<Fleet> {
@@ -130,6 +132,24 @@ rollout('a supervisor that is killed in the middle goes on with it, and every no
   assert.is(done.code, 0);
   assert.match(done.out, /is done[\s\S]*3 of 3 nodes are well with it\./);
   await end(second, { agents: all.agents, client });
+});
+
+rollout('apply --wait ends where a node hears nothing of what changed in a role', async () => {
+  const cluster = await up({ flags: ['--no-agent'] });
+  const all = await fleet(cluster);
+  await answered(all.client, 'node/a1/set/services/x', 'exec sleep 4323');
+  const file = join(folder(), 'cluster.yaml');
+  const apply = async (run: string, more: object) => {
+    const role = { rollout: { healthy_s: 1, ...more }, services: { x: run } };
+    writeFileSync(file, JSON.stringify({ version: 1, roles: { all: role } }));
+    return await hearth(cluster, 'apply', '-f', file, '--wait', '--timeout', '60');
+  };
+  const changed = await apply('exec sleep 4324', {});
+  assert.is(changed.code, 0, changed.out);
+  assert.match(changed.out, /a1: done/);
+  const settings = await apply('exec sleep 4324', { batch: 2 });
+  assert.is(settings.code, 0, settings.out);
+  await end(cluster, all);
 });
 
 rollout.run();
