@@ -4,6 +4,8 @@ export const limits = {
   message: 256 * 1024,
   /** One compiled `want` document. */
   want: 128 * 1024,
+  /** A node's `is`. */
+  is: 224 * 1024,
   /** `work` and `done` messages. */
   work: 1024 * 1024,
   /** Deepest nesting of a JSON payload, counted in open brackets. */

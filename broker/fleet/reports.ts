@@ -5,6 +5,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import { type DecodeOptions, decode } from '../../shared/codec.ts';
 import { type ContractError, sentence } from '../../shared/errors.ts';
+import { limits } from '../../shared/limits.ts';
 import { type Is, isPayload } from '../../shared/schemas/observed.ts';
 import { heartbeatPayload } from '../../shared/schemas/presence.ts';
 import { coresPayload, infoPayload, loadPayload } from '../../shared/schemas/telemetry.ts';
@@ -13,7 +14,7 @@ import type { Events } from './events.ts';
 import type { FleetView } from './view.ts';
 
 /** Bytes: what one node may take of the supervisor's memory. */
-export const reportLimits = { load: 4096, heartbeat: 512, cores: 48 * 1024, info: 8192, is: 160 * 1024 } as const;
+export const reportLimits = { load: 4096, heartbeat: 512, cores: 48 * 1024, info: 8192, is: limits.is } as const;
 const complainEveryMs = 60_000;
 /** Anybody may claim to be a node nobody knows, without end. */
 const strangerRate = { perSecond: 0.1, burst: 10 } as const;

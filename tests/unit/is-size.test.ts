@@ -34,4 +34,37 @@ for (const [what, character] of [
   });
 }
 
+size(
+  'as many items as a node may have, each with as much to say as it may: cut as far as needed, none left out',
+  () => {
+    const words = '\u0000'.repeat(2000);
+    const item = { ...longest, err: words.slice(0, 300), doing: words.slice(0, 160), ver: 'v'.repeat(128) };
+    const counts = { packages: limits.packages, files: limits.files, services: limits.services, checks: limits.checks };
+    const items = Object.fromEntries(
+      Object.entries(counts).flatMap(([kind, count]) =>
+        Array.from({ length: count }, (_, index) => [
+          `${kind}/${String(index).padStart(64, 'x')}`,
+          kind === 'checks'
+            ? { state: 'fail', severity: 'critical' as const, saw: words.slice(0, 200), err: words.slice(0, 300) }
+            : { ...item, diff: words.slice(0, 600) },
+        ]),
+      ),
+    );
+    const about = { node: 'n'.repeat(20), epoch: Number.MAX_SAFE_INTEGER, ver: '0'.repeat(32), rev: 1e15 };
+    const text = isText({ ...about, state: 'ready', errors: ['中'.repeat(500)], items });
+    assert.ok(Buffer.byteLength(text) <= reportLimits.is, `${Buffer.byteLength(text)} bytes`);
+    const read = isPayload.parse(JSON.parse(text));
+    assert.equal(Object.keys(read.items), Object.keys(items));
+    assert.equal(read.items[`checks/${'0'.padStart(64, 'x')}`], { state: 'fail', severity: 'critical' });
+  },
+);
+
+size('what fits is said whole; of what does not, diffs go first', () => {
+  const about = { node: 'n', epoch: 1, ver: '1', rev: 1, state: 'ready' as const, errors: [] };
+  const few = { 'files/a': { state: 'drifted', diff: 'd'.repeat(600), err: 'e' } };
+  assert.equal(JSON.parse(isText({ ...about, items: few })).items, few);
+  const many = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`files/${index}`, few['files/a']]));
+  assert.equal(JSON.parse(isText({ ...about, items: many })).items['files/7'], { state: 'drifted', err: 'e' });
+});
+
 size.run();
