@@ -10,6 +10,7 @@ import { lockFolder } from './folder-lock.ts';
 import { Life } from './life.ts';
 import { type AgentOptions, agentUsage, readOptions } from './options.ts';
 import { stderrLog } from './stderr-log.ts';
+import { takeBack } from './take-back.ts';
 
 declare const HEARTH_VERSION: string | undefined;
 const ver = typeof HEARTH_VERSION === 'string' ? HEARTH_VERSION : '0.0.0-dev';
@@ -98,13 +99,22 @@ function tellReady(file: string, node: string, online: boolean, first: boolean):
   }
 }
 
+function putBack(data: string): void {
+  const unlock = lockFolder(data);
+  takeBack(data, problems => {
+    unlock();
+    for (const problem of problems) console.error(`hearth: ${problem}`);
+    process.exit(problems.length === 0 ? 0 : 1);
+  });
+}
+
 try {
   if (process.platform === 'win32')
     throw new UserError('agents run on Linux, macOS and Android, not on Windows: use WSL');
   const options = readOptions(process.argv.slice(2), process.env);
-  if (options && 'check' in options) {
-    const found = checkFolder(options.data);
-    process.stdout.write(`hearth: ${ver} runs here: ${found}\n`, () => process.exit(0));
+  if (options && 'once' in options) {
+    if (options.once === 'take-back') putBack(options.data);
+    else process.stdout.write(`hearth: ${ver} runs here: ${checkFolder(options.data)}\n`, () => process.exit(0));
   } else if (options && 'adopt' in options) {
     process.stdout.write(`${adopt(options.adopt, options.data)}\n`, () => process.exit(0));
   } else if (options) run(options);

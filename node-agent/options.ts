@@ -37,9 +37,9 @@ export interface AdoptOptions {
   readonly data: string;
 }
 
-/** `hearth agent --check`. */
-export interface CheckOptions {
-  readonly check: true;
+/** `hearth agent --check`, and `--take-back`. */
+export interface OnceOptions {
+  readonly once: 'check' | 'take-back';
   readonly data: string;
 }
 
@@ -61,6 +61,7 @@ export const agentUsage = `Usage: hearth agent [options]
   --safe               safe mode: connect and tell, but apply nothing until "do/resume" on this node
 
   --check              read what the data folder holds, say whether this agent understands it, and end
+  --take-back          put back what was at files' paths before Hearth, and end; no agent may run meanwhile
 
   adopt                moves a node to the token's cluster: it stays where it is until it is let in there, and then
                        stops what the old cluster started; "-" reads the token from standard input
@@ -98,6 +99,7 @@ function parse(argv: readonly string[]) {
         'with-parent': flag,
         safe: flag,
         check: flag,
+        'take-back': flag,
         help: { ...flag, short: 'h' },
       },
     });
@@ -120,7 +122,7 @@ function parseSupervisor(text: string): string {
 export function readOptions(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
-): AgentOptions | AdoptOptions | CheckOptions | undefined {
+): AgentOptions | AdoptOptions | OnceOptions | undefined {
   const { values: flags, positionals } = parse(argv);
   if (flags.help) return undefined;
   const said = (setting: Setting) => {
@@ -128,7 +130,8 @@ export function readOptions(
     return value === undefined ? undefined : String(value);
   };
   const data = resolve(said(settings.data) ?? defaultFolder(env));
-  if (flags.check === true) return { check: true, data };
+  if (flags.check === true) return { once: 'check', data };
+  if (flags['take-back'] === true) return { once: 'take-back', data };
   const [verb, adopt, ...more] = positionals;
   if (verb === 'adopt' && adopt !== undefined && more.length === 0) return { adopt, data };
   if (verb === 'adopt') throw new UserError('adopt takes one token, or "-" to read it from standard input', 2);

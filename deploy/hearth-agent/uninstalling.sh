@@ -5,6 +5,7 @@ uninstall() {
   say 'stopping the agent and its services'
   leave_service
   stop_services
+  put_files_back
   if [ "$LINGER" = yes ]; then loginctl disable-linger "$(user_name)" >/dev/null 2>&1 || true; fi
   made=$(sort -r "$LIB/made" 2>/dev/null) || made=''
   rm -f "$BIN/hearth-agent"
@@ -53,6 +54,17 @@ stop_services() {
   done
   kill -TERM "$agent" 2>/dev/null || true
   wait "$agent" || say 'some services may still run'
+}
+
+# What was at files' paths before Hearth lies in the folder that goes. Packages stay, as whoever wanted them may say elsewhere.
+put_files_back() {
+  if [ ! -e "$VAR/data/items/files.json" ] || [ ! -x "$NODE" ]; then return; fi
+  say 'putting back what was there before'
+  if "$NODE" "$AGENT/agent.js" --take-back --data "$VAR/data" </dev/null; then return; fi
+  kept=$VAR.originals
+  if [ ! -e "$kept" ] && mv "$VAR/data/items" "$kept" 2>/dev/null; then
+    say "some of it could not be put back: it is kept in $kept"
+  fi
 }
 
 drop_crontab() {

@@ -50,7 +50,13 @@ testWith(
       await there('hearth-agent restart && hearth-agent wait-ready 60');
       await rig.serviceRuns(node, 'oven');
       assert.ok((await rig.processes()).some(line => line.startsWith('sleep 86400')));
-      await there('hearth-agent uninstall');
+      const issue = await there('cat /etc/issue');
+      const set = (...args: string[]) => rig.here('set', node, ...args, '--broker', rig.cluster.url, '--wait');
+      await set('files.issue', '{"path":"/etc/issue","content":"of the cluster","mode":"0600"}');
+      await set('files.new', '{"path":"/etc/made/here/new.conf","content":"x"}');
+      assert.is(await there('cat /etc/issue /etc/made/here/new.conf'), 'of the clusterx');
+      assert.match(await there('hearth-agent uninstall'), /putting back what was there before/);
+      assert.is(await there('cat /etc/issue'), issue);
       assert.equal(machine.list(), before);
       await until('nothing runs there any more', async () => (await rig.processes()).length === 0, patienceMs);
     } finally {
