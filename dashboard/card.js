@@ -1,5 +1,5 @@
 // One node as a card. Everything a node says goes through textContent; only what differs from the last time is touched.
-import { clockOf, coreBars, rate, servicesOf, serviceTone, size, span, stateOf, wantOf } from './describe.js';
+import { clockOf, coreBars, rate, servicesOf, size, span, stateOf, wantOf } from './describe.js';
 
 const svgSpace = 'http://www.w3.org/2000/svg';
 /** Services shown before "… more" is pressed. */
@@ -62,7 +62,7 @@ function createBody() {
   };
   const flow = el('p', 'flow');
   const services = el('ul', 'services');
-  services.ariaLabel = 'Services';
+  services.ariaLabel = 'Services, and what else needs a look';
   const more = el('button', 'more');
   more.type = 'button';
   const want = el('p', 'want');
@@ -116,13 +116,15 @@ export function createCard(id) {
     const list = servicesOf(node);
     const rows = (all ? list : list.slice(0, fewServices)).map(service => {
       const row = el('li', '', el('span', 'name', service.name), el('span', 'state', service.state));
-      row.dataset.tone = serviceTone(service.state);
+      row.dataset.tone = service.tone;
       row.dataset.service = service.name;
       const notes = [];
       if (service.restarts) notes.push(`${service.restarts} ${service.restarts === 1 ? 'restart' : 'restarts'}`);
       if (service.signal) notes.push(`ended by ${service.signal}`);
       else if (service.exit !== undefined && service.state !== 'running') notes.push(`exit code ${service.exit}`);
-      if (service.err) notes.push(service.err);
+      if (service.health && service.health !== 'healthy') notes.push(service.health);
+      if (service.doing) notes.push(service.doing);
+      if (service.err ?? service.saw ?? service.note) notes.push(service.err ?? service.saw ?? service.note);
       if (notes.length > 0) row.append(el('span', 'note', notes.join(' · ')));
       return row;
     });

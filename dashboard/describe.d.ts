@@ -8,8 +8,7 @@ export interface Said {
   readonly text: string;
   readonly tone: Tone;
 }
-export function serviceTone(state: string): Tone;
-export function servicesOf(node: NodeView): (ItemStatus & { name: string })[];
+export function servicesOf(node: NodeView): (ItemStatus & { name: string; tone: Tone; isService: boolean })[];
 export function stateOf(node: NodeView): { word: string; tone: Tone };
 export function converged(node: NodeView): boolean | undefined;
 export function wantOf(node: NodeView): Said;

@@ -1,19 +1,31 @@
 // What the page says about a node: states, totals, search and units. Pure: no DOM and no clock.
 
-/** Worst first; a service in one of these needs somebody to look. */
-const troubles = ['crash-loop', 'failed', 'backoff'];
-const calm = { running: 'good', exited: 'idle', stopped: 'idle', starting: 'busy', stopping: 'busy' };
+/** Worst first; an item in one of these needs somebody to look. */
+const troubles = ['crash-loop', 'failed', 'fail', 'unhealthy', 'drifted', 'backoff'];
+const calm = {
+  ...{ running: 'good', ok: 'good', pass: 'good', exited: 'idle', stopped: 'idle', scheduled: 'idle' },
+  ...{ starting: 'busy', stopping: 'busy', waiting: 'busy', changing: 'busy' },
+};
 
 /** `good`, `busy`, `bad` or `idle`: picks the colour. The word beside it says the same without colour. */
-export const serviceTone = state => (troubles.includes(state) ? 'bad' : (calm[state] ?? 'idle'));
+const serviceTone = state => (troubles.includes(state) ? 'bad' : (calm[state] ?? 'idle'));
 
-/** A node's services, those in trouble first, then by name. */
+/** A check that fails is as bad as it says it is. */
+const toneOf = ({ state, health, severity }) => {
+  if (health === 'unhealthy') return 'bad';
+  return state === 'fail' && severity !== 'critical' ? 'busy' : serviceTone(state);
+};
+
+/** A node's services, and of everything else what somebody should look at; trouble first, then by name. */
 export function servicesOf(node) {
-  const rank = service => (serviceTone(service.state) === 'bad' ? troubles.indexOf(service.state) : troubles.length);
+  const rank = item => (item.tone === 'bad' ? Math.max(0, troubles.indexOf(item.state)) : troubles.length);
   return Object.entries(node.is?.items ?? {})
-    .filter(([path]) => path.startsWith('services/'))
-    .map(([path, status]) => ({ ...status, name: path.slice('services/'.length) }))
-    .sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+    .map(([path, status]) => {
+      const isService = path.startsWith('services/');
+      return { ...status, name: isService ? path.slice('services/'.length) : path, tone: toneOf(status), isService };
+    })
+    .filter(({ isService, tone }) => isService || tone === 'bad' || tone === 'busy')
+    .sort((a, b) => rank(a) - rank(b) || b.isService - a.isService || (a.name < b.name ? -1 : 1));
 }
 
 /** One word for the card's badge and its tone. */
@@ -23,7 +35,7 @@ export function stateOf(node) {
   if (state === 'failed') return { word: 'failed', tone: 'bad' };
   if (state !== undefined && state !== 'ready') return { word: state === 'init' ? 'starting' : state, tone: 'busy' };
   const worst = servicesOf(node)[0];
-  if (worst && serviceTone(worst.state) === 'bad') return { word: worst.state, tone: 'bad' };
+  if (worst?.tone === 'bad') return { word: worst.state === 'fail' ? 'check fails' : worst.state, tone: 'bad' };
   return { word: 'online', tone: 'good' };
 }
 

@@ -105,6 +105,28 @@ suite('one word for a node', () => {
   );
 });
 
+suite('of packages, files and checks only what needs a look is shown, and a check is as bad as it says', () => {
+  const shown = (items: Parameters<typeof withItems>[0]) =>
+    servicesOf(withItems(items)).map(s => `${s.name} ${s.tone}`);
+  const fine = { 'packages/vim': { state: 'ok' }, 'files/motd': { state: 'ok' }, 'checks/disk': { state: 'pass' } };
+  assert.deepEqual(shown({ ...fine, 'services/a': { state: 'running' } }), ['a good']);
+  assert.equal(stateOf(withItems(fine)).word, 'online');
+  const warned = { 'checks/load': { state: 'fail', severity: 'warning' as const }, 'checks/x': { state: 'unknown' } };
+  assert.deepEqual(shown(warned), ['checks/load busy']);
+  assert.equal(stateOf(withItems(warned)).word, 'online');
+  const bad = { 'checks/disk': { state: 'fail', severity: 'critical' as const }, 'files/motd': { state: 'drifted' } };
+  assert.deepEqual(shown({ ...bad, 'services/a': { state: 'running' } }), [
+    'checks/disk bad',
+    'files/motd bad',
+    'a good',
+  ]);
+  assert.deepEqual(stateOf(withItems(bad)), { word: 'check fails', tone: 'bad' });
+  const busy = { 'packages/vim': { state: 'changing', doing: 'installing vim' }, 'services/b': { state: 'waiting' } };
+  assert.deepEqual(shown(busy), ['b busy', 'packages/vim busy']);
+  const sick = withItems({ 'services/a': { state: 'running', health: 'unhealthy' as const } });
+  assert.deepEqual([servicesOf(sick)[0]?.tone, groupOf(sick)], ['bad', 'trouble']);
+});
+
 suite('how far a node is from what is wanted', () => {
   assert.equal(wantOf(node).text, 'as wanted, revision 4');
   assert.equal(wantOf({ ...node, want_rev: 6 }).text, 'at revision 4, going to 6');
