@@ -34,7 +34,8 @@ on_trial() {
 # One that hangs says nothing and ends not. The agent gives itself up after 5 minutes; this is for the one that cannot.
 watch_trial() {
   waited=0
-  while [ "$waited" -lt 420 ]; do
+  # Tests have less patience.
+  while [ "$waited" -lt "${HEARTH_TRIAL_SECONDS:-420}" ]; do
     sleep 10
     waited=$((waited + 10))
     if [ "$(start_time "$1")" != "$2" ] || ! grep -qsxF "TO=$TO" "$LIB/trial"; then return; fi

@@ -85,6 +85,19 @@ testWith(
       assert.is(await installed(), before);
       assert.match(await there('hearth-agent wait-ready 60 && hearth-agent logs 40'), /bad to the bone/);
 
+      // One that looks all right and hangs: it gives nothing up by itself, and is watched.
+      const hung = await release(rig, dist => {
+        const agent = readFileSync(join(dist, 'agent.js'), 'utf8');
+        writeFileSync(join(dist, 'agent.js'), `if(!process.argv.includes("--check"))for(;;);\n${agent}`);
+      });
+      await there('HEARTH_TRIAL_SECONDS=15 hearth-agent restart && hearth-agent wait-ready 60');
+      await wanted(hung, '9.0.3');
+      await until('it hung and was put back', () =>
+        /9\.0\.3 was tried and put back: it hung/.test(is().items?.agent?.err ?? ''),
+      );
+      assert.is(await installed(), before);
+      await there('hearth-agent restart && hearth-agent wait-ready 60');
+
       // A good one: well for a minute, then it is the installed one.
       const good = await release(rig, dist => appendFileSync(join(dist, 'agent.js'), '\n// another one\n'));
       await wanted(good, '9.0.2');
