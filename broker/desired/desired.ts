@@ -79,7 +79,7 @@ function missingItem(entry: Accepted<DocumentNoun>, path: readonly string[]): Co
   const how = known === 'services' ? 'to a command first' : 'to an object first';
   return {
     code: 'schema',
-    message: `there is no ${what} "${printable(name)}" here yet: set ${known}.${printable(name)} ${how}`,
+    message: `there is no ${what} "${printable(name)}" yet: set ${known}.${printable(name)} ${how}`,
   };
 }
 

@@ -97,7 +97,7 @@ roles('a stale rev, an unknown key and an empty patch are refused as on a node',
   assert.match(it.ask('role/web/set', '{"rev":1,"services":{}}').error ?? '', /stale/);
   assert.match(it.ask('role/web/set', '{"roles":["a"]}').error ?? '', /unknown key "roles"/);
   assert.match(it.ask('role/web/set', '').error ?? '', /empty/);
-  assert.match(it.ask('role/web/set/services/new/cwd', '/').error ?? '', /no service "new" here yet/);
+  assert.match(it.ask('role/web/set/services/new/cwd', '/').error ?? '', /no service "new" yet/);
   const rev = it.want('n1')?.rev;
   assert.ok(it.ask('role/web/set/services/x', 'x').ok, 'the same again');
   assert.is(it.want('n1')?.rev, rev);
