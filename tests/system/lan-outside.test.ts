@@ -7,7 +7,7 @@ import { suite as describe } from 'uvu';
 import { hearthCommand, up } from '../fixture/cluster.ts';
 import { joiningAgent } from '../fixture/lan-cluster.ts';
 import { startMosquitto } from '../fixture/mosquitto.ts';
-import { folder, start } from '../fixture/processes.ts';
+import { folder, start, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
 
 const suite = describe('open to the network, on an outside broker');
@@ -32,7 +32,9 @@ testWith(suite, ['mosquitto'], 'the dashboard is there over TLS, and a join says
     const run = start(process.execPath, [hearthCommand, ...args, '--data', cluster.data]);
     return { how: await run.ended, said: run.output() };
   };
-  assert.match(cluster.process.output(), /Open to the network, with a login:\n {2}dashboard {4}https:/);
+  // The ready file is there a moment before the banner.
+  const banner = /Open to the network, with a login:\n {2}dashboard {4}https:/;
+  await until('the banner is printed', () => banner.test(cluster.process.output()));
   assert.doesNotMatch(cluster.process.output(), /hearth token/);
   const { said: ca } = await hearth('ca', 'show', '--pem');
   assert.equal(await status(cluster.ready.http, ca, '/api/fleet'), 401);
