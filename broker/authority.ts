@@ -1,8 +1,8 @@
 /** What only the holder of the cluster's key can say: sealed documents and orders, and the call to the fleet. */
 import { type Signer, seal } from '../shared/authority.ts';
 import { proto } from '../shared/limits.ts';
-import type { Cmd, Want } from '../shared/schemas/node-document.ts';
 import type { Hello } from '../shared/schemas/presence.ts';
+import type { Cmd, Want } from '../shared/schemas/want.ts';
 import type { Compiled } from './desired/compile.ts';
 import type { OrderBody } from './orders/orders.ts';
 

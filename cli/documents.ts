@@ -2,7 +2,7 @@
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { decodeText, parseJson } from '../shared/codec.ts';
 import { isObject } from '../shared/merge-patch.ts';
-import { type Want, wantPayload } from '../shared/schemas/node-document.ts';
+import { type Want, wantPayload } from '../shared/schemas/want.ts';
 import { parseTopic } from '../shared/topics.ts';
 import { UserError } from '../shared/user-error.ts';
 import type { Document, NounPath } from './apply/document.ts';

@@ -5,8 +5,8 @@
  */
 import { sentence } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
-import type { Want } from '../shared/schemas/node-document.ts';
 import type { Is } from '../shared/schemas/observed.ts';
+import type { Want } from '../shared/schemas/want.ts';
 import type { AgentDisk } from './disk.ts';
 import { type Document, documentOf, type ReconcilerApi } from './reconcile/reconciler.ts';
 import type { SafeMode } from './safe-mode.ts';

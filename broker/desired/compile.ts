@@ -5,13 +5,9 @@
  */
 
 import { sameJson } from '../../shared/same-json.ts';
-import {
-  type ItemKindName,
-  itemKinds,
-  type NodeDocument,
-  type RoleDocument,
-  type Want,
-} from '../../shared/schemas/node-document.ts';
+import { type ItemKindName, itemKinds } from '../../shared/schemas/item.ts';
+import type { NodeDocument, RoleDocument } from '../../shared/schemas/node-document.ts';
+import type { Want } from '../../shared/schemas/want.ts';
 import { type Rollout, wordFor } from '../rollout/record.ts';
 
 /** What was decided about a machine when it joined: rules over facts, or the admin's word. */

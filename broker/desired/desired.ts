@@ -9,13 +9,8 @@ import { limits } from '../../shared/limits.ts';
 import { isObject, type Json, mergePatch, replaceAt } from '../../shared/merge-patch.ts';
 import { printable } from '../../shared/names.ts';
 import { sameJson } from '../../shared/same-json.ts';
-import {
-  itemKinds,
-  type NodeDocument,
-  nodeInput,
-  type RoleDocument,
-  roleInput,
-} from '../../shared/schemas/node-document.ts';
+import { itemKinds } from '../../shared/schemas/item.ts';
+import { type NodeDocument, nodeInput, type RoleDocument, roleInput } from '../../shared/schemas/node-document.ts';
 import { readValue } from '../../shared/values.ts';
 import { checkPatchKeys, kindAt } from './keys.ts';
 

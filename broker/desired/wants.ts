@@ -1,7 +1,7 @@
 /** What nodes obey, as the journal says it: who has which role, how large a `want` becomes, and what a change touches. */
 import { type ContractError, fail, ok, type Result } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
-import { itemKinds } from '../../shared/schemas/node-document.ts';
+import { itemKinds } from '../../shared/schemas/item.ts';
 import {
   type Compiled,
   compile,

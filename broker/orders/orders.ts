@@ -6,7 +6,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { ContractError } from '../../shared/errors.ts';
 import { nearest, printable } from '../../shared/names.ts';
-import type { Cmd, Done } from '../../shared/schemas/node-document.ts';
+import type { Cmd, Done } from '../../shared/schemas/want.ts';
 import { type Answers, type Asked, nameOf, remembered } from './answers.ts';
 import { RateLimiter } from './token-bucket.ts';
 import { checkVerb, type Order, readArgs, type SentVerb } from './verbs.ts';

@@ -8,7 +8,8 @@
  */
 import { z } from 'zod';
 import { sameJson } from '../../shared/same-json.ts';
-import { itemKinds, type RoleDocument, roleDocument } from '../../shared/schemas/node-document.ts';
+import { itemKinds } from '../../shared/schemas/item.ts';
+import { type RoleDocument, roleDocument } from '../../shared/schemas/node-document.ts';
 import { rolloutStates } from '../../shared/schemas/rollout.ts';
 
 const count = z.number().int().nonnegative();

@@ -5,7 +5,7 @@
  * alone for anything else, such as `drain`.
  */
 import { isObject, type Json } from '../../shared/merge-patch.ts';
-import { itemKinds } from '../../shared/schemas/node-document.ts';
+import { itemKinds } from '../../shared/schemas/item.ts';
 
 export type Document = { readonly [key: string]: Json };
 

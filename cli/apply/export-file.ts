@@ -4,7 +4,7 @@ import { isObject, type Json } from '../../shared/merge-patch.ts';
 import { sameJson } from '../../shared/same-json.ts';
 import { checkInput } from '../../shared/schemas/check.ts';
 import { clusterFileVersion } from '../../shared/schemas/cluster-file.ts';
-import { itemKinds } from '../../shared/schemas/node-document.ts';
+import { itemKinds } from '../../shared/schemas/item.ts';
 import { packageInput } from '../../shared/schemas/package.ts';
 import { serviceInput } from '../../shared/schemas/service.ts';
 import { type Document, entriesOf, idOf, nounOf } from './document.ts';

@@ -13,7 +13,8 @@ import {
 } from '../../broker/desired/compile.ts';
 import { limits } from '../../shared/limits.ts';
 import { sameJson } from '../../shared/same-json.ts';
-import type { NodeDocument, RoleDocument, Want } from '../../shared/schemas/node-document.ts';
+import type { NodeDocument, RoleDocument } from '../../shared/schemas/node-document.ts';
+import type { Want } from '../../shared/schemas/want.ts';
 import { type Document, idOf, type NounPath, nounOf } from './document.ts';
 import type { Documents } from './plan.ts';
 

@@ -4,7 +4,7 @@ import { printable } from '../../shared/names.ts';
 import { sameJson } from '../../shared/same-json.ts';
 import { type Check, kindOf } from '../../shared/schemas/check.ts';
 import type { FileItem } from '../../shared/schemas/file.ts';
-import { itemKinds } from '../../shared/schemas/node-document.ts';
+import { itemKinds } from '../../shared/schemas/item.ts';
 import type { Package } from '../../shared/schemas/package.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import { diffOf, type FileDiff } from './file-diff.ts';

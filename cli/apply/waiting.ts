@@ -1,6 +1,6 @@
 /** Whether the nodes that an `apply` touched have become what they were told. Pure. */
 import { printable } from '../../shared/names.ts';
-import { itemKinds } from '../../shared/schemas/node-document.ts';
+import { itemKinds } from '../../shared/schemas/item.ts';
 import type { Is } from '../../shared/schemas/observed.ts';
 import type { RoleIs } from '../../shared/schemas/rollout.ts';
 import type { NounPath } from './document.ts';

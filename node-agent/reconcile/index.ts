@@ -4,8 +4,8 @@
  * whose manager may be busy, or without a network, for an hour. What a service cannot do without it says itself (`needs`).
  */
 import type { Clock, Random } from '../../shared/clock.ts';
-import type { WantedFile, WantedPackage } from '../../shared/schemas/node-document.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
+import type { WantedFile, WantedPackage } from '../../shared/schemas/want.ts';
 import type { Host } from './host.ts';
 import { KindStates } from './item-states.ts';
 import { Lane } from './lane.ts';

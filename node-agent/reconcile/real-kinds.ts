@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
-import type { WantedFile, WantedPackage } from '../../shared/schemas/node-document.ts';
+import type { WantedFile, WantedPackage } from '../../shared/schemas/want.ts';
 import type { Fetching } from '../artifacts/fetching.ts';
 import { slotOf } from './kind-slot.ts';
 import { type LoadedKind, lazyKind } from './lazy-kind.ts';

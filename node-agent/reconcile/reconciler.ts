@@ -2,8 +2,10 @@
  * What the agent asks of its reconciler: make the machine what the document says, and say what is. The implementation
  * wires the pure planner and the service core to a {@link Host}.
  */
-import type { ItemKindName, Want } from '../../shared/schemas/node-document.ts';
+
+import type { ItemKindName } from '../../shared/schemas/item.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
+import type { Want } from '../../shared/schemas/want.ts';
 
 /** The part of a `want` that the reconciler obeys. A kind that is not there has no items. */
 export type Document = Readonly<Pick<Want, 'rev' | 'services'>> &

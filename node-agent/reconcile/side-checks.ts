@@ -1,6 +1,7 @@
 /** Checks as a side of the reconciler; their code is loaded with the first document that has some. */
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
+import type { Check } from '../../shared/schemas/check.ts';
 import type { CheckTable } from '../checks/index.ts';
 import type { Document } from './reconciler.ts';
 import type { Side } from './side.ts';
@@ -8,6 +9,7 @@ import type { Side } from './side.ts';
 export function checksSide(parts: { readonly clock: Clock; readonly random: Random; readonly log: Log }): Side {
   let handlers: Parameters<Side['start']>[0] | undefined;
   let table: CheckTable | undefined;
+  let read: (said: Readonly<Record<string, unknown>>) => Record<string, Check> = () => ({});
   let loading = false;
   let closed = false;
   let wanted: NonNullable<Document['checks']> = {};
@@ -17,15 +19,16 @@ export function checksSide(parts: { readonly clock: Clock; readonly random: Rand
     },
     apply({ checks = {} }) {
       wanted = checks;
-      if (table) table.set(wanted);
+      if (table) table.set(read(wanted));
       if (table || loading || Object.keys(wanted).length === 0) return;
       loading = true;
       import('../checks/index.ts').then(
-        ({ createChecks }) => {
+        ({ createChecks, readChecks }) => {
+          read = readChecks;
           loading = false;
           if (closed || !handlers) return;
           table = createChecks(parts, handlers);
-          table.set(wanted);
+          table.set(read(wanted));
         },
         (error: Error) => {
           loading = false;

@@ -1,6 +1,6 @@
 /** What each verb of an order does. */
 import { followLimits } from '../../shared/limits.ts';
-import type { Cmd } from '../../shared/schemas/node-document.ts';
+import type { Cmd } from '../../shared/schemas/want.ts';
 import type { MachineActions } from '../machine-actions.ts';
 import type { ReconcilerApi } from '../reconcile/reconciler.ts';
 import { highestEpoch, type SessionEvent } from './session.ts';

@@ -9,7 +9,7 @@ import { check, decodeText, parseJson } from '../../shared/codec.ts';
 import { fail, ok, type Result, sentence } from '../../shared/errors.ts';
 import { limits } from '../../shared/limits.ts';
 import { printable } from '../../shared/names.ts';
-import { type Cmd, cmdPayload, type Want, wantPayload } from '../../shared/schemas/node-document.ts';
+import { type Cmd, cmdPayload, type Want, wantPayload } from '../../shared/schemas/want.ts';
 
 export interface Pin {
   readonly fingerprint: string;

@@ -1,9 +1,9 @@
 /** What a node says, as text ready to be published. Pure. */
 import { limits, proto } from '../../shared/limits.ts';
-import type { Done } from '../../shared/schemas/node-document.ts';
 import type { Is, ItemStatus } from '../../shared/schemas/observed.ts';
 import type { Lwt } from '../../shared/schemas/presence.ts';
 import type { Cores, Info, Load } from '../../shared/schemas/telemetry.ts';
+import type { Done } from '../../shared/schemas/want.ts';
 import type { LoadSample } from '../telemetry/telemetry.ts';
 
 /** Birth, farewell and last will. */

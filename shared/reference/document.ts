@@ -3,9 +3,10 @@
 import { z } from 'zod';
 import { checkFields } from '../schemas/check.ts';
 import { fileSchema } from '../schemas/file.ts';
-import { nodeInput, ownPayload, roleInput, wantPayload } from '../schemas/node-document.ts';
+import { nodeInput, ownPayload, roleInput } from '../schemas/node-document.ts';
 import { packageSchema } from '../schemas/package.ts';
 import { serviceSchema } from '../schemas/service.ts';
+import { wantPayload } from '../schemas/want.ts';
 import type { Payload } from './payload.ts';
 import { authority, exampleAuthority, payload } from './payload.ts';
 

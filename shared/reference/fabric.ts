@@ -1,8 +1,8 @@
 /** Answers, orders, and what is said about the cluster as a whole. */
 
 import { auditPayload, eventPayload, fabricInfo, resultPayload } from '../schemas/fabric.ts';
-import { cmdPayload, donePayload } from '../schemas/node-document.ts';
 import { helloPayload, statusPayload } from '../schemas/presence.ts';
+import { cmdPayload, donePayload } from '../schemas/want.ts';
 import type { Payload } from './payload.ts';
 import { at, authority, cluster, exampleAuthority, inst, payload } from './payload.ts';
 

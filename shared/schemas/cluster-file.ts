@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { isId } from '../names.ts';
 import { fileFields } from './file.ts';
-import { itemNameSchema, nodeInput, roleInput } from './node-document.ts';
+import { itemNameSchema } from './item.ts';
+import { nodeInput, roleInput } from './node-document.ts';
 
 /** The version of the file's layout; a newer one is refused. */
 export const clusterFileVersion = 1;

@@ -1,19 +1,12 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
-import { isId, isItemName } from '../names.ts';
-import { checkFields, checkInput, checkSchema } from './check.ts';
-import { fileFields, fileSchema, sha256Schema } from './file.ts';
+import { isId } from '../names.ts';
+import { checkInput, checkSchema } from './check.ts';
+import { fileSchema, sha256Schema } from './file.ts';
+import { type ItemKindName, itemNameSchema } from './item.ts';
 import { packageInput, packageSchema } from './package.ts';
 import { rolloutInput, rolloutSchema } from './rollout.ts';
 import { serviceInput, serviceNameSchema, serviceSchema } from './service.ts';
-
-/** The kinds of items a document has, in the order in which a node comes to them. */
-export const itemKinds = ['packages', 'files', 'services', 'checks'] as const;
-export type ItemKindName = (typeof itemKinds)[number];
-
-export const itemNameSchema = z
-  .string()
-  .refine(isItemName, 'not a name: use 1 to 64 of A-Z a-z 0-9 . _ @ : ~ -, and say others with "name" or "path"');
 
 function items<Item extends z.ZodType>(kind: ItemKindName, name: z.ZodType<string, string>, item: Item) {
   const most = limits[kind];
@@ -109,78 +102,3 @@ export const roleInput = z.strictObject({
 /** `own` as published: the document with the revision that last changed it. */
 export const ownPayload = nodeDocument.extend({ rev: z.number().int().nonnegative() });
 export const roleOwnPayload = roleDocument.extend({ rev: z.number().int().nonnegative() });
-
-const authorityKeys = {
-  /** Fingerprint of the cluster's key. */
-  cluster: z.string().regex(/^[0-9a-f]{32}$/),
-  /** The public key itself, base64url, so that a node can check it against the fingerprint it knows. */
-  key: z.string().max(64),
-  /** Raised by a restore. */
-  gen: z.number().int().nonnegative(),
-  /** The cluster's journal sequence. */
-  rev: z.number().int().nonnegative(),
-  node: z.string().max(20),
-};
-
-/** Whose word an item of a `want` is: `node/<id>` or `role/<role>`. */
-const from = { from: z.string().max(40) };
-/** One item in a `want`: as accepted, and whose word it is. */
-export const wantedService = z.object({ ...serviceSchema.shape, ...from });
-export type WantedService = z.output<typeof wantedService>;
-export const wantedPackage = z.object({ ...packageSchema.shape, ...from });
-export type WantedPackage = z.output<typeof wantedPackage>;
-export const wantedFile = z.object({ ...fileFields.shape, ...from });
-export type WantedFile = z.output<typeof wantedFile>;
-export const wantedCheck = z.object({ ...checkFields.shape, ...from });
-
-/** The compiled document a node obeys; read by agents, which ignore unknown keys. The signature follows as `sig`. */
-export const wantPayload = z.object({
-  ...authorityKeys,
-  /** Sorted; `all`, which every node has, is not among them. */
-  roles: z.array(z.string().max(20)).default([]),
-  /** What the cluster says about this machine, for its `info` and for templates. */
-  labels: z.record(z.string(), z.string().max(64)).default({}),
-  drain: drain.default(false),
-  /** The agent that the node is to be; absent: it stays what it is. */
-  agent: z.object({ ver: z.string().max(32), sha256: sha256Schema }).optional(),
-  packages: z.record(itemNameSchema, wantedPackage).default({}),
-  files: z.record(itemNameSchema, wantedFile).default({}),
-  services: z.record(serviceNameSchema, wantedService),
-  checks: z.record(itemNameSchema, wantedCheck).default({}),
-  /** Items about which two roles differ, a sentence each: the node says so on `is`. */
-  conflicts: z.array(z.string().max(300)).max(20).default([]),
-});
-export type Want = z.output<typeof wantPayload>;
-
-/** One order to a node. Bound to one session: another epoch ignores it, and so is a copy replayed later. */
-export const cmdPayload = z.object({
-  ...authorityKeys,
-  /** Names the order in `done`. */
-  id: z.string().max(64),
-  /** Rises with every order of one supervisor; a node obeys none that is not above the last of its session. */
-  seq: z.number().int().nonnegative(),
-  inst: z.string().max(32),
-  epoch: z.number().int().nonnegative(),
-  verb: z.enum([
-    'restart',
-    'rebirth',
-    'follow',
-    'forget',
-    'backoff',
-    'resume',
-    'reboot',
-    'shutdown',
-    'identify',
-    'upgrade',
-  ]),
-  args: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-});
-export type Cmd = z.output<typeof cmdPayload>;
-
-/** A node's answer to a `cmd`. */
-export const donePayload = z.object({
-  id: z.string().max(64),
-  ok: z.boolean(),
-  error: z.string().max(500).optional(),
-});
-export type Done = z.output<typeof donePayload>;

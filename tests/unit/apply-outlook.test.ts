@@ -8,7 +8,7 @@ import { type Desired, outlook } from '../../cli/apply/simulate.ts';
 import { learnDocument } from '../../cli/documents.ts';
 import { limits } from '../../shared/limits.ts';
 import { sameJson } from '../../shared/same-json.ts';
-import type { Want } from '../../shared/schemas/node-document.ts';
+import type { Want } from '../../shared/schemas/want.ts';
 import { clusters } from '../fixture/random-documents.ts';
 import { node, type Rig, rig } from '../fixture/supervisor-rig.ts';
 

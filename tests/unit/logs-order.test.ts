@@ -5,7 +5,7 @@ import { readArgs } from '../../broker/orders/verbs.ts';
 import { Following } from '../../node-agent/reconcile/services/following.ts';
 import { LogGate, lastPart, logLimits } from '../../node-agent/session/log-gate.ts';
 import { obey } from '../../node-agent/session/obey.ts';
-import type { Cmd } from '../../shared/schemas/node-document.ts';
+import type { Cmd } from '../../shared/schemas/want.ts';
 import { parseTopic } from '../../shared/topics.ts';
 import { Time } from '../fixture/reconciled-node.ts';
 

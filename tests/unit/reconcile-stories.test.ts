@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Document } from '../../node-agent/reconcile/reconciler.ts';
-import type { WantedService } from '../../shared/schemas/node-document.ts';
+import type { WantedService } from '../../shared/schemas/want.ts';
 import { Node, seeded, want } from '../fixture/reconciled-node.ts';
 
 const reconcile = suite('reconcile, stories');
