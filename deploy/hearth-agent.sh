@@ -59,17 +59,17 @@ main() {
 # As node-agent/files-disk.ts has it.
 safe_mode() {
   need_rights
+  stop
   printf '{"ends":0,"safe":true}\n' >"$VAR/data/safe-mode.json.new"
   mv -f "$VAR/data/safe-mode.json.new" "$VAR/data/safe-mode.json"
-  stop
   start
   say 'safe mode: what runs, runs on, and nothing is applied until "hearth-agent resume", or "do/resume" on this node'
 }
 
 resume() {
   need_rights
-  rm -f "$VAR/data/safe-mode.json"
   stop
+  rm -f "$VAR/data/safe-mode.json"
   start
 }
 

@@ -41,7 +41,8 @@ export class SafeMode {
 
   /** It has run for {@link safeModeTimes.wellMs}, or was told to end. */
   well(): void {
-    if (this.#reason === '') this.#save({ ends: 0, safe: false });
+    // Asked for since it was started, for the next start: that stays.
+    if (this.#reason === '') this.#save({ ends: 0, safe: this.#disk.loadSafeMode().safe });
   }
 
   /** Somebody said so. */

@@ -11,7 +11,7 @@ import { bareMachineNeeds } from '../fixture/bare-machine.ts';
 import { hearthCommand } from '../fixture/cluster.ts';
 import { joiningMachine, joiningMachineNeeds } from '../fixture/joining-machine.ts';
 import { connectClient } from '../fixture/mqtt-client.ts';
-import { start } from '../fixture/processes.ts';
+import { start, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
 
 const suite = describe('maintain');
@@ -83,6 +83,17 @@ testWith(
       assert.is(states().at(-1), 'draining');
       reboot('echo "somebody inhibits it" >&2; exit 1');
       assert.match((await maintain('all', '--reboot')).output, /could not be rebooted: .*somebody inhibits it/);
+
+      // Safe mode, as asked for on the machine: what runs, runs on, and nothing is applied until "resume" there.
+      assert.match(await there('hearth-agent --safe && hearth-agent wait-ready 60'), /safe mode: what runs, runs on/);
+      await until('it is in safe mode', () => states().at(-1) === 'failed');
+      await here('set', 'site', 'files.late', '{"path":"/etc/late","content":"x"}', '--broker', url);
+      const oven = await there('grep -asl "sleep.8640[0]" /proc/[0-9]*/cmdline');
+      await there('! [ -e /etc/late ]');
+      await there('hearth-agent resume && hearth-agent wait-ready 60');
+      await until('it goes on where it was', () => states().at(-1) === 'draining');
+      await until('what was said meanwhile is applied', async () => (await there('cat /etc/late || true')) === 'x');
+      assert.is(await there('grep -asl "sleep.8640[0]" /proc/[0-9]*/cmdline'), oven);
       await there('hearth-agent uninstall');
     } finally {
       await watcher.close();

@@ -45,6 +45,14 @@ test('asked for: by its option, or by what stands on the disk; over when somebod
   assert.equal(disk.safeMode, { ends: 0, safe: false });
 });
 
+test('asked for while it runs: it is there at the next start, whether this one went well or not', () => {
+  const disk = new FakeDisk();
+  const mode = started(disk);
+  disk.safeMode = { ends: 0, safe: true };
+  mode.well();
+  assert.match(started(disk).reason, /as asked/);
+});
+
 test('a disk that takes nothing does not keep the agent from running', () => {
   const disk = new FakeDisk();
   disk.fails = 'no space left';
