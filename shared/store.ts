@@ -10,6 +10,13 @@ export interface Store {
     prefix: string,
     done: (error: Error | undefined, entries: readonly (readonly [key: string, value: string])[]) => void,
   ): void;
+  /** Entries with `from` <= key < `to`, in key order, the first `limit` of them. */
+  readRange(
+    from: string,
+    to: string,
+    limit: number,
+    done: (error: Error | undefined, entries: readonly (readonly [key: string, value: string])[]) => void,
+  ): void;
   /** All or nothing; on stable storage (fdatasync) when `done` runs without an error. Batches apply in call order. */
   write(ops: readonly StoreOp[], done: (error?: Error) => void): void;
   close(done: () => void): void;

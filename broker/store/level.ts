@@ -75,6 +75,15 @@ export async function openLevelStore(folder: string): Promise<Store> {
           error => setImmediate(done, asError(error), []),
         );
     },
+    readRange(from, to, limit, done) {
+      level
+        .iterator({ gte: from, lt: to, limit })
+        .all()
+        .then(
+          entries => setImmediate(done, undefined, entries),
+          error => setImmediate(done, asError(error), []),
+        );
+    },
     write(ops, done) {
       const batch = ops.map(
         (op): Operation => ('put' in op ? { type: 'put', key: op.put, value: op.value } : { type: 'del', key: op.del }),

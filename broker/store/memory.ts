@@ -21,6 +21,8 @@ export interface MemoryStoreOptions {
   readonly later?: (run: () => void) => void;
 }
 
+const closed = (): Error => new Error('the store is closed');
+
 export function createMemoryStore({ disk = new Map(), later = queueMicrotask }: MemoryStoreOptions = {}): MemoryStore {
   let state: 'open' | 'closed' | 'killed' = 'open';
   let failure: Error | undefined;
@@ -28,18 +30,27 @@ export function createMemoryStore({ disk = new Map(), later = queueMicrotask }: 
     later(() => {
       if (state !== 'killed') work();
     });
+  const sorted = (wanted: (key: string) => boolean) => {
+    const entries = [...disk].filter(([key]) => wanted(key));
+    return entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  };
   return {
     disk,
     read(prefix, done) {
-      if (state !== 'open') return run(() => done(new Error('the store is closed'), []));
-      run(() => {
-        const entries = [...disk].filter(([key]) => key.startsWith(prefix));
-        entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-        done(undefined, entries);
-      });
+      if (state !== 'open') return run(() => done(closed(), []));
+      run(() =>
+        done(
+          undefined,
+          sorted(key => key.startsWith(prefix)),
+        ),
+      );
+    },
+    readRange(from, to, limit, done) {
+      if (state !== 'open') return run(() => done(closed(), []));
+      run(() => done(undefined, sorted(key => key >= from && key < to).slice(0, limit)));
     },
     write(ops: readonly StoreOp[], done) {
-      if (state !== 'open') return run(() => done(new Error('the store is closed')));
+      if (state !== 'open') return run(() => done(closed()));
       const batch = [...ops];
       run(() => {
         if (failure) return done(failure);

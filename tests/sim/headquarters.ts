@@ -141,6 +141,7 @@ export class Headquarters {
     this.#store = store;
     return {
       read: (prefix, done) => store.read(prefix, done),
+      readRange: (from, to, limit, done) => store.readRange(from, to, limit, done),
       close: done => store.close(done),
       write: (ops, done) => {
         if (breaks === 'lost-batch' && ++this.#batches % 3 === 0) {

@@ -13,6 +13,10 @@ const read = (store: Store, prefix = '') =>
   new Promise<readonly (readonly [string, string])[]>((resolve, reject) =>
     store.read(prefix, (error, entries) => (error ? reject(error) : resolve(entries))),
   );
+const readRange = (store: Store, from: string, to: string, limit: number) =>
+  new Promise<readonly (readonly [string, string])[]>((resolve, reject) =>
+    store.readRange(from, to, limit, (error, entries) => (error ? reject(error) : resolve(entries))),
+  );
 const write = (store: Store, ops: readonly StoreOp[]) =>
   new Promise<void>((resolve, reject) => store.write(ops, error => (error ? reject(error) : resolve())));
 const close = (store: Store) => new Promise<void>(resolve => store.close(resolve));
@@ -56,6 +60,22 @@ for (const [name, create] of Object.entries(kinds)) {
     );
     assert.is((await read(one)).length, keys.length);
     assert.equal(await read(one, 'nothing/'), []);
+    await close(one);
+  });
+
+  store('a range begins with its first key, ends before its last, and is cut at its limit', async () => {
+    const one = await create()();
+    await write(
+      one,
+      ['a', 'b', 'ba', 'c', 'd'].map(key => put(key)),
+    );
+    const keys = async (from: string, to: string, limit = 10) =>
+      (await readRange(one, from, to, limit)).map(([key]) => key);
+    assert.equal(await keys('b', 'd'), ['b', 'ba', 'c']);
+    assert.equal(await keys('b', 'd', 2), ['b', 'ba']);
+    assert.equal(await keys('bb', 'bc'), []);
+    assert.equal(await keys('', 'z', 3), ['a', 'b', 'ba']);
+    assert.equal(await readRange(one, 'a', 'b', 1), [['a', 'a']]);
     await close(one);
   });
 
@@ -146,6 +166,10 @@ for (const [name, create] of Object.entries(kinds)) {
     const one = await create()();
     await close(one);
     await read(one).then(
+      () => assert.unreachable(),
+      error => assert.instance(error, Error),
+    );
+    await readRange(one, '', 'z', 1).then(
       () => assert.unreachable(),
       error => assert.instance(error, Error),
     );
