@@ -62,7 +62,11 @@ export interface Executor {
     readonly scripts: boolean;
     readonly plugins: Readonly<Record<string, string>>;
   }): void;
-  /** Starts one where there is none. It runs up to its slots at a time, in the order given, and starts the next without asking. */
+  /**
+   * `recipes`: those of the tasks, all of them with every call, so that none is missing in an executor that was started
+   * again; what it has already is not sent to it twice. Starts one where there is none. It runs up to its slots at a time, in the order given, and
+   * starts the next without asking.
+   */
   run(recipes: readonly Recipe[], tasks: readonly ExecutorTask[]): void;
   forget(recipes: readonly number[]): void;
   /** Results that are on the agent's disk now. */

@@ -66,7 +66,10 @@ export const spanPayload = z.object({
 });
 export type WorkSpan = z.output<typeof spanPayload>;
 
-/** To one node. Bound to one session, like an order; `seq` rises by one with every message of it, from 0. */
+/**
+ * To one node. Bound to one session, like an order; `seq` rises with every message of it, also where a supervisor has begun
+ * anew on an outside broker while the session went on.
+ */
 export const workPayload = z.object({
   cluster: z.string().regex(/^[0-9a-f]{32}$/),
   gen: z.number().int().nonnegative(),
@@ -74,8 +77,13 @@ export const workPayload = z.object({
   inst: z.string().max(32),
   epoch: z.number().int().nonnegative(),
   seq: z.number().int().nonnegative(),
-  /** On an outside broker the whole is signed, and this is the cluster's public key. */
+  /** The whole is signed, and this is the cluster's public key. */
   key: z.string().max(64).optional(),
+  /**
+   * What follows in this session comes without a signature: said, signed, by a supervisor whose own broker this is. Without
+   * that word every message of a session has to be signed, as on an outside broker.
+   */
+  plain: z.boolean().optional(),
   recipes: z.array(recipePayload).optional(),
   spans: z.array(spanPayload).optional(),
   /** Committed, or refused for good: results with these tokens may be forgotten. */
