@@ -1,7 +1,17 @@
 /** The reference documentation as texts, by file name: pure, from shared/. */
 import { z } from 'zod';
 import { limits } from '../shared/limits.ts';
-import { fabricTopics, nodeTopics, type Payload, payloads, type TopicRow, verbs } from '../shared/reference.ts';
+import {
+  fabricTopics,
+  jobTopics,
+  jobVerbs,
+  nodeTopics,
+  type Payload,
+  payloads,
+  type TopicRow,
+  type VerbRow,
+  verbs,
+} from '../shared/reference.ts';
 import { clusterFile } from '../shared/schemas/cluster-file.ts';
 import { configFile, environmentName, settings } from '../shared/schemas/config.ts';
 
@@ -97,6 +107,12 @@ const topicTable = (rows: readonly TopicRow[], prefix: string): string =>
     ]),
   );
 
+const verbTable = (rows: readonly VerbRow[]): string =>
+  table(
+    ['verb', 'arguments', 'meaning'],
+    rows.map(({ verb, args, text }) => [`\`${verb}\``, args, text]),
+  );
+
 function topicsPage(): string {
   const kb = (bytes: number) => `${bytes / 1024} kB`;
   return `${note}
@@ -116,9 +132,13 @@ ${topicTable(nodeTopics, '…/')}
 
 \`do\` also takes \`hearth/node/all/do/<verb>\` and \`hearth/node/@<role>/do/<verb>\`.
 
-| verb | arguments | meaning |
-| --- | --- | --- |
-${verbs.map(({ verb, args, text }) => `| \`${verb}\` | ${args} | ${text} |`).join('\n')}
+${verbTable(verbs)}
+
+## Of a job: \`hearth/job/<id>/…\`
+
+${topicTable(jobTopics, '…/')}
+
+${verbTable(jobVerbs)}
 
 ## Of the cluster: \`hearth/…\`
 

@@ -1,6 +1,7 @@
 /** The reference as data: every topic, every payload. The documentation and the JSON Schemas are generated from it. */
 import { documentPayloads } from './reference/document.ts';
 import { fabricPayloads } from './reference/fabric.ts';
+import { jobPayloads } from './reference/jobs.ts';
 import { nodePayloads } from './reference/node.ts';
 import type { Payload } from './reference/payload.ts';
 import { rolloutPayloads } from './reference/rollout.ts';
@@ -11,6 +12,7 @@ export type { Payload } from './reference/payload.ts';
 export const payloads: readonly Payload[] = [
   ...documentPayloads,
   ...rolloutPayloads,
+  ...jobPayloads,
   ...nodePayloads,
   ...fabricPayloads,
 ];
@@ -39,8 +41,8 @@ const row = (
   text: string,
 ): TopicRow => ({ part, writer, qos, retained, text, ...(payload === undefined ? {} : { payload }) });
 
-/** Keyed by the grammar's own parts, so that a new part without a row does not compile. `work` comes with jobs. */
-const nodeRows: Readonly<Record<Exclude<Part, 'out' | 'failed' | 'in' | 'work'>, readonly TopicRow[]>> = {
+/** Keyed by the grammar's own parts, so that a new part without a row does not compile. */
+const nodeRows: Readonly<Record<Exclude<Part, 'out' | 'failed' | 'in'>, readonly TopicRow[]>> = {
   set: [
     row('set', people, 1, false, 'node-set', 'changes several keys of the document at once, all or nothing'),
     row('set/<key…>', people, 1, false, undefined, 'replaces the value at that path; an empty payload clears it'),
@@ -67,10 +69,51 @@ const nodeRows: Readonly<Record<Exclude<Part, 'out' | 'failed' | 'in' | 'work'>,
   ],
   lwt: [row('lwt', node, 1, false, 'lwt', 'birth, farewell, last will')],
   cmd: [row('cmd', supervisor, 1, false, 'cmd', 'signed orders')],
-  done: [row('done', node, 1, false, 'done', 'answers to orders')],
+  done: [
+    row('done', node, 1, false, 'done', 'answers to orders'),
+    row('done', node, 1, false, 'report', 'what became of its tasks, and how much work it would take'),
+  ],
+  work: [row('work', supervisor, 1, false, 'work', 'tasks of jobs, in batches')],
 };
 
 export const nodeTopics: readonly TopicRow[] = Object.values(nodeRows).flat();
+
+/** After `<base>/job/<id>/`. */
+export const jobTopics: readonly TopicRow[] = [
+  row('set', people, 1, false, 'job-set', 'sends a job; the same again is the same job'),
+  row('set/priority', people, 1, false, undefined, 'a number, -100 to 100: the only key that can be changed later'),
+  row('do/<verb>', people, 1, false, undefined, 'an action, once; payload empty, `PRESS` or a JSON object'),
+  row(
+    'own',
+    supervisor,
+    1,
+    true,
+    undefined,
+    'the job as accepted; keys with long values are named in `omitted` instead',
+  ),
+  row('is', supervisor, 1, true, 'job-is', 'how far it is'),
+  row('out', supervisor, 1, false, 'job-out', 'results as they are committed'),
+  row('result', supervisor, 1, false, 'result', 'answer to every `set` and `do`'),
+];
+
+/** Verbs of `hearth/job/<id>/do/<verb>`. */
+export const jobVerbs: readonly VerbRow[] = [
+  { verb: 'cancel', args: '', text: 'ends it: what runs is ended, what waits is dropped' },
+  { verb: 'retry', args: '', text: 'tries the failed tasks of an ended job again' },
+  { verb: 'pause', args: '', text: 'starts none of its tasks; what runs goes on' },
+  { verb: 'resume', args: '', text: 'ends the pause' },
+  { verb: 'forget', args: '', text: 'of an ended job nothing is kept but its id' },
+  {
+    verb: 'explain',
+    args: '',
+    text: 'says of every node in `explain` of the answer why none of its tasks would run there',
+  },
+  {
+    verb: 'out',
+    args: '`from`, `to`',
+    text: 'sends the batches of `out` from one number to before the other again; `n` of the answer is how many came, perhaps fewer than asked for',
+  },
+];
 
 const fabricRows: Readonly<Record<FabricPart, TopicRow>> = {
   status: row('status', supervisor, 1, true, 'status', 'whether the supervisor is there'),
@@ -83,8 +126,14 @@ const fabricRows: Readonly<Record<FabricPart, TopicRow>> = {
 
 export const fabricTopics: readonly TopicRow[] = Object.values(fabricRows);
 
+export interface VerbRow {
+  readonly verb: string;
+  readonly args: string;
+  readonly text: string;
+}
+
 /** Verbs of `hearth/node/<id>/do/<verb>` that do something today. */
-export const verbs: readonly { readonly verb: string; readonly args: string; readonly text: string }[] = [
+export const verbs: readonly VerbRow[] = [
   { verb: 'restart', args: '`service`, or its bare name', text: 'stops the service and starts it again' },
   {
     verb: 'follow',

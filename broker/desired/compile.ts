@@ -6,6 +6,7 @@
 
 import { sameJson } from '../../shared/same-json.ts';
 import { type ItemKindName, itemKinds } from '../../shared/schemas/item.ts';
+import type { NodeJobs } from '../../shared/schemas/job.ts';
 import type { NodeDocument, RoleDocument } from '../../shared/schemas/node-document.ts';
 import type { Want } from '../../shared/schemas/want.ts';
 import { type Rollout, wordFor } from '../rollout/record.ts';
@@ -48,7 +49,7 @@ export const seenBy = (node: string, roles: Roles): Roles => ({
 });
 
 /** What a `want` says beyond the authority's own keys. */
-export type Compiled = Pick<Want, 'rev' | 'roles' | 'labels' | 'drain' | 'agent' | ItemKindName | 'conflicts'>;
+export type Compiled = Pick<Want, 'rev' | 'roles' | 'labels' | 'drain' | 'agent' | 'jobs' | ItemKindName | 'conflicts'>;
 
 /** An item about which several of a node's roles differ. */
 export interface Conflict {
@@ -134,6 +135,7 @@ export function compile(node: string, entry: NodeEntry, all: Roles): Compiled {
     labels: { ...entry.given?.labels, ...entry.document.labels },
     drain: entry.document.drain ?? false,
     ...releaseOf(entry, names, roles),
+    ...wantedJobs(jobsOf(entry, roles)),
     packages: merged('packages') as Compiled['packages'],
     files: merged('files') as Compiled['files'],
     services: merged('services') as Compiled['services'],
@@ -151,6 +153,27 @@ function releaseOf(entry: NodeEntry, names: readonly string[], roles: Roles): Pi
   const said = documents.find(document => document?.agent)?.agent;
   // "Follow" that the supervisor has not filled in yet says nothing.
   return said?.ver === undefined || said.sha256 === undefined ? {} : { agent: { ver: said.ver, sha256: said.sha256 } };
+}
+
+/**
+ * A node's part in jobs, key by key, and plugin by plugin: its own word, then that of the first role by name that has one,
+ * then `all`'s.
+ * @param roles as the node has them.
+ */
+export function jobsOf(entry: NodeEntry, roles: Roles): NodeJobs {
+  const said = ['all', ...[...rolesOf(entry)].reverse()].map(role => roles.get(role)?.document.jobs);
+  let merged: NodeJobs = {};
+  for (const jobs of [...said, entry.document.jobs]) {
+    if (!jobs) continue;
+    const plugins = { ...merged.plugins, ...jobs.plugins };
+    merged = { ...merged, ...jobs, ...(Object.keys(plugins).length === 0 ? {} : { plugins }) };
+  }
+  return merged;
+}
+
+/** How hot it may be is for the supervisor alone. */
+function wantedJobs({ max_temp_c: _, ...jobs }: NodeJobs): Pick<Compiled, 'jobs'> {
+  return Object.keys(jobs).length === 0 ? {} : { jobs };
 }
 
 /** The node's own word settles what its roles dispute. */

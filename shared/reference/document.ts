@@ -25,6 +25,7 @@ const aboutChecks: Readonly<Record<string, string>> = {
 const items = {
   agent:
     'which agent nodes are to be: `follow` (the supervisor\'s own, filled in by it), or `{"ver", "sha256"}` of an archive in the artifact store',
+  jobs: 'its part in jobs (see Node’s part in jobs)',
   packages: 'packages by name: `installed`, `absent`, a version, or an object (see Package)',
   files: 'files by name (see File)',
   services: 'services by name: a command line, or an object (see Service)',
@@ -147,6 +148,7 @@ export const documentPayloads: readonly Payload[] = [
     'The document as people set it, with its revision. Retained.',
     {
       agent: items.agent,
+      jobs: items.jobs,
       packages: 'packages by name',
       files: 'files by name',
       services: 'services by name',
@@ -170,6 +172,7 @@ export const documentPayloads: readonly Payload[] = [
       labels: 'what the cluster says about the machine',
       drain: 'whether it takes no new work',
       agent: '`ver` and `sha256` of the agent that it is to be',
+      jobs: 'its part in jobs: `slots inline scripts plugins`, what nobody said absent',
       packages: 'packages by name, each with `from`: the document that it comes from, such as `role/web`',
       files: 'files by name, likewise',
       services: 'services by name, likewise',

@@ -26,6 +26,8 @@ export const fabricPayloads: readonly Payload[] = [
       n: 'of a `do` to a group: how many nodes',
       ok_n: 'how many did it',
       failed: 'who did not, comma-joined',
+      again: 'of a job: this very document was accepted before',
+      explain: 'of `do/explain`: nodes, each with `why` it would get none of the job, where it would not',
       topic: 'the topic, where it was no valid address',
     },
     { ok: true, part: 'set', key: 'services.hello', value: 'sleep 1000', rev: 42, at_ms: 1_800_000_000_000 },

@@ -23,6 +23,10 @@ export const resultPayload = z.object({
   n: z.number().int().nonnegative().optional(),
   ok_n: z.number().int().nonnegative().optional(),
   failed: z.string().max(500).optional(),
+  /** Of a job: this very document was accepted before. */
+  again: z.boolean().optional(),
+  /** `do/explain` of a job: for each node why none of its tasks would run there; nothing where one would. */
+  explain: z.array(z.object({ node: z.string().max(20), why: z.string().max(300).optional() })).optional(),
   /** Where no valid address could be told: the topic, escaped and cut. */
   topic: z.string().max(130).optional(),
 });

@@ -4,6 +4,7 @@ import { isId } from '../names.ts';
 import { checkInput, checkSchema } from './check.ts';
 import { fileSchema, sha256Schema } from './file.ts';
 import { type ItemKindName, itemNameSchema } from './item.ts';
+import { nodeJobsSchema } from './job.ts';
 import { packageInput, packageSchema } from './package.ts';
 import { rolloutInput, rolloutSchema } from './rollout.ts';
 import { serviceInput, serviceNameSchema, serviceSchema } from './service.ts';
@@ -48,6 +49,7 @@ const releaseInput = z.union(
 
 const itemsOf = {
   agent: release.optional(),
+  jobs: nodeJobsSchema.optional(),
   packages: items('packages', itemNameSchema, packageSchema).optional(),
   files: items('files', itemNameSchema, fileSchema).optional(),
   services: items('services', serviceNameSchema, serviceSchema).optional(),
@@ -55,6 +57,7 @@ const itemsOf = {
 };
 const inputsOf = {
   agent: releaseInput.optional(),
+  jobs: nodeJobsSchema.optional(),
   packages: items('packages', itemNameSchema, packageInput).optional(),
   files: items('files', itemNameSchema, fileSchema).optional(),
   services: items('services', serviceNameSchema, serviceInput).optional(),

@@ -30,6 +30,15 @@ export type WantedFile = z.output<typeof wantedFile>;
 /** Read no closer here: an agent loads what knows checks with the first one, and says of one that it does not know that it does not. */
 export const wantedCheck = z.looseObject(from) as unknown as z.ZodType<Check & { readonly from: string }>;
 
+/** What of a node's part in jobs is the node's own to know. */
+const wantedJobs = z.object({
+  slots: z.number().int().nonnegative().optional(),
+  inline: z.boolean().optional(),
+  scripts: z.boolean().optional(),
+  /** `artifact:SHA256` by the plugin's name. */
+  plugins: z.record(z.string(), z.string()).optional(),
+});
+
 /** The compiled document a node obeys; read by agents, which ignore unknown keys. The signature follows as `sig`. */
 export const wantPayload = z.object({
   ...authorityKeys,
@@ -41,6 +50,8 @@ export const wantPayload = z.object({
   drain: z.boolean().default(false),
   /** The agent that the node is to be; absent: it stays what it is. */
   agent: z.object({ ver: z.string().max(32), sha256: sha256Schema }).optional(),
+  /** Its part in jobs, as `jobs` of its document and its roles' say; what nobody said is absent. */
+  jobs: wantedJobs.optional(),
   packages: z.record(itemNameSchema, wantedPackage).default({}),
   files: z.record(itemNameSchema, wantedFile).default({}),
   services: z.record(serviceNameSchema, wantedService),
