@@ -35,6 +35,8 @@ export const recipePayload = z.object({
   grant: z.object({ net: z.boolean().optional() }).optional(),
   /** The values come from here, by index; absent: they come with the tasks, where there are any. */
   array: z.unknown().optional(),
+  /** The array is too long for a message: the values that come with the tasks are its values by name of dimension. */
+  named: z.boolean().optional(),
   common: z.unknown().optional(),
   stdin: z.string().optional(),
   env: z.record(z.string(), z.string()).optional(),

@@ -79,8 +79,10 @@ export type JobEvent =
   | { readonly type: 'synced'; readonly write: number }
   /** The disk refuses: the adapter tries that write again and again; until `synced` nothing new is accepted. */
   | { readonly type: 'unsynced'; readonly write: number; readonly error: ContractError }
-  /** Answer to `read`. */
-  | { readonly type: 'values'; readonly read: number; readonly values: readonly unknown[] }
+  /** Answer to `read`: one text for each key, undefined where there is none. */
+  | { readonly type: 'values'; readonly read: number; readonly values: readonly (string | undefined)[] }
+  /** Somebody trusts the node again (`do/resume` of the node): see quarantine in `votes.ts`. */
+  | { readonly type: 'pardon'; readonly node: string }
   /** Due at the time that the core named last (`wake`). */
   | { readonly type: 'tick' };
 
@@ -97,8 +99,8 @@ export interface WorkBody {
 
 export type JobEffect =
   | { readonly type: 'write'; readonly write: number; readonly ops: readonly StoreOp[] }
-  /** Results of tasks [from, to) of a recipe from the store, in order of their index: what a reduction gets. */
-  | { readonly type: 'read'; readonly read: number; readonly r: number; readonly from: number; readonly to: number }
+  /** Records of the store, by exact key: results that a reduction gets, checkpoints. Answered by `values`. */
+  | { readonly type: 'read'; readonly read: number; readonly keys: readonly string[] }
   | { readonly type: 'send'; readonly node: string; readonly epoch: number; readonly body: WorkBody }
   | {
       readonly type: 'answer';
@@ -116,6 +118,8 @@ export type JobEffect =
       readonly seq: number;
       readonly results: readonly Committed[];
       readonly reduced?: boolean;
+      /** The same as the store has it, below `outKey(job, seq)` of `records.ts`: the payload of the topic. */
+      readonly text: string;
     }
   | {
       readonly type: 'event';
