@@ -21,6 +21,10 @@ export interface SupervisorConfig {
   readonly broker?: string;
   /** What is mirrored besides, or instead, as said; undefined: there is no mirror. */
   readonly mirror?: string;
+  /** Who may send inline code. */
+  readonly inline: readonly string[];
+  /** Weights of those who send jobs; who is not named has 1. */
+  readonly shares: ReadonlyMap<string, number>;
   readonly agent: boolean;
   readonly readyFile?: string;
   readonly stopServices: boolean;
@@ -78,6 +82,8 @@ export function resolveConfig(flags: Flags, around: Surroundings): SupervisorCon
     lan: pick('lan') === true,
     tlsPort: Number(pick('tlsPort') ?? 8883),
     agent,
+    inline: listed(pick('inline')),
+    shares: new Map(listed(pick('shares')).map(one => [one.split('=')[0] ?? '', Number(one.split('=')[1])])),
     stopServices: pick('stopServices') === true,
     periodMs: Number(pick('period') ?? 5000),
     ...(pick('mirror') === true ? { mirror: String(pick('mirrorAlso') ?? '') } : {}),
@@ -86,6 +92,12 @@ export function resolveConfig(flags: Flags, around: Surroundings): SupervisorCon
     ...(readyFile === undefined ? {} : { readyFile }),
   };
 }
+
+/** What stands between commas. */
+const listed = (text: string | number | boolean | undefined): readonly string[] =>
+  String(text ?? '')
+    .split(',')
+    .flatMap(one => one.trim() || []);
 
 function fileSettings(named: string | number | boolean | undefined, data: string, cwd: string): ConfigFile | undefined {
   // What is wrong with the folder itself is said by whoever opens it.

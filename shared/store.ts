@@ -17,6 +17,8 @@ export interface Store {
     limit: number,
     done: (error: Error | undefined, entries: readonly (readonly [key: string, value: string])[]) => void,
   ): void;
+  /** The values of these keys, in their order; undefined where there is none. */
+  get(keys: readonly string[], done: (error: Error | undefined, values: readonly (string | undefined)[]) => void): void;
   /** All or nothing; on stable storage (fdatasync) when `done` runs without an error. Batches apply in call order. */
   write(ops: readonly StoreOp[], done: (error?: Error) => void): void;
   close(done: () => void): void;

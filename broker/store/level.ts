@@ -84,6 +84,12 @@ export async function openLevelStore(folder: string): Promise<Store> {
           error => setImmediate(done, asError(error), []),
         );
     },
+    get(keys, done) {
+      level.getMany([...keys]).then(
+        values => setImmediate(done, undefined, values),
+        error => setImmediate(done, asError(error), []),
+      );
+    },
     write(ops, done) {
       const batch = ops.map(
         (op): Operation => ('put' in op ? { type: 'put', key: op.put, value: op.value } : { type: 'del', key: op.del }),

@@ -49,6 +49,16 @@ export function createMemoryStore({ disk = new Map(), later = queueMicrotask }: 
       if (state !== 'open') return run(() => done(closed(), []));
       run(() => done(undefined, sorted(key => key >= from && key < to).slice(0, limit)));
     },
+    get(keys, done) {
+      if (state !== 'open') return run(() => done(closed(), []));
+      const asked = [...keys];
+      run(() =>
+        done(
+          undefined,
+          asked.map(key => disk.get(key)),
+        ),
+      );
+    },
     write(ops: readonly StoreOp[], done) {
       if (state !== 'open') return run(() => done(closed()));
       const batch = [...ops];

@@ -167,6 +167,7 @@ export const jobPayloads: readonly Payload[] = [
       ...work,
       integrity: 'of the package, as it was pinned',
       array: 'values by index; absent: they come with the tasks',
+      named: 'the values that come with the tasks are those of the array, by name of dimension',
       common: 'as in the job',
       stdin: 'as in the job',
       env: 'as in the job',

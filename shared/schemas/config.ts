@@ -141,6 +141,32 @@ export const settings = {
     'none',
     'what else to mirror, or from elsewhere, several with spaces between, such as docker=apt+https://download.docker.com/linux/debian',
   ),
+  inline: setting(
+    'inline',
+    'string',
+    'NAMES',
+    z
+      .string()
+      .max(4096)
+      .regex(/^\s*(?:[A-Za-z0-9._-]{1,64}(?:\s*,\s*[A-Za-z0-9._-]{1,64})*)?\s*$/, 'not names: write anna,ben'),
+    'nobody',
+    'users who may send jobs with inline code, comma-separated; "owner" is who runs the supervisor. Nodes must allow it, too: "inline" of their "jobs"',
+  ),
+  shares: setting(
+    'shares',
+    'string',
+    'NAME=N',
+    z
+      .string()
+      .max(4096)
+      .regex(
+        /^\s*(?:[A-Za-z0-9._@:~-]{1,64}=\d{1,4}(?:\.\d{1,3})?(?:\s*,\s*[A-Za-z0-9._@:~-]{1,64}=\d{1,4}(?:\.\d{1,3})?)*)?\s*$/,
+        'not weights: write anna=2,ben=0.5',
+      )
+      .refine(text => [...text.matchAll(/=([\d.]+)/g)].every(match => Number(match[1]) > 0), 'a weight is above 0'),
+    '1 for everybody',
+    'how much of the nodes each sender of jobs gets where several want them, comma-separated, such as anna=2,ben=1',
+  ),
   noAgent: setting(
     'no-agent',
     'boolean',

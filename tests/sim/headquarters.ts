@@ -141,6 +141,7 @@ export class Headquarters {
     this.#store = store;
     return {
       read: (prefix, done) => store.read(prefix, done),
+      get: (keys, done) => store.get(keys, done),
       readRange: (from, to, limit, done) => store.readRange(from, to, limit, done),
       close: done => store.close(done),
       write: (ops, done) => {

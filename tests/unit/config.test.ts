@@ -30,10 +30,28 @@ config('defaults', () => {
     httpPort: 22581,
     lan: false,
     tlsPort: 8883,
+    inline: [],
+    shares: new Map(),
     agent: true,
     stopServices: false,
     periodMs: 5000,
   });
+});
+
+config('who may send inline code, and what each sender gets', () => {
+  const { inline, shares } = resolveConfig({ inline: ' anna , ben', shares: 'anna=2, ben=0.5' }, around());
+  assert.equal(inline, ['anna', 'ben']);
+  assert.equal(
+    [...shares],
+    [
+      ['anna', 2],
+      ['ben', 0.5],
+    ],
+  );
+  for (const inline of ['anna;ben', 'a,,b', '*']) assert.throws(() => resolveConfig({ inline }, around()), /anna,ben/);
+  for (const shares of ['anna', 'anna=', 'anna=-1', 'anna=0', 'anna=2 ben=1']) {
+    assert.throws(() => resolveConfig({ shares }, around()), /--shares/);
+  }
 });
 
 config('the data folder follows XDG, a relative XDG_DATA_HOME is ignored, and root has /var/lib', () => {

@@ -13,6 +13,10 @@ const read = (store: Store, prefix = '') =>
   new Promise<readonly (readonly [string, string])[]>((resolve, reject) =>
     store.read(prefix, (error, entries) => (error ? reject(error) : resolve(entries))),
   );
+const get = (store: Store, keys: readonly string[]) =>
+  new Promise<readonly (string | undefined)[]>((resolve, reject) =>
+    store.get(keys, (error, values) => (error ? reject(error) : resolve(values))),
+  );
 const readRange = (store: Store, from: string, to: string, limit: number) =>
   new Promise<readonly (readonly [string, string])[]>((resolve, reject) =>
     store.readRange(from, to, limit, (error, entries) => (error ? reject(error) : resolve(entries))),
@@ -60,6 +64,14 @@ for (const [name, create] of Object.entries(kinds)) {
     );
     assert.is((await read(one)).length, keys.length);
     assert.equal(await read(one, 'nothing/'), []);
+    await close(one);
+  });
+
+  store('values come in the order of their keys, and nothing where there is none', async () => {
+    const one = await create()();
+    await write(one, [put('a', '1'), put('b', ''), put('c', '3')]);
+    assert.equal(await get(one, ['c', 'x', 'b', 'c']), ['3', undefined, '', '3']);
+    assert.equal(await get(one, []), []);
     await close(one);
   });
 
@@ -166,6 +178,10 @@ for (const [name, create] of Object.entries(kinds)) {
     const one = await create()();
     await close(one);
     await read(one).then(
+      () => assert.unreachable(),
+      error => assert.instance(error, Error),
+    );
+    await get(one, ['a']).then(
       () => assert.unreachable(),
       error => assert.instance(error, Error),
     );
