@@ -3,8 +3,8 @@
  * code (`modules/`, whose index.ts exports `createModuleRunners(parts: RunnerParts): ModuleRunners`; it is loaded with the first
  * task of these kinds).
  *
- * The executor opens a lane where a task finds free slots and no lane of its recipe waits, feeds it, and closes it when no
- * task of that recipe is next in line. A lane runs one task after the other; as many lanes are open as fit into the
+ * The executor opens a lane where a task finds free slots and no lane of its recipe is idle, and feeds it. Idle lanes stay,
+ * the longest idle are closed where there would be more lanes than slots, all when nothing has run for a while. A lane runs one task after the other; as many lanes are open as fit into the
  * slots. Where tasks are short, a lane is given several at once (up to `ahead`), so that none waits for word from here.
  * The executor counts time, slots, timeouts and results; a runner knows nothing of these.
  *

@@ -1,0 +1,348 @@
+/**
+ * The executor's core: who is next, in the order given; which lanes are open and what they hold; time, share and
+ * timeouts. It knows no process, socket or disk. Lanes and their runners: runner.ts.
+ */
+import type { Timer } from '../../../shared/clock.ts';
+import type { End, Recipe } from '../../../shared/schemas/work.ts';
+import type { Ended, ExecutorTask } from '../executor.ts';
+import type { Lane, Runner } from './runner.ts';
+import { Share } from './share.ts';
+import type { HeldTuple } from './wire.ts';
+
+export interface LineParts {
+  /** Undefined: this node cannot run such a thing; the sentence says why. */
+  runner(recipe: Recipe): Runner | string;
+  /** None of its tasks is held any more. */
+  forget(r: number): void;
+  now(): number;
+  after(ms: number, fn: () => void): Timer;
+  started(token: number): void;
+  ended(result: Ended): void;
+  dropped(tokens: readonly number[]): void;
+  checkpoint(token: number, base64: string): void;
+  /** Whether nothing new may begin, since results wait that nobody takes. */
+  full(): boolean;
+}
+
+interface Entry {
+  readonly task: ExecutorTask;
+  readonly recipe: Recipe;
+  lane?: OpenLane;
+  /** Since when it runs; undefined: it does not yet. */
+  began?: number;
+  /** As of {@link Share.begin}. */
+  share?: number;
+  /** Being ended. */
+  stopping?: 'timeout' | 'kill';
+}
+
+interface OpenLane {
+  readonly recipe: Recipe;
+  readonly runner: Runner;
+  lane: Lane;
+  /** In order; the first runs. */
+  readonly holds: Entry[];
+  /** Slots that it takes while it holds any. */
+  cpus: number;
+  timer?: Timer | undefined;
+}
+
+/** A lane is given about as much as it does in this time. */
+const inHandMs = 20;
+/** More than these wait nowhere: the agent asks for what it can use, in credits. */
+const mostHeld = 200_000;
+const timedOut: End = { why: 'timeout' };
+
+export class Line {
+  readonly #parts: LineParts;
+  readonly #entries = new Map<number, Entry>();
+  readonly #recipes = new Map<number, Recipe>();
+  /** ms of a task of the recipe, averaged. */
+  readonly #pace = new Map<number, number>();
+  #waiting: Entry[] = [];
+  #first = 0;
+  readonly #lanes = new Set<OpenLane>();
+  /** Oldest first. */
+  readonly #idle = new Set<OpenLane>();
+  #slots = 1;
+  #busySlots = 0;
+  readonly #share: Share;
+  readonly #forgotten = new Set<number>();
+
+  constructor(parts: LineParts) {
+    this.#parts = parts;
+    this.#share = new Share(parts.now());
+  }
+
+  /** Tasks that wait or run. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  held(): HeldTuple[] {
+    return [...this.#entries.values()].flatMap(({ task, began, stopping }): HeldTuple[] =>
+      stopping === 'kill' ? [] : [[task.token, task.r, task.index, task.attempt, began === undefined ? 0 : 1]],
+    );
+  }
+
+  slots(slots: number): void {
+    this.#slots = slots;
+    this.pump();
+  }
+
+  add(recipes: readonly Recipe[], tasks: readonly ExecutorTask[]): void {
+    for (const recipe of recipes) {
+      this.#recipes.set(recipe.r, this.#recipes.get(recipe.r) ?? recipe);
+      this.#forgotten.delete(recipe.r);
+    }
+    const refused: number[] = [];
+    for (const task of tasks) {
+      const recipe = this.#recipes.get(task.r);
+      if (this.#entries.has(task.token)) continue;
+      if (this.#entries.size >= mostHeld) refused.push(task.token);
+      else if (recipe) {
+        const entry = { task, recipe };
+        this.#entries.set(task.token, entry);
+        this.#waiting.push(entry);
+      } else {
+        this.#parts.started(task.token);
+        this.#tell(task, 0, 0, { why: 'lost', err: `recipe ${task.r} is not known to this node any more` });
+      }
+    }
+    if (refused.length > 0) this.#parts.dropped(refused);
+    this.pump();
+  }
+
+  /** What waits in line is dropped; what a lane holds goes on. */
+  takeBack(tokens: readonly number[]): void {
+    const dropped = tokens.filter(token => {
+      const entry = this.#entries.get(token);
+      return entry !== undefined && entry.lane === undefined && this.#entries.delete(token);
+    });
+    if (dropped.length > 0) this.#parts.dropped(dropped);
+    this.pump();
+  }
+
+  /** Each of them is dropped, once it is gone. */
+  kill(tokens: readonly number[]): void {
+    const dropped: number[] = [];
+    for (const token of tokens) {
+      const entry = this.#entries.get(token);
+      if (entry?.lane) this.#stop(entry, 'kill');
+      else {
+        this.#entries.delete(token);
+        dropped.push(token);
+      }
+    }
+    if (dropped.length > 0) this.#parts.dropped(dropped);
+    this.pump();
+  }
+
+  forget(recipes: readonly number[]): void {
+    for (const r of recipes) this.#forgotten.add(r);
+    this.#reallyForget();
+  }
+
+  /** Nothing has run for a while. */
+  closeIdle(): void {
+    for (const lane of [...this.#idle]) this.#close(lane);
+  }
+
+  /** Starts what can start. */
+  pump(): void {
+    const given = new Map<OpenLane, ExecutorTask[]>();
+    for (;;) {
+      while (this.#first < this.#waiting.length && this.#gone(this.#waiting[this.#first] as Entry)) this.#first++;
+      const entry = this.#waiting[this.#first];
+      if (!entry || this.#slots === 0 || this.#parts.full()) break;
+      const lane = this.#laneFor(entry);
+      if (lane === undefined) break;
+      this.#first++;
+      if (lane === 'failed') continue;
+      this.#hold(lane, entry);
+      const tasks = given.get(lane);
+      if (tasks) tasks.push(entry.task);
+      else given.set(lane, [entry.task]);
+    }
+    if (this.#first > 1000 || this.#first === this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#first);
+      this.#first = 0;
+    }
+    for (const [lane, tasks] of given) lane.lane.run(tasks);
+  }
+
+  #gone(entry: Entry): boolean {
+    return this.#entries.get(entry.task.token) !== entry || entry.lane !== undefined;
+  }
+
+  #laneFor(entry: Entry): OpenLane | 'failed' | undefined {
+    const { recipe } = entry;
+    const cpus = this.#cpus(recipe);
+    if (this.#busySlots + cpus <= this.#slots) {
+      for (const lane of this.#idle) if (lane.recipe === recipe) return lane;
+      if (this.#lanes.size >= this.#slots)
+        for (const oldest of this.#idle) {
+          this.#close(oldest);
+          break;
+        }
+      return this.#open(entry);
+    }
+    let best: OpenLane | undefined;
+    for (const lane of this.#lanes) {
+      if (lane.recipe !== recipe || lane.holds.length === 0) continue;
+      if (lane.holds.length < (best?.holds.length ?? this.#ahead(lane))) best = lane;
+    }
+    return best;
+  }
+
+  /** How many tasks a lane may hold. */
+  #ahead({ recipe, runner }: OpenLane): number {
+    const pace = this.#pace.get(recipe.r);
+    if (pace === undefined || runner.ahead <= 1) return 1;
+    return Math.max(1, Math.min(runner.ahead, Math.floor(inHandMs / Math.max(pace, 0.01))));
+  }
+
+  #open(entry: Entry): OpenLane | 'failed' {
+    const { recipe, task } = entry;
+    const runner = this.#parts.runner(recipe);
+    if (typeof runner === 'string') {
+      this.#entries.delete(task.token);
+      this.#parts.started(task.token);
+      this.#tell(task, 0, 0, { why: 'denied', err: runner });
+      return 'failed';
+    }
+    const open: OpenLane = { recipe, runner, holds: [], cpus: 0, lane: undefined as unknown as Lane };
+    open.lane = runner.open(recipe, {
+      began: token => this.#began(open, token),
+      ended: (token, end, ms) => this.#ended(open, token, end, ms),
+      returned: tokens => this.#returned(open, tokens),
+      checkpoint: (token, base64) => {
+        const known = this.#entries.get(token);
+        if (known?.lane === open && !known.stopping) this.#parts.checkpoint(token, base64);
+      },
+    });
+    this.#lanes.add(open);
+    this.#idle.add(open);
+    return open;
+  }
+
+  #hold(lane: OpenLane, entry: Entry): void {
+    if (lane.holds.length === 0) {
+      this.#idle.delete(lane);
+      lane.cpus = this.#cpus(lane.recipe);
+      this.#busySlots += lane.cpus;
+    }
+    entry.lane = lane;
+    lane.holds.push(entry);
+  }
+
+  #release(lane: OpenLane, entry: Entry): void {
+    const at = lane.holds.indexOf(entry);
+    if (at >= 0) lane.holds.splice(at, 1);
+    if (lane.holds.length > 0) return;
+    this.#busySlots -= lane.cpus;
+    this.#idle.add(lane);
+    this.#reallyForget();
+  }
+
+  /** One that asks for more than there is gets all. */
+  #cpus({ cpus }: Recipe): number {
+    return Math.min(cpus, Math.max(1, this.#slots));
+  }
+
+  #began(lane: OpenLane, token: number): void {
+    const entry = this.#entries.get(token);
+    if (entry?.lane !== lane || entry.began !== undefined) return;
+    entry.began = this.#parts.now();
+    entry.share = this.#share.begin(entry.began);
+    if (!entry.stopping) this.#parts.started(token);
+    if (!lane.timer) this.#watch(lane, entry);
+  }
+
+  /** One timer for a lane, and not one for each of its tasks: it looks who runs when the first could be late. */
+  #watch(lane: OpenLane, entry: Entry): void {
+    const left = (entry.began ?? 0) + lane.recipe.timeout_s * 1000 - this.#parts.now();
+    lane.timer = this.#parts.after(Math.min(Math.max(left, 0), 2 ** 30), () => {
+      lane.timer = undefined;
+      const current = lane.holds.find(({ began }) => began !== undefined);
+      if (!current?.began) return;
+      if (this.#parts.now() - current.began < lane.recipe.timeout_s * 1000) this.#watch(lane, current);
+      else if (!current.stopping) this.#stop(current, 'timeout');
+    });
+  }
+
+  #stop(entry: Entry, why: 'timeout' | 'kill'): void {
+    const again = entry.stopping !== undefined;
+    if (entry.stopping !== 'kill') entry.stopping = why;
+    if (!again) entry.lane?.lane.stop(entry.task.token);
+  }
+
+  #ended(lane: OpenLane, token: number, end: End | undefined, known: number | undefined): void {
+    const entry = this.#entries.get(token);
+    if (entry?.lane !== lane) return;
+    if (entry.began === undefined) this.#began(lane, token);
+    this.#entries.delete(token);
+    const { began = 0, share: from = 0 } = entry;
+    const now = this.#parts.now();
+    const ms = known ?? now - began;
+    const share = this.#share.end(now, began, from, ms);
+    this.#pace.set(lane.recipe.r, this.#averaged(lane.recipe.r, ms));
+    this.#release(lane, entry);
+    if (entry.stopping === 'kill') this.#parts.dropped([token]);
+    else this.#tell(entry.task, ms, share, entry.stopping === 'timeout' ? late(end, lane.recipe) : end);
+    if (lane.holds.length <= this.#ahead(lane) / 2) this.pump();
+  }
+
+  #averaged(r: number, ms: number): number {
+    const before = this.#pace.get(r);
+    return before === undefined ? ms : before + (ms - before) * (ms > before ? 0.5 : 0.1);
+  }
+
+  #returned(lane: OpenLane, tokens: readonly number[]): void {
+    const back: Entry[] = [];
+    for (const token of tokens) {
+      const entry = this.#entries.get(token);
+      if (entry?.lane !== lane || entry.began !== undefined) continue;
+      this.#release(lane, entry);
+      delete entry.lane;
+      if (entry.stopping === 'kill') {
+        this.#entries.delete(token);
+        this.#parts.dropped([token]);
+      } else back.push(entry);
+    }
+    this.#waiting = [...back, ...this.#waiting.slice(this.#first)];
+    this.#first = 0;
+    this.pump();
+  }
+
+  #tell({ token, r, index, attempt }: ExecutorTask, ms: number, shareMs: number, end: End | undefined): void {
+    this.#parts.ended({ token, r, index, attempt, ms, shareMs, ...(end ? { end } : {}) });
+  }
+
+  #close(lane: OpenLane): void {
+    this.#idle.delete(lane);
+    this.#lanes.delete(lane);
+    lane.timer?.cancel();
+    lane.lane.close();
+  }
+
+  /** Once none of its tasks is there. */
+  #reallyForget(): void {
+    if (this.#forgotten.size === 0) return;
+    const used = new Set([...this.#entries.values()].map(({ recipe }) => recipe.r));
+    for (const r of this.#forgotten) {
+      if (used.has(r)) continue;
+      this.#forgotten.delete(r);
+      for (const lane of [...this.#idle]) if (lane.recipe.r === r) this.#close(lane);
+      this.#recipes.delete(r);
+      this.#pace.delete(r);
+      this.#parts.forget(r);
+    }
+  }
+}
+
+const late = (end: End | undefined, { timeout_s }: Recipe): End => ({
+  ...end,
+  ...timedOut,
+  err: `it ran longer than its ${timeout_s} s`,
+});
