@@ -34,7 +34,7 @@ export const jobPayloads: readonly Payload[] = [
       stdin: 'standard input of a command',
       env: 'further environment variables',
       cwd: 'working directory; by default a folder of the task’s own',
-      inputs: 'files by name: `artifact:SHA256`, or `{"url","sha256"}`; `{in-name}` is the path',
+      inputs: 'files by name: `artifact:SHA256`, or `{"url","sha256"}`; `{name}` is the path',
       outputs: 'paths by name, of files that the task leaves: kept as artifacts',
       where: 'which nodes may: an expression such as `cores>=4 && arch=="x64"`',
       policy: 'which of them is best: `fit` (default), `spread`, `round-robin`, `greenest`',

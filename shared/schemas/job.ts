@@ -168,8 +168,16 @@ export const jobDocument = z
   .refine(oneWork, oneWorkText)
   .refine(({ array, items }) => array === undefined || items === undefined, 'say "array" or "items", not both')
   .refine(({ replicas, agree }) => agree === undefined || agree <= replicas, '"agree" is at most "replicas"');
-/** As accepted: defaults filled in. */
-export type JobDocument = z.output<typeof jobDocument>;
+/** What a package was pinned to when its job was accepted: `package` is then an exact version. */
+export interface Pin {
+  readonly integrity?: string;
+  /** What it depends on, as `pinPackage` found it. */
+  readonly lock?: unknown;
+}
+type Accepted = z.output<typeof jobDocument>;
+/** As accepted: defaults filled in, packages pinned, the lines of artifacts read. */
+export type JobDocument = Omit<Accepted, 'reduce'> &
+  Pin & { readonly reduce?: (NonNullable<Accepted['reduce']> & Pin) | undefined };
 
 /** A node's part in jobs, on `jobs` of its document or of a role's. */
 export const nodeJobsSchema = z.strictObject({
