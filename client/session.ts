@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { MqttClient } from 'mqtt';
 import { decode } from '../shared/codec.ts';
 import { limits } from '../shared/limits.ts';
+import { isJobId, printable } from '../shared/names.ts';
 import { type ResultMessage, resultPayload } from '../shared/schemas/fabric.ts';
 import { type JobIs, jobIsPayload } from '../shared/schemas/job.ts';
 import { type JobOut, jobOutPayload } from '../shared/schemas/job-out.ts';
@@ -14,7 +15,7 @@ import { HearthError } from './errors.ts';
 
 export const sessionTimes = {
   /** Without an answer it is said again. */
-  againMs: 5000,
+  againMs: 3000,
   /** The supervisor may be restarting: longer than that it is given up. */
   patienceMs: 60_000,
 } as const;
@@ -140,6 +141,7 @@ export class Session {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw this.#closed;
       signal?.throwIfAborted();
+      if (!isJobId(job)) throw new HearthError('input', `"${printable(job)}" is not a job id: ${idRule}.`);
       if (size > limits.message) {
         throw new HearthError('input', `${job} has ${size} bytes, and a message at most ${limits.message}.`);
       }
@@ -219,6 +221,8 @@ export class Session {
     for (const { listeners } of all) for (const listener of [...listeners]) listener.closed?.(error);
   }
 }
+
+const idRule = 'use 1 to 64 of a-z, 0-9 and "-"';
 
 const refusal = (job: string, part: string, why: string | undefined): HearthError =>
   new HearthError('refused', `${job}: ${part} was refused: ${why ?? 'no reason was given'}`);
