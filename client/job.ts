@@ -93,8 +93,10 @@ export class JobHandle<T = unknown> {
 
   /** Its failed tasks once more, with all their retries. */
   async retry(): Promise<void> {
+    const end = this.#is?.ended_ms;
     await this.#session.order(this.id, 'retry');
-    this.#oldEnd = this.#is?.ended_ms;
+    this.#oldEnd = end;
+    if (end === this.#is?.ended_ms) this.#is = undefined;
     this.#done = undefined;
     this.#unwatch();
     this.#watch();
