@@ -40,26 +40,32 @@ const sealed = limits.want + 4096;
 /** The two keys of an order that can be read before anything about it is known to be true. */
 const claim = z.object({ cluster: z.string().max(64), key: z.string().max(64) });
 
-/** Checks cluster and signature; the value is the signed body, parsed, its text, and whose it is. */
-function authentic(
-  allegiance: Allegiance,
-  kind: OrderKind,
-  payload: Uint8Array,
-  maxBytes: number,
-): Result<{ readonly text: string; readonly json: unknown; readonly pin: Pin }> {
+interface Authentic {
+  /** The signed text. */
+  readonly text: string;
+  readonly json: unknown;
+  /** Whose it is. */
+  readonly pin: Pin;
+}
+
+function authentic(allegiance: Allegiance, kind: OrderKind, payload: Uint8Array, maxBytes: number): Result<Authentic> {
   const text = decodeText(payload, maxBytes);
   if (!text.ok) return text;
   const json = parseJson(text.value);
-  if (!json.ok) return json;
-  const claimed = check(claim, json.value);
+  return json.ok ? authenticate(allegiance, kind, text.value, json.value) : json;
+}
+
+/** Checks cluster and signature of a message; the value is the signed body, parsed, its text, and whose it is. */
+export function authenticate(allegiance: Allegiance, kind: OrderKind, text: string, json: unknown): Result<Authentic> {
+  const claimed = check(claim, json);
   if (!claimed.ok) return claimed;
   const { cluster, key } = claimed.value;
   const foreign = whyForeign(allegiance, kind, cluster, key);
   if (foreign) return fail('signature', foreign);
-  const opened = open(allegiance.verifier, key, kind, allegiance.node, text.value);
+  const opened = open(allegiance.verifier, key, kind, allegiance.node, text);
   if (!opened.ok) return opened;
   // What was parsed is the signed text and, as its last key, the signature: without that key it is what was signed.
-  const { sig: _, ...body } = json.value as { readonly sig?: unknown };
+  const { sig: _, ...body } = json as { readonly sig?: unknown };
   return ok({ text: opened.value.text, json: body, pin: { fingerprint: cluster, key } });
 }
 
