@@ -1,4 +1,6 @@
-// Builds dist/: the command (supervisor and command line, packages outside) and the agent, self-contained: agent.js and agent-parts/.
+// Builds dist/: the command (supervisor and command line, packages outside), the client library, and the agent,
+// self-contained: agent.js and agent-parts/.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -22,6 +24,7 @@ export const sources = [
   'broker',
   'node-agent',
   'shared',
+  'client',
   'cli',
   'dashboard',
   'deploy',
@@ -52,8 +55,16 @@ function builtMs() {
   return Math.floor((said > 0 ? said * 1000 : Date.now()) / day) * day;
 }
 
+/** What `hearth/client` is to TypeScript: only who publishes the package needs it. */
+function declareTypes(place) {
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const project = join(root, 'deploy/client-types.json');
+  const { status } = spawnSync(process.execPath, [compiler, '-p', project, '--outDir', place], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('the types of the client library could not be made');
+}
+
 /** Builds beside and swaps: a program that starts meanwhile finds the old one or the new one, whole. */
-export async function build() {
+export async function build({ types = false } = {}) {
   const { build: bundle } = await import('esbuild');
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const hash = sourceHash();
@@ -80,8 +91,10 @@ export async function build() {
         splitting: true,
         chunkNames: 'parts/[name]-[hash]',
       }),
+      bundle({ ...common, entryPoints: { client: 'client/index.ts' }, target: 'node20.19', packages: 'external' }),
       bundle({ ...common, ...agentBundle }),
     ]);
+    if (types) declareTypes(join(beside, 'types'));
     cpSync(join(root, 'dashboard'), join(beside, 'dashboard'), { recursive: true });
     writeFileSync(join(beside, 'source-hash'), hash);
     swap(beside, join(root, 'dist'));
@@ -97,4 +110,4 @@ function swap(beside, dist) {
   rmSync(old, { recursive: true, force: true });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await build();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build({ types: true });
