@@ -1,0 +1,81 @@
+/**
+ * Sessions of nodes and the messages of work to them: whose they are, in which order, and signed where that is needed. On
+ * the embedded broker nobody but the supervisor writes `work`, which the first message of a session says, signed; the others
+ * then need no signature of their own.
+ */
+import type { Bus } from '../../shared/bus.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { Log } from '../../shared/log.ts';
+import type { Work } from '../../shared/schemas/work.ts';
+import { topicsOf } from '../../shared/topics.ts';
+import type { WorkBody } from './core/events.ts';
+
+export interface NodeSession {
+  readonly inst: string;
+  readonly epoch: number;
+}
+
+/** A message of work without what the authority adds. */
+export type WorkOf = WorkBody & NodeSession & Pick<Work, 'seq' | 'plain'>;
+
+export interface CrewParts {
+  readonly base: string;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The message as it goes out. */
+  seal(node: string, work: WorkOf, signed: boolean): string;
+  /** A session begins, or is over. */
+  turned(node: string, session: NodeSession | undefined): void;
+}
+
+export class Crew {
+  readonly #parts: CrewParts;
+  readonly #topics: ReturnType<typeof topicsOf>;
+  readonly #sessions = new Map<string, NodeSession & { greeted: boolean }>();
+  #seq = 0;
+
+  constructor(parts: CrewParts) {
+    this.#parts = parts;
+    this.#topics = topicsOf(parts.base);
+  }
+
+  /** The node's session by presence; undefined: it is offline. */
+  session(node: string, session: NodeSession | undefined): void {
+    const known = this.#sessions.get(node);
+    if (known?.inst === session?.inst && known?.epoch === session?.epoch) return;
+    if (session) this.#sessions.set(node, { ...session, greeted: false });
+    else this.#sessions.delete(node);
+    this.#parts.turned(node, session);
+  }
+
+  /** Whether the words are of the session that is known now. */
+  isCurrent(node: string, { inst, epoch }: NodeSession): boolean {
+    const known = this.#sessions.get(node);
+    return known?.inst === inst && known.epoch === epoch;
+  }
+
+  send(node: string, epoch: number, body: WorkBody): void {
+    const { bus, log, seal } = this.#parts;
+    const session = this.#sessions.get(node);
+    if (session?.epoch !== epoch) return;
+    const own = bus.kind === 'embedded';
+    const first = !session.greeted;
+    session.greeted = true;
+    const work: WorkOf = {
+      ...{ inst: session.inst, epoch, seq: this.#nextSeq() },
+      ...(own && first ? { plain: true } : {}),
+      ...body,
+    };
+    bus.publish(this.#topics.node(node, 'work'), seal(node, work, !own || first), { qos: 1 }, error => {
+      // The broker is gone, and the session with it: what was in it is not live any more then.
+      if (error) log.debug({ node, error: error.message }, 'work was not sent');
+    });
+  }
+
+  /** Rises also over a restart while a session goes on: the wall clock, or one more than the last. */
+  #nextSeq(): number {
+    this.#seq = Math.max(this.#seq + 1, Math.floor(this.#parts.clock.wall()));
+    return this.#seq;
+  }
+}
