@@ -8,6 +8,7 @@ import type { AgentDisk } from './disk.ts';
 import type { MachineActions } from './machine-actions.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
+import type { WorkSide } from './work/side.ts';
 
 /**
  * `connecting` and `waiting` take turns while there is no broker; `left` after `do/forget`: the process may end;
@@ -35,6 +36,8 @@ export interface AgentParts {
   readonly safe?: boolean;
   /** What `do/reboot` and the like do to the machine; absent: nothing can be done. */
   readonly machine?: MachineActions;
+  /** Its part in jobs; absent: it has none. */
+  readonly work?: WorkSide;
   /** `--cluster`. */
   readonly cluster?: string;
   readonly onState?: (state: AgentState, error?: string) => void;

@@ -1,15 +1,14 @@
 import type { Timer } from '../shared/clock.ts';
-import { decode } from '../shared/codec.ts';
 import type { Is } from '../shared/schemas/observed.ts';
-import { helloPayload } from '../shared/schemas/presence.ts';
 import { clientIdOf, topicsOf } from '../shared/topics.ts';
 import type { AgentParts } from './agent-parts.ts';
+import { Inbox } from './inbox.ts';
+import { OrderDesk } from './order-desk.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Reporter, type Speaker } from './reporter.ts';
 import { SafeMode, safeModeTimes } from './safe-mode.ts';
 import { Self } from './self.ts';
-import { type Obedient, obey } from './session/obey.ts';
-import { judgeCmd } from './session/orders.ts';
+import type { Obedient } from './session/obey.ts';
 import { Session, type SessionEffect, type SessionEvent } from './session/session.ts';
 import { WantKeeper } from './want-keeper.ts';
 
@@ -27,8 +26,7 @@ export class Agent implements Speaker, Obedient {
   readonly #safeMode: SafeMode;
   #well: Timer | undefined;
   #session: Session;
-  /** Of the last order obeyed on this connection. */
-  #lastSeq = -1;
+  readonly #orders: OrderDesk;
   #left = false;
   #stopped: (() => void)[] = [];
   #timer: { readonly at: number; readonly timer: Timer } | undefined;
@@ -47,10 +45,15 @@ export class Agent implements Speaker, Obedient {
       ...{ disk, reconciler, log, safeMode: this.#safeMode },
       allegiance: () => this.#self.allegiance(),
       pin: pin => this.#self.join(pin),
-      changed: () => this.#touch(),
+      changed: () => this.#wanted(),
     });
     const reports = { base, ver, link, clock, random, reconciler, telemetry, periodMs, log };
-    this.#reporter = new Reporter({ ...reports, speaker: this });
+    this.#reporter = new Reporter({ ...reports, speaker: this, ...(parts.work ? { work: parts.work } : {}) });
+    this.#orders = new OrderDesk({
+      ...{ reporter: this.#reporter, node: this, log },
+      allegiance: () => this.#self.allegiance(),
+      session: () => ({ inst: this.inst, epoch: this.epoch, gen: this.#want.gen }),
+    });
   }
 
   /** The node's id; it may change once, before any cluster knows it. */
@@ -79,12 +82,12 @@ export class Agent implements Speaker, Obedient {
   }
 
   get errors(): readonly string[] {
-    return [this.#want.error, this.#self.error];
+    return [this.#want.error, this.#self.error, this.#parts.work?.error ?? ''];
   }
 
   /** Starts the services from disk, then looks for the supervisor. `onState` hears of a refusal. */
   start(): void {
-    const { log, onState, reconciler, random } = this.#parts;
+    const { log, onState, reconciler, random, work } = this.#parts;
     const refusal = this.#self.remember();
     if (refusal !== undefined) {
       log.error({}, refusal);
@@ -104,6 +107,14 @@ export class Agent implements Speaker, Obedient {
       },
       notice: (level, kind, text) => log[level]({ kind }, text),
     });
+    work?.start({
+      publish: text => this.#reporter.work(text),
+      changed: () => {
+        this.#reporter.placed();
+        this.#touch();
+      },
+    });
+    this.#wanted();
     this.step({ type: 'start' });
   }
 
@@ -115,8 +126,10 @@ export class Agent implements Speaker, Obedient {
     }
     this.#stopped.push(done);
     this.#safeMode.well();
-    if (options.stopServices) this.#parts.reconciler.stopAll(() => this.step({ type: 'stop' }));
-    else this.step({ type: 'stop' });
+    const { reconciler, work } = this.#parts;
+    const end = () => this.step({ type: 'stop' });
+    if (!options.stopServices) end();
+    else reconciler.stopAll(() => (work ? work.close(false, end) : end()));
   }
 
   /** Feeds the session; effects that cause events find them queued behind. */
@@ -132,19 +145,20 @@ export class Agent implements Speaker, Obedient {
   }
 
   #run(effect: SessionEffect): void {
-    const { link, onState, reconciler, clock } = this.#parts;
+    const { link, onState, reconciler, clock, work } = this.#parts;
     switch (effect.type) {
       case 'reserve':
         if (this.#self.reserve(effect.ceiling)) this.#session.reserved(effect.ceiling);
         this.#touch();
         break;
       case 'connect':
-        this.#lastSeq = -1;
+        this.#orders.begin();
         onState?.('connecting');
         this.#connect(effect.epoch);
         break;
       case 'announce':
         this.#reporter.announce();
+        work?.up({ inst: this.inst, epoch: this.epoch });
         break;
       case 'born':
         this.#want.born(clock.now());
@@ -158,6 +172,7 @@ export class Agent implements Speaker, Obedient {
         break;
       case 'lost':
         this.#reporter.lost();
+        work?.down();
         this.#want.lost();
         if (this.#session.phase !== 'ended') onState?.('waiting');
         break;
@@ -165,22 +180,38 @@ export class Agent implements Speaker, Obedient {
         this.#timer?.timer.cancel();
         this.#well?.cancel();
         reconciler.close();
-        onState?.(this.#left ? 'left' : 'stopped');
-        for (const done of this.#stopped.splice(0)) done();
+        if (work) work.close(true, () => this.#ended());
+        else this.#ended();
         break;
     }
   }
 
+  #ended(): void {
+    this.#parts.onState?.(this.#left ? 'left' : 'stopped');
+    for (const done of this.#stopped.splice(0)) done();
+  }
+
   #connect(epoch: number): void {
-    const { base, link, log } = this.#parts;
+    const { base, link, log, work } = this.#parts;
     const { node } = this.#self;
-    const [want, cmd] = [this.#topics.node(node, 'want'), this.#topics.node(node, 'cmd')];
-    const hello = this.#topics.fabric('hello');
+    const inbox = new Inbox(this.#topics, node, {
+      want: payload => {
+        this.#want.take(payload, this.#parts.clock.now());
+        this.#reporter.placed();
+      },
+      cmd: payload => this.#orders.take(payload),
+      work: work && (payload => work.take(payload, { allegiance: this.#self.allegiance(), gen: this.#want.gen })),
+      hello: hello => {
+        this.clockOff(this.#parts.clock.wall() - hello.at_ms);
+        this.#parts.onHello?.(hello);
+        this.step({ type: 'hello' });
+      },
+    });
     const options = {
       clientId: clientIdOf(base, node),
       keepaliveS,
       will: { topic: this.#topics.node(node, 'lwt'), payload: this.#reporter.lwt(epoch, false) },
-      subscriptions: [want, cmd, hello],
+      subscriptions: inbox.topics,
     };
     link.connect(options, {
       up: () => this.step({ type: 'up', epoch }),
@@ -190,22 +221,10 @@ export class Agent implements Speaker, Obedient {
       },
       message: (topic, payload) => {
         if (epoch !== this.#session.epoch) return;
-        if (topic === want) {
-          this.#want.take(payload, this.#parts.clock.now());
-          this.#reporter.placed();
-        } else if (topic === cmd) this.#order(payload);
-        else if (topic === hello) this.#hello(payload);
+        inbox.take(topic, payload);
         this.#arm();
       },
     });
-  }
-
-  #hello(payload: Uint8Array): void {
-    const hello = decode(helloPayload, payload, { maxBytes: 4096 });
-    if (!hello.ok) return;
-    this.clockOff(this.#parts.clock.wall() - hello.value.at_ms);
-    this.#parts.onHello?.(hello.value);
-    this.step({ type: 'hello' });
   }
 
   /** @param ms this machine's wall clock less the supervisor's. */
@@ -216,21 +235,6 @@ export class Agent implements Speaker, Obedient {
   /** The supervisor refuses this node: it does not connect again before that. */
   stayAway(ms: number): void {
     this.step({ type: 'backoff', ms });
-  }
-
-  #order(payload: Uint8Array): void {
-    const session = { inst: this.inst, epoch: this.epoch, lastSeq: this.#lastSeq, gen: this.#want.gen };
-    const verdict = judgeCmd(this.#self.allegiance(), session, payload);
-    if (verdict.kind === 'ignored') {
-      this.#parts.log.debug({}, verdict.why);
-    } else if (verdict.kind === 'answer') {
-      this.#lastSeq = verdict.seq;
-      this.#reporter.done(verdict.id, verdict.error);
-    } else {
-      const { id, seq } = verdict.cmd;
-      this.#lastSeq = seq;
-      obey(verdict.cmd, this, this.#reporter, error => this.#reporter.done(id, error));
-    }
   }
 
   goOn(): void {
@@ -256,13 +260,21 @@ export class Agent implements Speaker, Obedient {
   /** Stops what the cluster started, forgets the cluster, and ends: whoever starts the agent again joins again. */
   forget(done: () => void): void {
     this.#left = true;
-    this.reconciler.stopAll(() => {
+    const leave = () => {
       this.#want.forget();
       this.#self.leave();
       this.#reporter.clearRetained();
       done();
       this.step({ type: 'stop' });
-    });
+    };
+    const { work } = this.#parts;
+    this.reconciler.stopAll(() => (work ? work.forget(leave) : leave()));
+  }
+
+  /** Another document, or another word on whether it is applied. */
+  #wanted(): void {
+    this.#parts.work?.configure(this.#want.jobs, this.state !== 'ready');
+    this.#touch();
   }
 
   #touch(): void {

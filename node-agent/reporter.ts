@@ -12,6 +12,7 @@ import { LogGate, lastPart } from './session/log-gate.ts';
 import { Observed } from './session/observed.ts';
 import { coresText, doneText, heartbeatText, infoText, isText, loadText, lwtText } from './session/reports.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
+import type { WorkSide } from './work/side.ts';
 
 /** Who speaks; the node's id and its epoch change while it lives. */
 export interface Speaker {
@@ -37,6 +38,8 @@ export interface ReporterParts {
   readonly periodMs: number;
   readonly log: Log;
   readonly speaker: Speaker;
+  /** Its part in jobs, where it has one. */
+  readonly work?: Pick<WorkSide, 'running' | 'plugins' | 'can'>;
 }
 
 type NodePart = 'lwt' | 'is' | 'info' | 'load' | 'cores' | 'heartbeat' | 'done';
@@ -45,6 +48,16 @@ const unacknowledged = new Set<NodePart>(['load', 'cores']);
 
 /** Of output that was asked for; every message is below {@link limits.message}. */
 const lastLinesBytes = 192 * 1024;
+
+/** Of plugins' names in `info`. */
+const pluginsBytes = 4096;
+
+/** As many as fit, comma-joined. */
+function cutList(names: readonly string[], most: number): string {
+  let text = names.join();
+  while (text.length > most) text = text.slice(0, text.lastIndexOf(','));
+  return text;
+}
 
 export class Reporter {
   readonly #parts: ReporterParts;
@@ -130,6 +143,11 @@ export class Reporter {
     this.#publish('done', doneText(id, error));
   }
 
+  /** A report of jobs. @returns whether the link took it. */
+  work(text: string): boolean {
+    return this.#parts.speaker.up && this.#publish('done', text);
+  }
+
   /** Takes the retained reports of a node that is no more from the broker. */
   clearRetained(): void {
     for (const part of retainedParts) this.#publish(part, '');
@@ -144,7 +162,8 @@ export class Reporter {
     const due = this.#beat.take(now);
     if (due === 'load') {
       const { load, cores } = this.#parts.telemetry.sample();
-      this.#publish('load', loadText(node, epoch, this.#seq++, load));
+      const jobs = this.#parts.work?.running;
+      this.#publish('load', loadText(node, epoch, this.#seq++, jobs === undefined ? load : { ...load, jobs }));
       if (cores) this.#publish('cores', coresText(node, cores));
     } else if (due === 'heartbeat') {
       this.#publish('heartbeat', heartbeatText(node, epoch, this.#seq++));
@@ -170,12 +189,22 @@ export class Reporter {
     if (!this.#facts) return;
     const off = this.#clock.off === undefined ? {} : { clock_off_ms: this.#clock.off };
     const { node, place } = this.#parts.speaker;
-    const text = infoText(node, this.#parts.ver, { ...this.#facts, ...place, ...off });
+    const text = infoText(node, this.#parts.ver, { ...this.#facts, ...this.#jobs(), ...place, ...off });
     if (this.#observed.takeInfo(text, always)) this.#publish('info', text);
   }
 
-  #publish(part: NodePart, text: string): void {
+  /** What of jobs this node can do. */
+  #jobs(): { readonly caps?: string; readonly plugins?: string } {
+    const { work } = this.#parts;
+    if (!work || !this.#facts) return {};
+    const caps = [this.#facts.caps, ...work.can].filter(Boolean).join();
+    const plugins = cutList(work.plugins, pluginsBytes);
+    return { ...(caps === '' ? {} : { caps }), ...(plugins === '' ? {} : { plugins }) };
+  }
+
+  #publish(part: NodePart, text: string): boolean {
     const topic = this.#topics.node(this.#parts.speaker.node, part);
-    this.#parts.link.publish(topic, text, { qos: unacknowledged.has(part) ? 0 : 1, retain: retainedParts.has(part) });
+    const qos = unacknowledged.has(part) ? 0 : 1;
+    return this.#parts.link.publish(topic, text, { qos, retain: retainedParts.has(part) });
   }
 }

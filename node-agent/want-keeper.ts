@@ -64,6 +64,11 @@ export class WantKeeper {
     return { ...Object.fromEntries(named), ...(roles.length === 0 ? {} : { roles: roles.join() }) };
   }
 
+  /** What the document says of jobs. */
+  get jobs(): Want['jobs'] {
+    return this.#said?.jobs;
+  }
+
   /** Generation obeyed. */
   get gen(): number {
     return this.#version?.gen ?? 0;

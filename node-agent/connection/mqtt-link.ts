@@ -76,8 +76,8 @@ export function createMqttLink(way: Way): Link {
     };
     const begin = (socket: Socket) => {
       attempt.socket = socket;
-      // Of `want`, `cmd` and `hello`, with the topic; `work` is not subscribed.
-      const limit = new PacketLimit(limits.message + 1024);
+      // Of `work`, with the topic; the others are shorter.
+      const limit = new PacketLimit(limits.work + 1024);
       // Before MQTT.js sees them, and without setting the stream flowing.
       socket.prependListener('data', (chunk: Buffer) => {
         if (!limit.accept(chunk)) attempt.fail('the broker sent a packet above the size limit, or one at QoS 2');

@@ -55,7 +55,7 @@ export function isText({ node, epoch, ver, state, rev, errors, items }: IsParts)
 export const infoText = (node: string, ver: string, facts: Omit<Info, 'node' | 'ver'>): string =>
   JSON.stringify({ node, ver, ...facts });
 
-export const loadText = (node: string, epoch: number, seq: number, sample: LoadSample): string =>
+export const loadText = (node: string, epoch: number, seq: number, sample: LoadSample & Pick<Load, 'jobs'>): string =>
   JSON.stringify({ node, epoch, seq, ...sample } satisfies Load);
 
 export const coresText = (node: string, pct: readonly number[]): string =>

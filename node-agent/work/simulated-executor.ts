@@ -49,6 +49,7 @@ export class SimulatedExecutor implements Executor {
   /** The integral of 1 / running tasks up to `shareFrom`. */
   #share = 0;
   #shareFrom = 0;
+  #gone = false;
   #turn = false;
   #started: number[] = [];
   #news: Ended[] = [];
@@ -82,6 +83,7 @@ export class SimulatedExecutor implements Executor {
   /** It dies, and its tasks with it. */
   crash(reason: string): void {
     this.#clear();
+    this.#gone = true;
     this.#handlers?.lost(reason);
   }
 
@@ -91,6 +93,8 @@ export class SimulatedExecutor implements Executor {
   }
 
   run(recipes: readonly Recipe[], tasks: readonly ExecutorTask[]): void {
+    if (this.#gone) this.#handlers?.ready([]);
+    this.#gone = false;
     for (const recipe of recipes) this.#recipes.set(recipe.r, recipe);
     for (const task of tasks) this.#waiting.set(task.token, task);
     this.#fill();
