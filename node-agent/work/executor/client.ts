@@ -1,0 +1,291 @@
+/**
+ * The agent's side of the executor. It finds one that an earlier agent left, starts one with the first task, and takes
+ * up what it says; files that tasks need or leave are fetched and uploaded here, where the node's credentials are.
+ * An executor that speaks another protocol is drained: it ends what it runs, its results are taken, and new tasks wait
+ * until it is gone.
+ */
+import { mkdirSync, realpathSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Log } from '../../../shared/log.ts';
+import { readProcess } from '../../reconcile/services/processes.ts';
+import type { Executor, ExecutorHandlers } from '../executor.ts';
+import { type FileParts, FileRequests } from './file-requests.ts';
+import { killAllOf } from './marks.ts';
+import { find, type Program, startExecutor, wasThere } from './starting.ts';
+import { adoptedOf, type EndedTuple, endedOf, type Hello, Lines, line, protocol, taskTuple, tokensOf } from './wire.ts';
+
+export interface ExecutorOptions extends Program, FileParts {
+  /** The agent's data folder: `work/` in it is the executor's. */
+  readonly folder: string;
+  readonly log: Log;
+  /** After so long with nothing to do it ends. Default: 60 s. */
+  readonly idleMs?: number;
+  /** Names of the plugins that are installed here. */
+  plugins?(folder: string, done: (names: readonly string[]) => void): void;
+}
+
+/** `away`: none is there, as far as is known; `ending`: it ends, as it was told to. */
+type State = 'away' | 'finding' | 'starting' | 'greeting' | 'up' | 'draining' | 'ending' | 'closed';
+
+/** A process that was killed is gone by then. */
+const endWithinMs = 15_000;
+
+class Client {
+  readonly #options: ExecutorOptions;
+  readonly #files: FileRequests;
+  #handlers: ExecutorHandlers | undefined;
+  #state: State = 'away';
+  #socket: Socket | undefined;
+  #process: { readonly pid: number; readonly start: number | undefined } | undefined;
+  #settings: string | undefined;
+  /** What is said once it is up. */
+  #pending = '';
+  #pendingCount = 0;
+  #out = '';
+  #said = 0;
+  /** `ready` is owed. */
+  #owed = true;
+  #closed: (() => void) | undefined;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#files = new FileRequests(options, (...message) => this.#sayNow(line(...message)));
+  }
+
+  attach(handlers: ExecutorHandlers): void {
+    this.#handlers = handlers;
+    this.#state = 'finding';
+    this.#find();
+  }
+
+  configure(settings: Parameters<Executor['configure']>[0]): void {
+    this.#settings = line('set', settings);
+    if (this.#state === 'up') this.#sayNow(this.#settings);
+  }
+
+  run(...[recipes, tasks]: Parameters<Executor['run']>): void {
+    this.#say(line('run', recipes, tasks.map(taskTuple)));
+    if (this.#state === 'away') this.#start();
+  }
+
+  /** To one that is there; if none is, there is nothing to say. */
+  tell(kind: 'forget' | 'taken' | 'back' | 'kill', numbers: readonly number[]): void {
+    if (numbers.length === 0) return;
+    const text = line(kind, numbers);
+    if (this.#state === 'up') this.#sayNow(text);
+    else if (this.#state === 'draining' && kind !== 'forget') this.#sayNow(text);
+    // What it is about is either in the line before it, or in an executor that is being found.
+    if (this.#state !== 'up' && this.#state !== 'away') this.#say(text);
+    // The protocol's promise for each that is ended, and here is nobody who could keep it.
+    if (kind === 'kill' && this.#state === 'away') queueMicrotask(() => this.#handlers?.dropped(numbers));
+  }
+
+  close(keep: boolean, done: () => void): void {
+    const socket = this.#socket;
+    this.#closed = done;
+    this.#files.close();
+    if (!socket) {
+      this.#gone();
+      return;
+    }
+    if (!keep) this.#sayNow(line('end'));
+    this.#flush();
+    this.#state = 'closed';
+    if (keep) socket.end(() => socket.destroy());
+    else this.#killLate();
+  }
+
+  #find(): void {
+    find(this.#options.folder, socket => {
+      if (this.#closed) {
+        socket?.destroy();
+        return;
+      }
+      if (socket) this.#greet(socket);
+      else if (this.#state === 'starting') this.#failed('it went away as soon as it had come');
+      else this.#none();
+    });
+  }
+
+  /** One that was killed together with its agent has left its tasks alone. */
+  #none(): void {
+    if (wasThere(this.#options.folder)) this.#sweep();
+    this.#state = 'away';
+    this.#ready([]);
+    if (this.#pendingCount > 0) this.#start();
+  }
+
+  #start(): void {
+    this.#state = 'starting';
+    startExecutor(realpathSync(this.#options.folder), this.#options.idleMs ?? 60_000, this.#options, error => {
+      if (this.#closed) return;
+      if (error === undefined) this.#find();
+      else this.#failed(error);
+    });
+  }
+
+  #failed(error: string): void {
+    this.#state = 'away';
+    [this.#pending, this.#pendingCount] = ['', 0];
+    this.#owed = true;
+    this.#options.log.error({}, `the executor of jobs: ${error}`);
+    this.#handlers?.lost(error);
+  }
+
+  #greet(socket: Socket): void {
+    this.#state = 'greeting';
+    this.#socket = socket;
+    [this.#out, this.#said] = ['', 0];
+    const lines = new Lines();
+    socket.on('error', () => {});
+    socket.once('close', () => this.#gone());
+    socket.on('data', chunk => {
+      try {
+        for (const message of lines.push(chunk)) this.#hear(message);
+      } catch (error) {
+        this.#options.log.error({}, `what the executor said cannot be read: ${(error as Error).message}`);
+        socket.destroy();
+      }
+    });
+  }
+
+  #hear([kind, first, second, ...more]: readonly unknown[]): void {
+    if (this.#state === 'closed') return;
+    const handlers = this.#handlers;
+    if (kind === 'hello') this.#hello(first as Hello);
+    else if (kind === 'started') handlers?.started(tokensOf(first));
+    else if (kind === 'ended') handlers?.ended((first as EndedTuple[]).map(endedOf));
+    else if (kind === 'dropped') handlers?.dropped(tokensOf(first));
+    else if (kind === 'checkpoint') handlers?.checkpoint(first as number, String(second));
+    else if (kind === 'idle') this.#idle(first);
+    else this.#files.hear(String(kind), [first, second, ...more]);
+  }
+
+  #hello({ proto, pid, held }: Hello): void {
+    this.#process = { pid, start: readProcess(pid)?.start };
+    this.#socket?.unref();
+    if (proto !== protocol) {
+      this.#state = 'draining';
+      this.#options.log.info(
+        { pid },
+        'the executor is of another version: it ends what it runs, then another takes over',
+      );
+      this.#sayNow(
+        line(
+          'back',
+          held.filter(([, , , , state]) => state === 0).map(([token]) => token),
+        ) + line('drain'),
+      );
+      this.#ready(held.filter(([, , , , state]) => state === 1));
+      return;
+    }
+    this.#state = 'up';
+    this.#ready(held);
+    if (this.#settings !== undefined) this.#sayNow(this.#settings);
+    if (this.#pendingCount > 0) this.#sayNow(this.#pending, this.#pendingCount);
+    [this.#pending, this.#pendingCount] = ['', 0];
+  }
+
+  #ready(held: Hello['held']): void {
+    if (!this.#owed) return;
+    this.#owed = false;
+    this.#handlers?.ready(held.map(adoptedOf));
+  }
+
+  /** It may go, if it has heard everything that was said. */
+  #idle(heard: unknown): void {
+    if (heard !== this.#said || this.#state !== 'up') return;
+    this.#state = 'ending';
+    this.#sayNow(line('end'));
+    this.#killLate();
+  }
+
+  /** The connection has ended. */
+  #gone(): void {
+    const [was, known] = [this.#state, this.#process];
+    this.#socket = undefined;
+    this.#process = undefined;
+    this.#files.forget();
+    if (this.#closed) {
+      this.#state = 'closed';
+      const done = this.#closed;
+      this.#closed = undefined;
+      done();
+      this.#closed = () => {};
+      return;
+    }
+    this.#state = 'away';
+    if (was === 'ending' || was === 'draining') {
+      if (this.#pendingCount > 0) this.#start();
+      return;
+    }
+    kill(known);
+    this.#sweep();
+    this.#failed('it ended, and its tasks with it');
+  }
+
+  #killLate(): void {
+    const known = this.#process;
+    setTimeout(() => {
+      if (known && this.#process === known) kill(known);
+    }, endWithinMs).unref();
+  }
+
+  #sweep(): void {
+    try {
+      mkdirSync(join(this.#options.folder, 'work'), { recursive: true, mode: 0o700 });
+      const killed = killAllOf(join(this.#options.folder, 'work'));
+      if (killed > 0) this.#options.log.info({ killed }, `${killed} processes of tasks were ended with their executor`);
+    } catch (error) {
+      this.#options.log.warn({}, `processes of tasks cannot be looked for: ${(error as Error).message}`);
+    }
+  }
+
+  #say(text: string): void {
+    if (this.#state === 'up') this.#sayNow(text);
+    else {
+      this.#pending += text;
+      this.#pendingCount++;
+    }
+  }
+
+  /** What is said in one turn goes as one write. */
+  #sayNow(text: string, messages = 1): void {
+    if (!this.#socket) return;
+    if (this.#out === '') queueMicrotask(() => this.#flush());
+    this.#out += text;
+    this.#said += messages;
+  }
+
+  #flush(): void {
+    if (this.#out !== '') this.#socket?.write(this.#out);
+    this.#out = '';
+  }
+}
+
+/** That very process. */
+function kill(known: { readonly pid: number; readonly start: number | undefined } | undefined): void {
+  if (known?.start === undefined || readProcess(known.pid)?.start !== known.start) return;
+  try {
+    process.kill(known.pid, 'SIGKILL');
+  } catch {}
+}
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  const client = new Client(options);
+  return {
+    attach: handlers => client.attach(handlers),
+    configure: settings => client.configure(settings),
+    run: (recipes, tasks) => client.run(recipes, tasks),
+    forget: recipes => client.tell('forget', recipes),
+    taken: tokens => client.tell('taken', tokens),
+    takeBack: tokens => client.tell('back', tokens),
+    kill: tokens => client.tell('kill', tokens),
+    plugins(done) {
+      if (options.plugins) options.plugins(options.folder, done);
+      else queueMicrotask(() => done([]));
+    },
+    close: (keep, done) => client.close(keep, done),
+  };
+}
