@@ -19,6 +19,9 @@ export const defaultMemMb = 512;
 /** nobody. */
 const nobody = 65534;
 
+/** A `.js` file is an ES module where it reads as one; the default from 20.19 and 22.7. */
+const esModules = ['--experimental-detect-module'].filter(flag => process.allowedNodeEnvironmentFlags.has(flag));
+
 const texts = new Map<boolean, string>();
 function text(confined: boolean): string {
   const known = texts.get(confined) ?? workerProgram(confined);
@@ -35,7 +38,7 @@ export function freeLaunch(
 ): Launch {
   const heap = memMb ?? defaultMemMb;
   return {
-    argv: [process.execPath, `--max-old-space-size=${heap}`, '--eval', text(false)],
+    argv: [process.execPath, ...esModules, `--max-old-space-size=${heap}`, '--eval', text(false)],
     env,
     cwd,
     memMb: heap,

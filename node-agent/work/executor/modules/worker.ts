@@ -36,6 +36,8 @@ export interface WorkerParts {
 export class Worker {
   readonly name: string;
   handlers: WorkerHandlers = silent;
+  /** It is no more; called after the handlers. */
+  left: () => void = () => {};
   /** Tasks are so short that they are read in bunches. */
   isFast = false;
   readonly #parts: WorkerParts;
@@ -119,6 +121,10 @@ export class Worker {
   }
   forget(r: number): void {
     if (this.#recipes.delete(r)) this.#send(['forget', r]);
+  }
+  /** Nobody listens any more. */
+  mute(): void {
+    this.handlers = silent;
   }
   giveBack(at: number): void {
     this.#send(['back', at]);
@@ -223,7 +229,8 @@ export class Worker {
       this.#waiting = [];
       this.#launch.release();
       this.handlers.gone();
-      this.handlers = silent;
+      this.mute();
+      this.left();
     });
   }
 

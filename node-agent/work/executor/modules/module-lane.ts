@@ -1,0 +1,204 @@
+/** One lane: its tasks go to one worker at a time, the short ones several at once. */
+import type { Recipe } from '../../../../shared/schemas/work.ts';
+import type { ExecutorTask } from '../../executor.ts';
+import type { Lane, LaneHandlers } from '../runner.ts';
+import type { Pool } from './pool.ts';
+import { isReady, type Ready, type Source } from './source.ts';
+import type { TaskLine } from './wire.ts';
+import type { Worker, WorkerHandlers } from './worker.ts';
+
+/** Tasks that one lane may hold. */
+export const mostAhead = 512;
+/** Work that a worker has in hand: long enough that it never waits, short enough that little waits behind a slow one. */
+const handMs = 10;
+/** Who runs for so long lets those behind it go elsewhere. */
+const slowMs = 100;
+/** Between being told to end, and being ended. */
+export const graceMs = 2_000;
+/** Below, the worker's answers are read in bunches. */
+const fastMs = 0.5;
+
+interface Held {
+  readonly task: ExecutorTask;
+  stopped: boolean;
+}
+
+export interface LaneParts {
+  readonly pool: Pool;
+  readonly source: Source;
+  readonly recipe: Recipe;
+  readonly handlers: LaneHandlers;
+  /** What a task gets as `data`. */
+  value(task: ExecutorTask): unknown;
+  now(): number;
+}
+
+/** Positions are the process's own, so they rise for as long as it lives; the lanes that have it follow one another. */
+let positions = 0;
+
+export class ModuleLane implements Lane {
+  readonly #parts: LaneParts;
+  #queue: ExecutorTask[] = [];
+  /** What the worker has, by position. */
+  readonly #held = new Map<number, Held>();
+  #worker: Worker | undefined;
+  #ready: Ready | undefined;
+  #isFinding = false;
+  #isClosed = false;
+  /** Of the last tasks, ms. */
+  #mean: number | undefined;
+  #slow: NodeJS.Timeout | undefined;
+
+  constructor(parts: LaneParts) {
+    this.#parts = parts;
+  }
+
+  run(tasks: readonly ExecutorTask[]): void {
+    this.#queue.push(...tasks);
+    this.#feed();
+  }
+
+  stop(token: number): void {
+    const waits = this.#queue.findIndex(task => task.token === token);
+    if (waits >= 0) {
+      this.#queue.splice(waits, 1);
+      setImmediate(() => this.#parts.handlers.returned([token]));
+      return;
+    }
+    for (const [at, held] of this.#held) {
+      if (held.task.token !== token || held.stopped) continue;
+      held.stopped = true;
+      if (this.#worker?.running === at) this.#abort(at);
+      else this.#worker?.giveBack(at);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#slow);
+    const [worker, ready] = [this.#worker, this.#ready];
+    this.#worker = undefined;
+    if (worker && ready) this.#parts.pool.giveBack(ready.key, worker);
+  }
+
+  #feed(): void {
+    if (this.#queue.length === 0 || this.#isFinding || this.#isClosed) return;
+    const worker = this.#workerNow();
+    if (!worker) return;
+    const room = this.#window() - worker.held;
+    if (room <= 0) return;
+    const lines = this.#queue.splice(0, room).map((task): TaskLine => {
+      const at = ++positions;
+      this.#held.set(at, { task, stopped: false });
+      const value = this.#parts.value(task);
+      return [at, task.r, task.index, task.attempt, task.token, value ?? null, task.checkpoint ?? null];
+    });
+    const { r, job, common } = this.#parts.recipe;
+    worker.isFast = this.#mean !== undefined && this.#mean < fastMs;
+    worker.run(r, { job, common }, lines);
+  }
+
+  /** The worker that may have the next task, or none yet. */
+  #workerNow(): Worker | undefined {
+    const { pool, source, recipe } = this.#parts;
+    const worker = this.#worker;
+    const isOld = this.#ready !== undefined && source.isOld?.(recipe, this.#ready) === true;
+    if (worker?.isAlive && !isOld) return worker;
+    // What it has comes to its end first; then this is called again.
+    if (worker && (worker.held > 0 || !worker.isAlive)) return undefined;
+    if (worker) {
+      pool.giveBack('', worker);
+      worker.kill();
+    }
+    this.#worker = undefined;
+    this.#isFinding = true;
+    source.find(recipe, found => {
+      this.#isFinding = false;
+      if (this.#isClosed) return;
+      if (!isReady(found)) {
+        this.#fail(found);
+        return;
+      }
+      this.#ready = found;
+      this.#worker = pool.take(found);
+      this.#worker.handlers = this.#hear(this.#worker);
+      this.#feed();
+    });
+    return undefined;
+  }
+
+  #fail(end: { readonly why: 'error' | string; readonly err: string }): void {
+    const tasks = this.#queue;
+    this.#queue = [];
+    for (const { token } of tasks) {
+      this.#parts.handlers.began(token);
+      this.#parts.handlers.ended(token, end as never, 0);
+    }
+  }
+
+  /** Tasks that the worker may have at once. */
+  #window(): number {
+    if (this.#mean === undefined) return 1;
+    return Math.max(1, Math.min(mostAhead, Math.ceil(handMs / Math.max(this.#mean, 0.001))));
+  }
+
+  #hear(worker: Worker): WorkerHandlers {
+    const { handlers } = this.#parts;
+    return {
+      began: at => {
+        const held = this.#held.get(at);
+        if (!held) return;
+        handlers.began(held.task.token);
+        if (held.stopped) this.#abort(at);
+        else if (this.#held.size + this.#queue.length > 1 && this.#slow === undefined) this.#watch(at);
+      },
+      ended: (at, ms, end) => {
+        const held = this.#held.get(at);
+        if (!held) return;
+        this.#held.delete(at);
+        this.#mean = this.#mean === undefined ? ms : this.#mean * 0.8 + ms * 0.2;
+        handlers.ended(held.task.token, end, ms);
+        // One look for a bunch of answers.
+        if (worker.held <= this.#window() / 2) this.#feed();
+      },
+      checkpoint: (at, base64) => {
+        const held = this.#held.get(at);
+        if (held) handlers.checkpoint(held.task.token, base64);
+      },
+      returned: at => {
+        const held = this.#held.get(at);
+        this.#held.delete(at);
+        if (held) handlers.returned([held.task.token]);
+      },
+      gone: () => {
+        if (this.#worker === worker) this.#worker = undefined;
+        this.#feed();
+      },
+    };
+  }
+
+  #abort(at: number): void {
+    const worker = this.#worker;
+    worker?.abort(at);
+    setTimeout(() => {
+      if (worker?.running === at)
+        worker.kill({ why: 'error', err: 'it did not end when it was told to, and was ended' });
+    }, graceMs);
+  }
+
+  /** If the task still runs after a while, nothing waits behind it. */
+  #watch(at: number): void {
+    this.#slow = setTimeout(() => {
+      this.#slow = undefined;
+      const running = this.#worker?.running;
+      if (running !== at) {
+        if (running !== undefined) this.#watch(running);
+        return;
+      }
+      for (const other of this.#held.keys()) if (other !== at) this.#worker?.giveBack(other);
+      const tokens = this.#queue.map(({ token }) => token);
+      this.#queue = [];
+      if (tokens.length > 0) this.#parts.handlers.returned(tokens);
+    }, slowMs);
+  }
+}
