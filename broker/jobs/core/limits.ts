@@ -1,0 +1,52 @@
+/** Bounds and times of dispatch. Bytes and milliseconds, unless the name says otherwise. */
+import { jobLimits } from '../../../shared/schemas/job.ts';
+
+export const dispatchLimits = {
+  live: jobLimits.live,
+  /** Of all jobs together: each costs one byte here, a few once it failed. */
+  tasks: 50_000_000,
+  /** Of all documents that are kept: they stay in memory. */
+  documentBytes: 128 * 1024 * 1024,
+  /** Ended jobs whose results are kept, and their bytes; then the oldest go. */
+  ended: 10_000,
+  outBytes: 1_000_000_000,
+  /** One message to a node; what is too large by itself (a document, a checkpoint) goes alone. */
+  sendBytes: 240 * 1024,
+  /** Of the array as text: longer ones stay here, their values go with the tasks. */
+  arrayBytes: 64 * 1024,
+  /** One batch of results, stored and on `out`. */
+  batchBytes: 200 * 1024,
+  batchResults: 1000,
+  /** One result as JSON: more, and the task has failed. */
+  resultBytes: 3 * jobLimits.result,
+  /** Values that one reducing task gets, together. */
+  reduceBytes: 200 * 1024,
+  /** Values and checkpoints in memory for one recipe's next tasks. */
+  prepared: 32,
+  /** Tasks of a job with replicas that have some of their results but not all. */
+  open: 10_000,
+  /** Commit records of a recipe that are then written as one. */
+  compactEvery: 2000,
+  compactRanges: 20_000,
+} as const;
+
+export const dispatchTimes = {
+  /** `is` of one job, where nothing but numbers changed. */
+  isEvery: 1000,
+  /** What ran on a node that is gone is started elsewhere. */
+  lost: 15_000,
+  /** After a restart, what ran before is held for its node. */
+  held: 30_000,
+  /** Longer, and it is written down that a task runs, and where. */
+  ran: 1000,
+  backoffCap: 3_600_000,
+  /** Times of further attempts are rounded up to this, so that a million of them are a few lists. */
+  backoffStep: 100,
+  rebalance: 100,
+  speculate: 250,
+  /** A node that holds tasks and says nothing of them for so long is asked what it holds. */
+  ask: 60_000,
+} as const;
+
+/** Disagreements with other nodes after which a node gets no tasks at all; after the first, none of jobs with replicas. */
+export const disagreements = 3;

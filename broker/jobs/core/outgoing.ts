@@ -1,0 +1,117 @@
+/**
+ * Messages to nodes: what one step has for one node goes in one, until it is too large for one. Nothing goes to a
+ * session before its first report, which says what the node holds; what it would have been told is then told anew.
+ */
+
+import { jobLimits } from '../../../shared/schemas/job.ts';
+import type { TokenSpan, WorkSpan } from '../../../shared/schemas/work.ts';
+import type { JobEffect, WorkBody } from './events.ts';
+import { dispatchLimits } from './limits.ts';
+import type { NodeRun, RecipeRun } from './state.ts';
+
+interface Message {
+  recipes: RecipeRun[];
+  spans: WorkSpan[];
+  readonly ack: number[];
+  readonly revoke: number[];
+  readonly take: number[];
+  readonly forget: number[];
+  inventory: boolean;
+  bytes: number;
+}
+
+/** A token span as JSON, at most. */
+const tokenBytes = 24;
+const empty = (): Message => ({
+  recipes: [],
+  spans: [],
+  ack: [],
+  revoke: [],
+  take: [],
+  forget: [],
+  inventory: false,
+  bytes: 0,
+});
+
+/** Tokens, sorted in place, as spans. */
+export function toSpans(tokens: number[]): TokenSpan[] {
+  tokens.sort((a, b) => a - b);
+  const spans: [number, number][] = [];
+  let last: [number, number] | undefined;
+  for (const token of tokens) {
+    if (last && token === last[0] + last[1] && last[1] < jobLimits.batch) last[1]++;
+    else if (!last || token >= last[0] + last[1]) spans.push((last = [token, 1]));
+  }
+  return spans;
+}
+
+export class Outgoing {
+  readonly #messages = new Map<NodeRun, Message>();
+  readonly #effect: (effect: JobEffect) => void;
+
+  constructor(effect: (effect: JobEffect) => void) {
+    this.#effect = effect;
+  }
+
+  ack(node: NodeRun, token: number): void {
+    this.#room(node, tokenBytes).ack.push(token);
+  }
+
+  revoke(node: NodeRun, token: number): void {
+    this.#room(node, tokenBytes).revoke.push(token);
+  }
+
+  take(node: NodeRun, token: number): void {
+    this.#room(node, tokenBytes).take.push(token);
+  }
+
+  forget(node: NodeRun, r: number): void {
+    this.#room(node, tokenBytes).forget.push(r);
+  }
+
+  inventory(node: NodeRun): void {
+    this.#room(node, tokenBytes).inventory = true;
+  }
+
+  /** With the recipe, where the session does not know it. */
+  spans(node: NodeRun, run: RecipeRun, spans: readonly WorkSpan[], bytes: number): void {
+    const isNew = !node.knows.has(run);
+    const message = this.#room(node, bytes + (isNew ? run.recipeBytes : 0));
+    if (isNew) {
+      message.recipes.push(run);
+      node.knows.add(run);
+      run.sentTo.add(node);
+    }
+    message.spans.push(...spans);
+  }
+
+  flush(): void {
+    for (const [node, message] of this.#messages) this.#send(node, message);
+    this.#messages.clear();
+  }
+
+  #room(node: NodeRun, bytes: number): Message {
+    let message = this.#messages.get(node);
+    if (message && message.bytes > 0 && message.bytes + bytes > dispatchLimits.sendBytes) {
+      this.#send(node, message);
+      message = undefined;
+    }
+    if (!message) this.#messages.set(node, (message = empty()));
+    message.bytes += bytes;
+    return message;
+  }
+
+  #send(node: NodeRun, { recipes, spans, ack, revoke, take, forget, inventory }: Message): void {
+    if (!node.session || node.seq === 0) return;
+    const body: WorkBody = {
+      ...(recipes.length > 0 && { recipes: recipes.map(({ recipe }) => recipe) }),
+      ...(spans.length > 0 && { spans }),
+      ...(ack.length > 0 && { ack: toSpans(ack) }),
+      ...(revoke.length > 0 && { revoke: toSpans(revoke) }),
+      ...(take.length > 0 && { take: toSpans(take) }),
+      ...(forget.length > 0 && { forget }),
+      ...(inventory && { inventory }),
+    };
+    this.#effect({ type: 'send', node: node.id, epoch: node.session.epoch, body });
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * What nodes say. A report counts only in the session that is current (inst and epoch); inside it, tokens decide: what a
+ * report says of a token that is not live, or not in that node's hands, changes nothing, so copies and late ones do no
+ * harm. Numbers have to follow one another: after a gap the node is asked what it holds, since the missing one may have
+ * said anything.
+ *
+ *   ONLINE     a session begins; nothing is sent before its first report, which says what the node holds (`have`)
+ *   OFFLINE    what had not started is queued again at once; what had started is lost after 15 s, unless the node is back
+ *   HAVE       attempts in its hands that it does not have are lost. What it has and is live goes on. What is not live (it
+ *              was queued again meanwhile, or the supervisor is a new one) becomes live again under its token, if its task
+ *              is of a job that goes on, is not done and not in other hands, and was not revoked; else it is revoked, or,
+ *              where it has ended already, acknowledged.
+ *   RESTART    of the supervisor: who had run for a second is held for its node, 30 s; then that counts as a loss
+ */
+import type { Held, Report } from '../../../shared/schemas/work.ts';
+import { disagreements, dispatchTimes } from './limits.ts';
+import { runKey } from './records.ts';
+import { askInventory, hold } from './sending.ts';
+import { checkpoint, countStart, heldLost, lose, settle } from './settling.ts';
+import type { Attempt, Core, NodeRun, RecipeRun } from './state.ts';
+import { isOver } from './state.ts';
+import { watchStragglers } from './stragglers.ts';
+import { task } from './tasks.ts';
+import { openTask, suits } from './votes.ts';
+
+export function nodeOf(core: Core, id: string): NodeRun {
+  let node = core.nodes.get(id);
+  if (!node) {
+    node = {
+      id,
+      view: undefined,
+      session: undefined,
+      sessions: 0,
+      ready: false,
+      seq: 0,
+      slots: 0,
+      credits: 0,
+      held: new Map(),
+      knows: new Set(),
+      have: undefined,
+      asked: undefined,
+      heard: 0,
+      askTimer: false,
+      ranTimer: false,
+      ran: '',
+      disagreed: 0,
+      expected: new Map(),
+    };
+    core.nodes.set(id, node);
+  }
+  return node;
+}
+
+export function online(core: Core, id: string, inst: string, epoch: number): void {
+  const node = nodeOf(core, id);
+  core.placer.offline(id);
+  endSession(node);
+  node.session = { inst, epoch };
+  node.heard = core.now;
+}
+
+function endSession(node: NodeRun): void {
+  node.session = undefined;
+  node.sessions++;
+  node.ready = false;
+  node.seq = 0;
+  node.have = undefined;
+  node.asked = undefined;
+  for (const run of node.knows) run.sentTo.delete(node);
+  node.knows.clear();
+}
+
+export function offline(core: Core, id: string): void {
+  const node = core.nodes.get(id);
+  if (!node?.session) return;
+  core.placer.offline(id);
+  endSession(node);
+  for (const attempt of node.held.values()) if (!attempt.started) lose(core, attempt, false);
+  if (node.held.size === 0) return;
+  const { sessions } = node;
+  core.timers.at(core.now + dispatchTimes.lost, () => {
+    if (node.sessions === sessions) loseAll(core, node);
+  });
+}
+
+function loseAll(core: Core, node: NodeRun): void {
+  for (const attempt of node.held.values()) lose(core, attempt, attempt.started);
+}
+
+/** A node is no more: what it held is lost now. */
+export function forgotten(core: Core, id: string): void {
+  const node = core.nodes.get(id);
+  core.placer.node(id, undefined);
+  if (!node) return;
+  if (node.session) core.placer.offline(id);
+  endSession(node);
+  loseAll(core, node);
+  giveUpExpected(core, node);
+  if (node.ran !== '') core.journal.del(runKey(id));
+  core.tellLeft();
+  core.nodes.delete(id);
+}
+
+export function report(core: Core, id: string, said: Report): void {
+  const node = core.nodes.get(id);
+  const session = node?.session;
+  if (!node || !session || session.inst !== said.inst || session.epoch !== said.epoch) return;
+  const isLate = said.seq < node.seq;
+  const isGap = said.seq > node.seq;
+  node.heard = core.now;
+  if (!isLate) {
+    node.seq = said.seq + 1;
+    node.slots = said.slots;
+    node.credits = said.credits;
+  }
+  for (const [first, n] of said.started ?? []) each(node, first, n, attempt => started(core, node, attempt));
+  for (const [token, bytes] of said.checkpoints ?? []) {
+    const attempt = node.held.get(token);
+    if (attempt) checkpoint(core, attempt, bytes);
+  }
+  if (!isLate && said.have) inventory(core, node, said, isGap);
+  else if (isGap) askInventory(core, node);
+  if (said.results) results(core, node, said.results);
+  for (const [first, n] of said.returned ?? []) {
+    each(node, first, n, attempt => {
+      if (!attempt.started) lose(core, attempt, false);
+    });
+  }
+  core.tellLeft();
+  if (node.ready) core.placer.room(id, node.slots, node.disagreed < disagreements ? node.credits : 0);
+}
+
+function each(node: NodeRun, first: number, n: number, run: (attempt: Attempt) => void): void {
+  for (let token = first; token < first + n; token++) {
+    const attempt = node.held.get(token);
+    if (attempt) run(attempt);
+  }
+}
+
+function started(core: Core, node: NodeRun, attempt: Attempt): void {
+  if (attempt.started) return;
+  attempt.started = true;
+  attempt.taken = false;
+  attempt.at = core.now;
+  attempt.run.started++;
+  countStart(core, attempt.run);
+  watchRunning(core, node);
+  if (attempt.run.job.document.speculate) watchStragglers(core, attempt.run);
+}
+
+function results(core: Core, node: NodeRun, said: NonNullable<Report['results']>): void {
+  const { sessions } = node;
+  for (const [token, ms, shareMs, end] of said) {
+    const attempt = node.held.get(token);
+    if (attempt) settle(core, attempt, ms, shareMs, end);
+  }
+  core.journal.promise(() => {
+    // A later session is told everything anew, and told again.
+    if (node.sessions === sessions) for (const [token] of said) core.outgoing.ack(node, token);
+  });
+}
+
+function inventory(core: Core, node: NodeRun, { have = [], more, seq }: Report, isGap: boolean): void {
+  const isFirst = seq === 0;
+  if (!isFirst && (node.asked === undefined || (isGap && node.have))) return askInventory(core, node);
+  const all = [...(node.have ?? []), ...have];
+  if (more) {
+    node.have = all;
+    if (isFirst) node.asked = core.nextToken();
+    return;
+  }
+  const asked = node.asked ?? core.nextToken();
+  node.have = undefined;
+  node.asked = undefined;
+  const tokens = new Set(all.map(([token]) => token));
+  for (const attempt of node.held.values()) {
+    if (attempt.token < asked && !tokens.has(attempt.token)) lose(core, attempt, attempt.started);
+  }
+  for (const held of all) adopt(core, node, held);
+  giveUpExpected(core, node);
+  node.ready = true;
+  // Copies of one task may have been waiting for this node.
+  watchRunning(core, node);
+}
+
+function adopt(core: Core, node: NodeRun, [token, r, index, number, state]: Held): void {
+  const live = node.held.get(token);
+  if (live) {
+    if (state > 0) started(core, node, live);
+    return;
+  }
+  const run = core.recipes.get(r);
+  if (!run || !isWanted(node, run, token, index, state)) {
+    if (state === 2) core.journal.promise(() => core.outgoing.ack(node, token));
+    else core.outgoing.revoke(node, token);
+    return;
+  }
+  if (run.replicas > 1) {
+    const open = run.open.get(index) ?? openTask(core, run, index, run.replicas);
+    open.wants--;
+    run.wants--;
+    open.copies++;
+  }
+  hold(core, { token, run, index, number, node, at: core.now, started: false, taken: false, twin: undefined });
+  core.placer.given(node.id, r, 1);
+  core.dirtyRecipes.add(run);
+  const attempt = node.held.get(token);
+  if (attempt && state > 0) started(core, node, attempt);
+}
+
+function isWanted(node: NodeRun, run: RecipeRun, token: number, index: number, state: number): boolean {
+  const { job, tasks } = run;
+  if (isOver(job) || index >= tasks.n || token <= run.fence || (job.paused && state === 0)) return false;
+  if (run.replicas === 1) {
+    const now = tasks.state(index);
+    return now !== task.live && now !== task.succeeded && now !== task.failed;
+  }
+  if (node.disagreed > 0) return false;
+  const open = run.open.get(index);
+  return open ? open.wants > 0 && suits(run, open, index, node) : tasks.state(index) === task.waiting;
+}
+
+export function giveUpExpected(core: Core, node: NodeRun): void {
+  for (const [run, indexes] of node.expected) for (const index of indexes) heldLost(core, run, index, node);
+  node.expected.clear();
+}
+
+/** Which tasks have run for a second is written down, once a second at most and only where it changed. */
+function watchRunning(core: Core, node: NodeRun): void {
+  if (node.ranTimer) return;
+  node.ranTimer = true;
+  core.timers.at(core.now + dispatchTimes.ran, () => {
+    node.ranTimer = false;
+    const tasks: [number, number][] = [];
+    let isMore = false;
+    for (const { started, at, run, index } of node.held.values()) {
+      if (!started) continue;
+      if (core.now - at >= dispatchTimes.ran) tasks.push([run.r, index]);
+      else isMore = true;
+    }
+    const text = tasks.length > 0 ? JSON.stringify(tasks) : '';
+    if (text !== node.ran && core.nodes.get(node.id) === node) {
+      node.ran = text;
+      if (text === '') core.journal.del(runKey(node.id));
+      else core.journal.put(runKey(node.id), text);
+    }
+    if (isMore || tasks.length > 0) watchRunning(core, node);
+  });
+}
