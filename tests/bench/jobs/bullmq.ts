@@ -13,7 +13,9 @@ function install(): string {
   if (installed !== undefined) return installed;
   const place = folder('hearth-bullmq-');
   const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', '--prefix', place];
-  execFileSync('npm', ['install', ...flags, `bullmq@${bullmqVersion}`, 'ioredis@5'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('npm', ['install', ...flags, `bullmq@${bullmqVersion}`, 'ioredis@5'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   installed = place;
   return place;
 }
