@@ -94,22 +94,32 @@ export class Dispatch {
     const core = this.#core;
     switch (event.type) {
       case 'submit':
-        return submit(core, event);
+        submit(core, event);
+        return;
       case 'order':
-        return order(core, event);
+        order(core, event);
+        return;
       case 'priority':
-        return setPriority(core, event);
+        setPriority(core, event);
+        return;
       case 'node':
-        if (event.view === undefined) return forgotten(core, event.node);
+        if (event.view === undefined) {
+          forgotten(core, event.node);
+          return;
+        }
         nodeOf(core, event.node).view = event.view;
-        return core.placer.node(event.node, event.view);
+        core.placer.node(event.node, event.view);
+        return;
       case 'online':
-        return online(core, event.node, event.inst, event.epoch);
+        online(core, event.node, event.inst, event.epoch);
+        return;
       case 'offline':
-        return offline(core, event.node);
+        offline(core, event.node);
+        return;
       case 'report':
         report(core, event.node, event.report);
-        return rebalanceSoon(core);
+        rebalanceSoon(core);
+        return;
       case 'synced':
         for (const keep of core.journal.synced(event.write)) keep();
         return;
@@ -121,7 +131,8 @@ export class Dispatch {
         core.reads.delete(event.read);
         return;
       case 'pardon':
-        return pardon(core, nodeOf(core, event.node));
+        pardon(core, nodeOf(core, event.node));
+        return;
       case 'tick':
         this.#wake = undefined;
         for (let due = core.timers.due(core.now); due; due = core.timers.due(core.now)) due();

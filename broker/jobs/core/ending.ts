@@ -63,10 +63,15 @@ export function finishIfDone(core: Core, run: RecipeRun): void {
   const { job, tasks } = run;
   if (tasks.ended < tasks.n || isOver(job) || currentRun(job) !== run) return;
   const dead = tasks.count(task.failed);
-  if (dead > 0)
-    return endJob(core, job, 'failed', `${job.lastErr || 'it failed'} (${dead} of ${tasks.n} tasks failed)`);
+  if (dead > 0) {
+    endJob(core, job, 'failed', `${job.lastErr || 'it failed'} (${dead} of ${tasks.n} tasks failed)`);
+    return;
+  }
   const isLast = run.below !== undefined && tasks.n === 1;
-  if (!job.document.reduce || isLast) return endJob(core, job, 'succeeded', '');
+  if (!job.document.reduce || isLast) {
+    endJob(core, job, 'succeeded', '');
+    return;
+  }
   core.journal.promise(() => nextLevel(core, run));
 }
 

@@ -3,7 +3,7 @@
  * that was interrupted its checkpoint. A few of each recipe are kept ready; the rest stays on the disk.
  */
 import { dispatchLimits } from './limits.ts';
-import { checkpointKey, outKey, outResults, valueKey, valueOf } from './records.ts';
+import { checkpointKey, outKey, outResults, resultValue, valueKey } from './records.ts';
 import type { Core, RecipeRun } from './state.ts';
 import { isOver } from './state.ts';
 import { task } from './tasks.ts';
@@ -60,7 +60,8 @@ function valuesOf(run: RecipeRun, index: number, texts: readonly (string | undef
   for (const text of texts) {
     if (text === undefined || !text.startsWith('{')) continue;
     for (const { index: from, end, state } of outResults(text)) {
-      if (state === 'succeeded' && from >= first && from < first + values.length) values[from - first] = valueOf(end);
+      if (state === 'succeeded' && from >= first && from < first + values.length)
+        values[from - first] = resultValue(end);
     }
   }
   return values;

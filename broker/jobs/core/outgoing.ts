@@ -40,7 +40,10 @@ export function toSpans(tokens: number[]): TokenSpan[] {
   let last: [number, number] | undefined;
   for (const token of tokens) {
     if (last && token === last[0] + last[1] && last[1] < jobLimits.batch) last[1]++;
-    else if (!last || token >= last[0] + last[1]) spans.push((last = [token, 1]));
+    else if (!last || token >= last[0] + last[1]) {
+      last = [token, 1];
+      spans.push(last);
+    }
   }
   return spans;
 }
@@ -96,7 +99,10 @@ export class Outgoing {
       this.#send(node, message);
       message = undefined;
     }
-    if (!message) this.#messages.set(node, (message = empty()));
+    if (!message) {
+      message = empty();
+      this.#messages.set(node, message);
+    }
     message.bytes += bytes;
     return message;
   }

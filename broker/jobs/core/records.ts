@@ -144,7 +144,7 @@ export const outResults = (text: string): readonly Committed[] =>
  * What a reduction gets of a task: what it gave back; of a command its output without the last newline, as JSON where it
  * is JSON and else as text; null where there is nothing.
  */
-export function valueOf(end: End | undefined): unknown {
+export function resultValue(end: End | undefined): unknown {
   if (end === undefined) return null;
   if (end.value !== undefined) return end.value;
   if (end.out === undefined) return null;

@@ -162,7 +162,10 @@ function results(core: Core, node: NodeRun, said: NonNullable<Report['results']>
 
 function inventory(core: Core, node: NodeRun, { have = [], more, seq }: Report, isGap: boolean): void {
   const isFirst = seq === 0;
-  if (!isFirst && (node.asked === undefined || (isGap && node.have))) return askInventory(core, node);
+  if (!isFirst && (node.asked === undefined || (isGap && node.have))) {
+    askInventory(core, node);
+    return;
+  }
   const all = [...(node.have ?? []), ...have];
   if (more) {
     node.have = all;

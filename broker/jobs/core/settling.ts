@@ -17,7 +17,7 @@ import type { End } from '../../../shared/schemas/work.ts';
 import { finishIfDone } from './ending.ts';
 import type { Committed } from './events.ts';
 import { dispatchLimits, dispatchTimes } from './limits.ts';
-import { checkpointKey, checkpointMark, valueOf } from './records.ts';
+import { checkpointKey, checkpointMark, resultValue } from './records.ts';
 import { drop, revoke } from './sending.ts';
 import type { Attempt, Core, NodeRun, RecipeRun } from './state.ts';
 import { isOver } from './state.ts';
@@ -32,17 +32,27 @@ export function settle(core: Core, attempt: Attempt, ms: number, shareMs: number
   const wh = energy(node, shareMs);
   if (wh !== undefined) run.job.wh = (run.job.wh ?? 0) + wh;
   const end = bounded(said);
-  if (end?.why === 'lost') return lostOnce(core, run, index, node);
-  if (end?.why !== undefined) return failed(core, run, index, node, ms, wh, end);
+  if (end?.why === 'lost') {
+    lostOnce(core, run, index, node);
+    return;
+  }
+  if (end?.why !== undefined) {
+    failed(core, run, index, node, ms, wh, end);
+    return;
+  }
   core.placer.measured(node.id, run.r, ms, wh);
   if (run.times.length >= 128) run.times.splice(0, 64);
   if (run.job.document.speculate) run.times.push(ms);
-  if (run.replicas === 1) return commit(core, run, index, node, 'succeeded', ms, wh, end);
+  if (run.replicas === 1) {
+    commit(core, run, index, node, 'succeeded', ms, wh, end);
+    return;
+  }
   const verdict = vote(core, attempt, ms, wh, end);
   if (verdict === 'waiting') return;
   if (verdict === 'none') {
     const none: End = { why: 'error', err: `no agreement: ${run.agree} equal results are asked for` };
-    return commit(core, run, index, node, 'failed', ms, wh, none);
+    commit(core, run, index, node, 'failed', ms, wh, none);
+    return;
   }
   const { agreed } = verdict;
   commit(core, run, index, agreed.node, 'succeeded', agreed.ms, agreed.wh, agreed.end);
@@ -62,7 +72,10 @@ export function countStart(core: Core, { job }: RecipeRun): void {
 export function lose(core: Core, attempt: Attempt, counted: boolean): void {
   const { run, index, node } = attempt;
   drop(core, attempt);
-  if (counted) return lostOnce(core, run, index, node);
+  if (counted) {
+    lostOnce(core, run, index, node);
+    return;
+  }
   again(core, run, index, true);
 }
 
@@ -70,7 +83,10 @@ function lostOnce(core: Core, run: RecipeRun, index: number, node: NodeRun): voi
   const losses = run.tasks.losses(index) + 1;
   run.tasks.setTries(index, run.tasks.tries(index), losses);
   touch(core, run).tries.add(index);
-  if (losses < jobLimits.losses) return again(core, run, index, true);
+  if (losses < jobLimits.losses) {
+    again(core, run, index, true);
+    return;
+  }
   if (run.replicas === 1 && run.live.has(index)) return;
   const end: End = { why: 'lost', err: `its node was lost ${losses} times` };
   commit(core, run, index, node, 'failed', 0, undefined, end);
@@ -87,9 +103,13 @@ function again(core: Core, run: RecipeRun, index: number, asCopy: boolean): void
   core.dirtyJobs.add(run.job);
   if (run.replicas > 1) {
     const open = run.open.get(index);
-    if (!open) return run.tasks.set(index, task.waiting);
+    if (!open) {
+      run.tasks.set(index, task.waiting);
+      return;
+    }
     if (asCopy) open.copies--;
-    return wantCopy(core, run, index);
+    wantCopy(core, run, index);
+    return;
   }
   if (run.live.has(index)) return;
   if (run.checkpoints.has(index) && !isOver(run.job)) {
@@ -124,7 +144,10 @@ function failed(
 
 /** A million tasks that fail together are a few lists here. */
 function later(core: Core, run: RecipeRun, index: number, ms: number): void {
-  if (ms <= 0) return tryAgain(core, run, index);
+  if (ms <= 0) {
+    tryAgain(core, run, index);
+    return;
+  }
   const step = dispatchTimes.backoffStep;
   const at = Math.ceil((core.now + ms) / step) * step;
   const list = run.backoff.get(at);
@@ -176,7 +199,7 @@ function commit(
     ...(end === undefined ? {} : { end }),
   };
   const text = JSON.stringify(result);
-  const valueBytes = run.batchOf ? Buffer.byteLength(JSON.stringify(valueOf(end))) : 0;
+  const valueBytes = run.batchOf ? Buffer.byteLength(JSON.stringify(resultValue(end))) : 0;
   touch(core, run).results.push({ text, result, valueBytes });
   if (state === 'failed') {
     job.lastErr = `task ${index}${run === job.main ? '' : ' of the reduction'}: ${end?.err ?? end?.why ?? 'it failed'}`;

@@ -50,12 +50,24 @@ function tasksOf({ items, array }: JobDocument) {
 export function submit(core: Core, { id, document, hash, by, answer: number }: Said<'submit'>): void {
   const refuse = ({ error }: { error: ContractError }) => answer(core, number, error, id);
   const stuck = stuckError(core);
-  if (stuck) return refuse({ error: stuck });
+  if (stuck) {
+    refuse({ error: stuck });
+    return;
+  }
   const known = core.jobs.get(id);
-  if (known?.hash === hash) return core.journal.promise(() => answer(core, number, undefined, id, false));
-  if (known) return refuse(fail('conflict', `another job has the id ${id}: choose another`));
+  if (known?.hash === hash) {
+    core.journal.promise(() => answer(core, number, undefined, id, false));
+    return;
+  }
+  if (known) {
+    refuse(fail('conflict', `another job has the id ${id}: choose another`));
+    return;
+  }
   const array = tasksOf(document);
-  if (!array.ok) return refuse(array);
+  if (!array.ok) {
+    refuse(array);
+    return;
+  }
   const { n } = array.value;
   const record: DocumentRecord = {
     document,
@@ -68,11 +80,15 @@ export function submit(core: Core, { id, document, hash, by, answer: number }: S
   };
   const text = JSON.stringify(record);
   const full = tooMuch(core, n, text.length);
-  if (full) return refuse(full);
+  if (full) {
+    refuse(full);
+    return;
+  }
   const unknown = (document.needs ?? []).findIndex(need => !core.jobs.has(need));
   if (unknown >= 0) {
     const need = document.needs?.[unknown];
-    return refuse(fail('schema', `there is no job ${need}: submit it first`, `needs.${unknown}`));
+    refuse(fail('schema', `there is no job ${need}: submit it first`, `needs.${unknown}`));
+    return;
   }
   const job = createJob(id, record, text.length);
   enter(core, job);
@@ -131,7 +147,10 @@ export function awaitNeeds(core: Core, job: JobRun): void {
   for (const id of job.document.needs ?? []) {
     const need = core.jobs.get(id);
     if (!need || need.state === 'succeeded') continue;
-    if (isOver(need)) return endJob(core, job, 'rejected', `it needs ${id}, which is ${need.state}`);
+    if (isOver(need)) {
+      endJob(core, job, 'rejected', `it needs ${id}, which is ${need.state}`);
+      return;
+    }
     job.unmet.add(id);
     const waiters = core.waiters.get(id);
     if (waiters) waiters.add(job);
@@ -142,7 +161,10 @@ export function awaitNeeds(core: Core, job: JobRun): void {
 export function order(core: Core, { id, verb, answer: number }: Said<'order'>): void {
   const job = core.jobs.get(id);
   const error = stuckError(core) ?? (job ? orders[verb](core, job) : noJob(id));
-  if (error) return answer(core, number, error, id);
+  if (error) {
+    answer(core, number, error, id);
+    return;
+  }
   if (job) core.dirtyJobs.add(job);
   core.journal.promise(() => answer(core, number, undefined, id));
 }
@@ -215,7 +237,10 @@ function setPaused(core: Core, job: JobRun, paused: boolean): ContractError | un
 export function setPriority(core: Core, { id, priority, answer: number }: Said<'priority'>): void {
   const job = core.jobs.get(id);
   const error = stuckError(core) ?? (job ? undefined : noJob(id));
-  if (error || !job) return answer(core, number, error, id);
+  if (error || !job) {
+    answer(core, number, error, id);
+    return;
+  }
   job.priority = priority;
   writeState(core, job);
   if (job.active) introduce(core, currentRun(job));
