@@ -13,12 +13,14 @@ import { backupCommands } from './backup-commands.ts';
 import { brokerAclCommand } from './broker-acl-command.ts';
 import { caCommands } from './ca-commands.ts';
 import type { NodesFlags } from './commands/nodes.ts';
+import { jobCommand } from './job-command.ts';
 import { joiningCommands } from './joining-commands.ts';
 import { logsCommand } from './logs-command.ts';
 import { maintainCommand } from './maintain-command.ts';
 import { adminOptions, clientOptions, exits, option } from './options.ts';
 import { reportCommand } from './report-command.ts';
 import { rolloutCommand } from './rollout-command.ts';
+import { runCommand } from './run-command.ts';
 import { secretCommands } from './secret-commands.ts';
 import { version } from './version.ts';
 
@@ -100,11 +102,13 @@ function program(): Command {
   artifactCommand(hearth);
   backupCommands(hearth);
   caCommands(hearth);
+  jobCommand(hearth);
   joiningCommands(hearth);
   maintainCommand(hearth);
   reportCommand(hearth);
   logsCommand(hearth);
   rolloutCommand(hearth);
+  runCommand(hearth);
   secretCommands(hearth);
   brokerAclCommand(hearth);
 

@@ -28,9 +28,7 @@ export async function putArtifacts(
   flags: AdminFlags & { readonly quiet?: boolean },
 ): Promise<number> {
   for (const file of files) {
-    const size = await sizeOf(file);
-    const sha256 = await hashOf(file, size);
-    const fresh = await upload(file, sha256, size, flags);
+    const { sha256, size, fresh } = await bringArtifact(file, flags);
     if (flags.quiet) console.log(`artifact:${sha256}`);
     else {
       console.log(`${sha256}  ${printable(file, 200)} (${inBytes(size)}${fresh ? '' : ', was there already'})`);
@@ -38,6 +36,13 @@ export async function putArtifacts(
     }
   }
   return 0;
+}
+
+/** @returns its hash, and whether it was not there before. @throws UserError. */
+export async function bringArtifact(file: string, flags: AdminFlags) {
+  const size = await sizeOf(file);
+  const sha256 = await hashOf(file, size);
+  return { sha256, size, fresh: await upload(file, sha256, size, flags) };
 }
 
 async function sizeOf(file: string): Promise<number> {
@@ -134,16 +139,20 @@ export async function getArtifact(
   if (output !== '-' && !flags.force && existsSync(output)) {
     throw new UserError(`${printable(output, 200)} is there already: name another file with -o, or add --force.`);
   }
+  const bytes = await fetchArtifact(sha256, output, flags);
+  if (output !== '-') console.log(`${printable(output, 200)} (${inBytes(bytes)})`);
+  return 0;
+}
+
+/** @param output a file, which is written over; `-` is standard output. @returns bytes. @throws UserError. */
+export async function fetchArtifact(sha256: string, output: string, flags: AdminFlags): Promise<number> {
   const answer = await askSupervisor(flags, { method: 'GET', path: `/artifacts/${sha256}` }).catch(error => {
     throw told(error, flags);
   });
   if (answer.statusCode !== 200) throw await refusalOf(answer);
   if (output === '-') await receive(answer, sha256, process.stdout, flags);
-  else {
-    await intoFile(answer, sha256, output, flags);
-    console.log(`${printable(output, 200)} (${inBytes(Number(answer.headers['content-length']))})`);
-  }
-  return 0;
+  else await intoFile(answer, sha256, output, flags);
+  return Number(answer.headers['content-length']);
 }
 
 /** Somebody else said the name: it may name nothing but a file here. */

@@ -24,7 +24,8 @@ const mostItemBytes = 200 * 1024;
 /** A command of one word with anything in it that a shell reads is a script; several words are a program and arguments. */
 export function runOf(words: readonly string[], shell: boolean): string | readonly string[] {
   const [first = ''] = words;
-  if (shell || (words.length === 1 && /[\s|&;<>()$`\\"'*?~#]/.test(first.replaceAll('{#}', '')))) return words.join(' ');
+  if (shell || (words.length === 1 && /[\s|&;<>()$`\\"'*?~#]/.test(first.replaceAll('{#}', ''))))
+    return words.join(' ');
   return words;
 }
 
@@ -36,7 +37,7 @@ export function checkedRun(run: string | readonly string[], names: readonly stri
   throw new UserError(`The command: ${sentence(compiled.error).replace(/^run: /, '')}.`, 2);
 }
 
-/** @param remaining values in place of all, where a joblog says that the others are done. */
+/** @param values of the tasks that are to be run. */
 export async function documentOf(
   words: readonly string[],
   flags: RunFlags,
@@ -73,14 +74,11 @@ export async function documentOf(
   return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== undefined)) as JobInput;
 }
 
-async function workOf(words: readonly string[], flags: RunFlags) {
-  const said = [
-    words.length > 0 && 'a command',
-    flags.plugin && '--plugin',
-    flags.package && '--package',
-    flags.code && '--code',
-  ];
-  const [only, ...more] = said.filter(each => typeof each === 'string');
+async function workOf(words: readonly string[], flags: RunFlags): Promise<object> {
+  const said: string[] = [];
+  if (words.length > 0) said.push('a command');
+  for (const key of ['plugin', 'package', 'code'] as const) if (flags[key] !== undefined) said.push(`--${key}`);
+  const [only, ...more] = said;
   if (only === undefined) throw new UserError('What is to be run? Give a command, --plugin, --package or --code.', 2);
   if (more.length > 0) throw new UserError(`Only one of ${[only, ...more].join(' and ')} can be run.`, 2);
   if (words.length > 0) return { run: runOf(words, flags.shell === true) };
@@ -99,7 +97,9 @@ async function valuesOf({ dimensions, items }: TaskValues, flags: RunFlags, brin
     // A command gets the same text as a line; other work would get texts instead of what they say.
     const texts = items.map(item => (typeof item === 'string' ? item : JSON.stringify(item)));
     if (flags.plugin ?? flags.package ?? flags.code ?? texts.find(text => text.includes('\n'))) {
-      throw new UserError('--items: that is too much for one job: make several files of it, or use the client library.');
+      throw new UserError(
+        '--items: that is too much for one job: make several files of it, or use the client library.',
+      );
     }
     return { array: await listOf(texts, 'items', bring) };
   }
@@ -140,7 +140,7 @@ function envOf(said: readonly string[] | undefined): Record<string, string> | un
 }
 
 /** Who says `./solve` means a program of this folder. */
-function cwdOf([first = ''], { cwd, shell }: RunFlags): string | undefined {
+function cwdOf([first = '']: readonly string[], { cwd, shell }: RunFlags): string | undefined {
   if (cwd !== undefined) return resolve(cwd);
   return !shell && /^\.\.?\//.test(first) ? process.cwd() : undefined;
 }
@@ -171,17 +171,26 @@ function reduceOf({ reduceRun, reducePlugin, fanIn }: RunFlags) {
   return reducePlugin === undefined ? undefined : { plugin: reducePlugin, ...more };
 }
 
-/** The command of one task, for people: as a shell would take it. */
-export function commandText(run: CompiledRun | undefined, values: TaskValues, flags: RunFlags, index: number): string {
+/** The command of one task, for people: as a shell would take it. @param seq its number, from 1. */
+export function commandText(
+  run: CompiledRun | undefined,
+  values: TaskValues,
+  flags: RunFlags,
+  index: number,
+  seq = index + 1,
+): string {
   const paths = Object.fromEntries(
-    [...pairs(flags.input, '--input'), ...pairs(flags.output, '--output')].map(([name, path]) => [name, basename(path)]),
+    [...pairs(flags.input, '--input'), ...pairs(flags.output, '--output')].map(([name, path]) => [
+      name,
+      basename(path),
+    ]),
   );
   const at = values.at(index);
   if (run === undefined) {
     const what = flags.plugin ?? flags.package ?? flags.code ?? '';
     return [what, ...Object.values(at)].join(' ');
   }
-  const made = run.kind === 'script' ? run.script(at, paths, index) : run.argv(at, paths, index);
+  const made = run.kind === 'script' ? run.script(at, paths, seq - 1) : run.argv(at, paths, seq - 1);
   if (!made.ok) return `(${made.error.message})`;
   return typeof made.value === 'string' ? made.value : made.value.map(quoted).join(' ');
 }
