@@ -34,7 +34,7 @@ export class Agent implements Speaker, Obedient {
   #running = false;
 
   constructor(parts: AgentParts) {
-    const { base, ver, link, clock, random, reconciler, telemetry, periodMs, disk, log } = parts;
+    const { base, random, reconciler, disk, log } = parts;
     this.#parts = parts;
     this.reconciler = reconciler;
     this.#topics = topicsOf(base);
@@ -47,8 +47,7 @@ export class Agent implements Speaker, Obedient {
       pin: pin => this.#self.join(pin),
       changed: () => this.#wanted(),
     });
-    const reports = { base, ver, link, clock, random, reconciler, telemetry, periodMs, log };
-    this.#reporter = new Reporter({ ...reports, speaker: this, ...(parts.work ? { work: parts.work } : {}) });
+    this.#reporter = new Reporter({ ...parts, speaker: this });
     this.#orders = new OrderDesk({
       ...{ reporter: this.#reporter, node: this, log },
       allegiance: () => this.#self.allegiance(),
@@ -107,13 +106,7 @@ export class Agent implements Speaker, Obedient {
       },
       notice: (level, kind, text) => log[level]({ kind }, text),
     });
-    work?.start({
-      publish: text => this.#reporter.work(text),
-      changed: () => {
-        this.#reporter.placed();
-        this.#touch();
-      },
-    });
+    work?.start(this.#reporter.forWork(() => this.#touch()));
     this.#wanted();
     this.step({ type: 'start' });
   }
@@ -126,10 +119,10 @@ export class Agent implements Speaker, Obedient {
     }
     this.#stopped.push(done);
     this.#safeMode.well();
-    const { reconciler, work } = this.#parts;
     const end = () => this.step({ type: 'stop' });
-    if (!options.stopServices) end();
-    else reconciler.stopAll(() => (work ? work.close(false, end) : end()));
+    const { reconciler, work } = this.#parts;
+    if (options.stopServices) reconciler.stopAll(() => (work ? work.close(false, end) : end()));
+    else end();
   }
 
   /** Feeds the session; effects that cause events find them queued behind. */
@@ -180,15 +173,11 @@ export class Agent implements Speaker, Obedient {
         this.#timer?.timer.cancel();
         this.#well?.cancel();
         reconciler.close();
-        if (work) work.close(true, () => this.#ended());
-        else this.#ended();
+        work?.close(true, () => {});
+        onState?.(this.#left ? 'left' : 'stopped');
+        for (const done of this.#stopped.splice(0)) done();
         break;
     }
-  }
-
-  #ended(): void {
-    this.#parts.onState?.(this.#left ? 'left' : 'stopped');
-    for (const done of this.#stopped.splice(0)) done();
   }
 
   #connect(epoch: number): void {

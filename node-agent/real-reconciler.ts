@@ -1,6 +1,7 @@
 /** The reconciler of a real machine, with everything that it looks after. */
 import { join } from 'node:path';
 import { createFetcher } from './artifacts/fetcher.ts';
+import type { Fetching } from './artifacts/fetching.ts';
 import type { SupervisorAt } from './artifacts/supervisor-at.ts';
 import { createReconciler } from './reconcile/index.ts';
 import { realFiles, realPackages, realUpgrade } from './reconcile/real-kinds.ts';
@@ -16,6 +17,8 @@ import { findInstallation } from './update/installation.ts';
 import { Updater } from './update/updater.ts';
 
 export interface RealReconciler extends ReconcilerApi {
+  /** The one way by which files come to this machine. */
+  readonly fetching: Fetching;
   /** Whether the node has its connection. */
   connected(yes: boolean): void;
   /** `do/upgrade`. */
@@ -48,6 +51,7 @@ export function createRealReconciler(around: Surroundings, { node, facts, superv
     sides: [checksSide({ clock, random, log }), updater, upgrading],
   });
   return {
+    fetching,
     start: (document, handlers) => reconciler.start(document, handlers),
     apply: document => reconciler.apply(document),
     attempted: () => reconciler.attempted(),

@@ -12,7 +12,7 @@ import { LogGate, lastPart } from './session/log-gate.ts';
 import { Observed } from './session/observed.ts';
 import { coresText, doneText, heartbeatText, infoText, isText, loadText, lwtText } from './session/reports.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
-import type { WorkSide } from './work/side.ts';
+import type { WorkHandlers, WorkSide } from './work/side.ts';
 
 /** Who speaks; the node's id and its epoch change while it lives. */
 export interface Speaker {
@@ -39,7 +39,7 @@ export interface ReporterParts {
   readonly log: Log;
   readonly speaker: Speaker;
   /** Its part in jobs, where it has one. */
-  readonly work?: Pick<WorkSide, 'running' | 'plugins' | 'can'>;
+  readonly work?: Pick<WorkSide, 'running' | 'plugins' | 'can'> | undefined;
 }
 
 type NodePart = 'lwt' | 'is' | 'info' | 'load' | 'cores' | 'heartbeat' | 'done';
@@ -143,9 +143,15 @@ export class Reporter {
     this.#publish('done', doneText(id, error));
   }
 
-  /** A report of jobs. @returns whether the link took it. */
-  work(text: string): boolean {
-    return this.#parts.speaker.up && this.#publish('done', text);
+  /** What the node's part in jobs tells. */
+  forWork(touch: () => void): WorkHandlers {
+    return {
+      publish: text => this.#parts.speaker.up && this.#publish('done', text),
+      changed: () => {
+        this.placed();
+        touch();
+      },
+    };
   }
 
   /** Takes the retained reports of a node that is no more from the broker. */

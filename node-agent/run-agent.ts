@@ -10,6 +10,7 @@ import type { Way } from './connection/way.ts';
 import { createFilesDisk } from './files-disk.ts';
 import { createMachineActions } from './machine-actions.ts';
 import { createRealReconciler } from './real-reconciler.ts';
+import { createRealWork } from './real-work.ts';
 import { openSealKey } from './seal-key.ts';
 import { isContained } from './telemetry/facts.ts';
 import { createProcTelemetry } from './telemetry/proc.ts';
@@ -55,6 +56,7 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     }),
     disk: createFilesDisk(data),
     reconciler,
+    work: createRealWork(around, reconciler.fetching),
     onState(state, error) {
       reconciler.connected(state === 'online');
       onState?.(state, error);

@@ -17,6 +17,9 @@ import { createSimulatedCaretaker } from './reconcile/services/simulated-caretak
 import { createSimulatedHost, SimulatedMachine } from './reconcile/services/simulated-host.ts';
 import { simulatedFiles, simulatedPackages } from './reconcile/simulated-kinds.ts';
 import { createSyntheticTelemetry } from './telemetry/synthetic.ts';
+import { MemoryOutbox } from './work/outbox-memory.ts';
+import { WorkRunner } from './work/runner.ts';
+import { SimulatedExecutor } from './work/simulated-executor.ts';
 
 export interface SimulateOptions {
   /** `mqtt://HOST:PORT`. */
@@ -70,6 +73,7 @@ export function simulate(options: SimulateOptions): Simulation {
   const startOne = () => {
     const node = `${prefix}${agents.length + 1}`;
     const machine = new SimulatedMachine({ clock, random });
+    const telemetry = createSyntheticTelemetry({ clock, random });
     const agent: Agent = new Agent({
       ...{ base, node, ver, clock, random, verifier, periodMs, log },
       link: createMqttLink(wayTo(broker)),
@@ -82,7 +86,11 @@ export function simulate(options: SimulateOptions): Simulation {
         clock,
         random,
       }),
-      telemetry: createSyntheticTelemetry({ clock, random }),
+      telemetry,
+      work: new WorkRunner({
+        ...{ clock, log, cores: telemetry.cores, outbox: new MemoryOutbox(), soon: setImmediate },
+        executor: new SimulatedExecutor({ clock, random, speed: 0.5 + random.next(), plugins: ['noop'] }),
+      }),
       trustFirst: broker.loopback,
       ...(cluster === undefined ? {} : { cluster }),
       onState(state) {

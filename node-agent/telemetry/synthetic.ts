@@ -52,7 +52,7 @@ export interface SyntheticOptions {
 }
 
 /** A machine of a kind drawn at random, whose load wanders. */
-export function createSyntheticTelemetry({ clock, random }: SyntheticOptions): Telemetry {
+export function createSyntheticTelemetry({ clock, random }: SyntheticOptions): Telemetry & { readonly cores: number } {
   const machine = machines[Math.floor(random.next() * machines.length)] ?? machines[0];
   const mac = (random.hex(5).match(/../g) ?? []).join(':');
   const born = clock.now();
@@ -61,6 +61,7 @@ export function createSyntheticTelemetry({ clock, random }: SyntheticOptions): T
   let temperature = 38 + busy / 3;
 
   return {
+    cores: machine.cores,
     sample() {
       busy = Math.min(100, Math.max(0, busy + (random.next() - 0.5) * 12));
       temperature += (34 + busy * 0.42 - temperature) * 0.2;

@@ -82,7 +82,7 @@ export class WorkCore {
       case 'up':
         return this.#up(event);
       case 'again':
-        this.#sayEverything();
+        this.#reporting?.anyhow();
         return [];
       case 'down':
         this.#reporting = undefined;

@@ -5,7 +5,7 @@ import type { AdoptedTask, Ended, ExecutorTask } from './executor.ts';
 export type WorkEvent =
   /** A session begins. `said`: reports that are out in it already, an empty `have` among them. */
   | { readonly type: 'up'; readonly inst: string; readonly epoch: number; readonly said: number }
-  /** In the same session somebody asks who is there: everything is said again. */
+  /** In the same session somebody asks who is there. Who is new hears by the report's number that there were others, and asks. */
   | { readonly type: 'again' }
   | { readonly type: 'down' }
   /** Judged: of this node's cluster. `bytes`: of the message. */

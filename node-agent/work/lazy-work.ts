@@ -83,7 +83,8 @@ export class LazyWork implements WorkSide {
     this.#session = session;
     if (!same) this.#reports = 0;
     if (this.#loaded) this.#loaded.up(session);
-    else if (!this.#loading) this.#say([]);
+    // A report's number tells a supervisor that is new that there were others before, and it asks.
+    else if (!this.#loading) this.#say(same ? undefined : []);
   }
 
   down(): void {

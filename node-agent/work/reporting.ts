@@ -25,7 +25,6 @@ export const reportLimits = {
 
 /** How much of each queue a report took. */
 interface Portion {
-  readonly seq: number;
   readonly have: number;
   readonly started: number;
   readonly results: number;
@@ -44,6 +43,9 @@ export interface Standing {
   readonly slots: number;
   readonly credits: number;
 }
+
+/** Other than whatever there is to say. */
+const nothing: Standing = { slots: -1, credits: -1 };
 
 export class Reporting {
   readonly session: Session;
@@ -64,6 +66,11 @@ export class Reporting {
   constructor(session: Session, said: number) {
     this.session = session;
     this.#seq = said;
+  }
+
+  /** A report is due, whatever it says. */
+  anyhow(): void {
+    this.#said = nothing;
   }
 
   /** Everything that is held, then these results; what was to be said of starts stands in `have`. */
@@ -156,7 +163,7 @@ export class Reporting {
       }
     }
     const seq = this.#seq;
-    this.#portion = { seq, have: have?.length ?? 0, started, results, resultBytes, returned, checkpoints };
+    this.#portion = { have: have?.length ?? 0, started, results, resultBytes, returned, checkpoints };
     this.#said = standing;
     const found = this.#results
       .slice(0, results)
@@ -178,8 +185,8 @@ export class Reporting {
 
   /** What became of report `seq`. */
   outcome(seq: number, said: boolean, now: number): void {
+    if (seq !== this.#seq) return;
     const portion = this.#portion;
-    if (portion?.seq !== seq) return;
     this.#portion = undefined;
     if (!said) {
       this.#notBefore = now + reportTimes.refusedMs;
@@ -187,6 +194,8 @@ export class Reporting {
     }
     this.#seq++;
     this.#lastAt = now;
+    // Meanwhile everything was to be said anew.
+    if (!portion) return;
     this.#haveAt += portion.have;
     if (this.#have && this.#haveAt >= this.#have.length) this.#have = undefined;
     this.#started.splice(0, portion.started);

@@ -36,6 +36,7 @@ export class WorkRunner implements WorkSide {
   /** The supervisor has said in this session that its messages are not signed. */
   #plain = false;
   #settings: WorkSettings;
+  #configured = false;
   #plugins: readonly string[] = [];
   #diskError = '';
   #said = '';
@@ -91,9 +92,13 @@ export class WorkRunner implements WorkSide {
 
   configure(jobs: WantedJobs, closed: boolean): void {
     const { executor, cores } = this.#parts;
-    this.#settings = settingsOf(jobs, cores);
-    executor.configure(this.#settings);
-    this.#event({ type: 'settings', slots: this.#settings.slots, closed });
+    const settings = settingsOf(jobs, cores);
+    const same = this.#configured && JSON.stringify(settings) === JSON.stringify(this.#settings);
+    this.#configured = true;
+    this.#settings = settings;
+    if (!same) executor.configure(settings);
+    this.#event({ type: 'settings', slots: settings.slots, closed });
+    if (same) return;
     this.#askPlugins();
     this.#handlers.changed();
   }
@@ -148,7 +153,7 @@ export class WorkRunner implements WorkSide {
 
   #askPlugins(): void {
     this.#parts.executor.plugins(names => {
-      const sorted = [...names].sort();
+      const sorted = [...new Set([...names, ...Object.keys(this.#settings.plugins)])].sort();
       if (sorted.join() === this.#plugins.join()) return;
       this.#plugins = sorted;
       this.#handlers.changed();
