@@ -4,6 +4,7 @@ import { proto } from '../shared/limits.ts';
 import type { Hello } from '../shared/schemas/presence.ts';
 import type { Cmd, Want } from '../shared/schemas/want.ts';
 import type { Compiled } from './desired/compile.ts';
+import type { WorkOf } from './jobs/crew.ts';
 import type { OrderBody } from './orders/orders.ts';
 
 export class Authority {
@@ -34,6 +35,13 @@ export class Authority {
     const { cluster, key } = this.#signer;
     const body: Cmd = { cluster, key, gen, rev, node, ...order };
     return seal(this.#signer, 'cmd', node, body);
+  }
+
+  /** Work, signed, or as it stands where the session was told that nothing else comes (`plain`). */
+  work(node: string, work: WorkOf, gen: number, rev: number, signed: boolean): string {
+    const { cluster, key } = this.#signer;
+    if (!signed) return JSON.stringify({ cluster, gen, rev, ...work });
+    return seal(this.#signer, 'work', node, { cluster, key, gen, rev, ...work });
   }
 
   hello(gen: number, rev: number, atMs: number, standing: NonNullable<Hello['standing']>): string {

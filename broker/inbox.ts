@@ -1,17 +1,26 @@
 /** Where each message goes: people's commands to the cores that answer them, nodes' reports to presence and the view. */
 import type { BusMessage } from '../shared/bus.ts';
-import { decode } from '../shared/codec.ts';
+import { check, decode, decodeText, parseJson } from '../shared/codec.ts';
 import { sentence } from '../shared/errors.ts';
+import { limits } from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
+import { isObject } from '../shared/merge-patch.ts';
 import { lwtPayload } from '../shared/schemas/presence.ts';
 import { donePayload } from '../shared/schemas/want.ts';
+import { reportPayload } from '../shared/schemas/work.ts';
 import { type NounTopic, parseTopic } from '../shared/topics.ts';
 import type { Sets } from './desired/sets.ts';
 import type { PresenceEvent } from './fleet/presence-state.ts';
 import { isReportPart, type Reports } from './fleet/reports.ts';
+import type { Jobs } from './jobs/jobs.ts';
 import type { Answers, Asked } from './orders/answers.ts';
 import type { Orders } from './orders/orders.ts';
 import type { RetainedCommands } from './orders/retained-commands.ts';
+
+/** Bytes of an answer to an order. */
+const doneBytes = 4096;
+/** Nesting of a report of work: what tasks give back is in it. */
+const reportDepth = 200;
 
 export interface InboxParts {
   readonly base: string;
@@ -21,6 +30,9 @@ export interface InboxParts {
   readonly sets: Sets;
   readonly orders: Orders;
   readonly reports: Reports;
+  readonly jobs: Pick<Jobs, 'set' | 'do' | 'found' | 'report'>;
+  /** Whether what came over connection `serial` is the word of the node's current session. */
+  speaksFor(node: string, serial: number | undefined): boolean;
   notice(event: PresenceEvent): void;
   /** A node answered an order. */
   answered(node: string): void;
@@ -29,7 +41,8 @@ export interface InboxParts {
 /** Everything the supervisor subscribes to; no two of these filters overlap. */
 export function subscriptions(base: string, kind: 'embedded' | 'outside'): string[] {
   const parts = ['lwt', 'load', 'heartbeat', 'cores', 'info', 'is', 'done'];
-  const filters = [`${base}/+/+/set/#`, `${base}/+/+/do/#`, ...parts.map(part => `${base}/node/+/${part}`)];
+  const filters = [`${base}/+/+/set/#`, `${base}/+/+/do/#`, `${base}/job/+/own`];
+  filters.push(...parts.map(part => `${base}/node/+/${part}`));
   return kind === 'outside' ? [...filters, `${base}/hello`, `${base}/status`] : filters;
 }
 
@@ -46,6 +59,7 @@ export class Inbox {
     else if (topic.value.kind === 'noun') {
       const { part, target } = topic.value;
       if (part === 'set' || part === 'do') this.#command({ topic: topic.value, message });
+      else if (target.kind === 'one' && topic.value.noun === 'job') this.#ofJob(target.id, message);
       else if (target.kind === 'one') this.#fromNode(target.id, part, message);
     }
   }
@@ -57,7 +71,7 @@ export class Inbox {
   }
 
   #command(asked: Asked): void {
-    const { answers, retained, sets, orders } = this.#parts;
+    const { answers, retained, sets, orders, jobs } = this.#parts;
     const { noun, part } = asked.topic;
     const verdict = retained.judge(asked.message);
     if (verdict === 'swallow') return;
@@ -67,6 +81,9 @@ export class Inbox {
     } else if (noun === 'role') {
       if (part === 'set') sets.role(asked);
       else sets.roleOrder(asked);
+    } else if (noun === 'job') {
+      if (part === 'set') jobs.set(asked);
+      else jobs.do(asked);
     } else if (noun !== 'node') {
       const message = `"${part}" of a ${noun} is not available yet: use …/node/ID/${part}`;
       answers.refuseStranger(asked, () => ({ code: 'not-available', message }));
@@ -78,7 +95,7 @@ export class Inbox {
     // An empty payload removes a retained message, and says nothing about the node.
     if (message.payload.length === 0) return;
     const serial = message.from?.serial;
-    const { log, notice, orders, reports } = this.#parts;
+    const { log, notice, reports } = this.#parts;
     if (isReportPart(part)) {
       // A retained load is of any age; retained is how `info` and `is` are meant to be.
       if (!message.retain || part === 'info' || part === 'is') reports.take(node, part, message.payload, serial);
@@ -89,9 +106,22 @@ export class Inbox {
         log.debug({ node, error: sentence(lwt.error) }, 'a birth or will was not understood');
         reports.badBirth(node, lwt.error);
       }
-    } else if (part === 'done') {
-      const done = decode(donePayload, message.payload, { maxBytes: 4096, maxDepth: 2 });
-      if (done.ok && orders.done(node, done.value)) this.#parts.answered(node);
-    }
+    } else if (part === 'done') this.#done(node, message);
+  }
+
+  /** Answers to orders have an `id`; what has none is about work. */
+  #done(node: string, { payload, from }: BusMessage): void {
+    const { orders, jobs, speaksFor } = this.#parts;
+    const text = decodeText(payload, limits.work);
+    const json = text.ok ? parseJson(text.value, reportDepth) : text;
+    if (json.ok && isObject(json.value) && 'id' in json.value) {
+      const done = payload.length <= doneBytes ? check(donePayload, json.value) : undefined;
+      if (done?.ok && orders.done(node, done.value)) this.#parts.answered(node);
+    } else if (speaksFor(node, from?.serial)) jobs.report(node, json.ok ? check(reportPayload, json.value) : json);
+  }
+
+  /** What is retained of a job comes at a start: it may be one that is gone. */
+  #ofJob(job: string, { payload }: BusMessage): void {
+    if (payload.length > 0) this.#parts.jobs.found(job);
   }
 }

@@ -6,6 +6,7 @@ import type { Log } from '../shared/log.ts';
 import type { Store } from '../shared/store.ts';
 import type { Given } from './desired/compile.ts';
 import type { AgentRelease } from './desired/following.ts';
+import type { JobsOptions } from './jobs/jobs.ts';
 import type { Told } from './orders/answers.ts';
 
 export interface SupervisorParts {
@@ -28,6 +29,8 @@ export interface SupervisorParts {
   readonly given?: (node: string) => Given | undefined;
   /** The agent that this supervisor hands out, for documents that follow it; absent: none does. */
   readonly release?: () => Promise<AgentRelease>;
+  /** Who may send inline code, what each sender gets, and where packages and lines come from. */
+  readonly jobs?: JobsOptions;
   /** A node's document is gone by `do/forget`: its certificate is to go, too. */
   readonly forgotten?: (node: string) => void;
 }

@@ -13,6 +13,7 @@ import { Journal } from './desired/journal.ts';
 import { Sets } from './desired/sets.ts';
 import { usedArtifacts } from './desired/used-artifacts.ts';
 import { Wants } from './desired/wants.ts';
+import { Fabric } from './fabric.ts';
 import { Attendance } from './fleet/attendance.ts';
 import { Events } from './fleet/events.ts';
 import type { FleetReader } from './fleet/fleet.ts';
@@ -20,6 +21,9 @@ import { createPresence, presenceTimes, speaksFor } from './fleet/presence-state
 import { Reports } from './fleet/reports.ts';
 import { FleetView } from './fleet/view.ts';
 import { Inbox, subscriptions } from './inbox.ts';
+import { Dispatch } from './jobs/core/dispatch.ts';
+import { Jobs } from './jobs/jobs.ts';
+import { Placement } from './jobs/placement/placement.ts';
 import { Answers, type Asked } from './orders/answers.ts';
 import { Orders } from './orders/orders.ts';
 import { RetainedCommands } from './orders/retained-commands.ts';
@@ -55,6 +59,8 @@ export class Supervisor {
   readonly #inbox: Inbox;
   readonly #standing: Standing;
   readonly #rounds: Rounds;
+  readonly #jobs: Jobs;
+  readonly #fabric: Fabric;
   #ready: ((error?: string) => void) | undefined;
   #stopped = false;
 
@@ -65,7 +71,9 @@ export class Supervisor {
     this.#parts = parts;
     this.#rounds = new Rounds(clock);
     this.#topics = topicsOf(base);
-    this.#view = new FleetView(base, ver, clock);
+    this.#view = new FleetView(base, ver, clock, (node, { info, load, is }) => {
+      if (info || load || is) this.#jobs.nodeChanged(node);
+    });
     const view = this.#view;
     this.#events = new Events(clock, event => {
       view.addEvent(event);
@@ -83,7 +91,10 @@ export class Supervisor {
     const wants = this.#wants;
     this.#projection = new Projection({ base, bus, log, clock, authority, journal, wants });
     const projection = this.#projection;
-    const changed = () => this.#following?.look();
+    const changed = (nodes: readonly string[]) => {
+      this.#following?.look();
+      this.#jobs.changed(nodes);
+    };
     const mayAct = () => this.#standing.speaks;
     this.#rollouts = new Rollouts({ clock, journal, wants, events, fleet: view, mayAct });
     const rollouts = this.#rollouts;
@@ -91,6 +102,7 @@ export class Supervisor {
     this.#answers = new Answers(base, bus, clock, parts.told);
     const answers = this.#answers;
     const state = createPresence(bus.kind, limits.nodes, clock.now());
+    const session = (node: string) => this.#attendance.session(node);
     this.#attendance = new Attendance({
       clock,
       state,
@@ -101,14 +113,24 @@ export class Supervisor {
       given: node => parts.given?.(node),
       maySpeak: () => this.#standing.leads,
       orders: () => this.#orders,
+      turned: node => this.#jobs.session(node, session(node)),
     });
-    const { notice, session } = this.#attendance;
+    const { notice } = this.#attendance;
+    const placer = new Placement();
+    this.#jobs = new Jobs({
+      ...{ base, bus, store, clock, log, events, answers, placer, journal, view },
+      core: new Dispatch({ placer, random }),
+      options: parts.jobs ?? {},
+      seal: (node, work, signed) => authority.work(node, work, journal.gen, journal.rev, signed),
+      maySpeak: () => this.#standing.leads,
+    });
+    const speaks = (node: string, serial: number | undefined) => speaksFor(state, node, serial);
     this.#reports = new Reports({
       clock,
       view,
       events,
       sign: (node, epoch, serial) => notice({ type: 'sign', node, epoch, serial }),
-      speaksFor: (node, serial) => speaksFor(state, node, serial),
+      speaksFor: speaks,
     });
     const sets = new Sets({ journal, wants, answers, rollouts, clock });
     const { release } = parts;
@@ -124,7 +146,10 @@ export class Supervisor {
       send: (node, body) => {
         bus.publish(this.#topics.node(node, 'cmd'), authority.cmd(node, body, journal.gen, journal.rev), { qos: 1 });
       },
-      drain: (node, on, by, done) => sets.drain(node, on, by, done),
+      drain: (node, on, by, done) => {
+        if (!on) this.#jobs.pardon(node);
+        sets.drain(node, on, by, done);
+      },
       forget: (node, by, done) => {
         const gone = { noun: 'node', id: node, entry: undefined, what: 'forget', by, atMs: clock.wall() } as const;
         journal.submit(gone, error => done(error));
@@ -140,20 +165,20 @@ export class Supervisor {
       sets,
       orders: this.#orders,
       reports: this.#reports,
+      jobs: this.#jobs,
+      speaksFor: speaks,
       answered: node => {
         // What a forgotten node said last is retained again.
         if (!this.#attendance.isOnline(node)) this.#projection.clear(node);
       },
     });
+    this.#fabric = new Fabric({ base, bus, clock, authority, journal, view, jobs: this.#jobs.totals });
     this.#standing = new Standing({
       kind: bus.kind,
       boot,
       base,
       clock,
-      hello: standing => {
-        const hello = authority.hello(journal.gen, journal.rev, clock.wall(), standing);
-        bus.publish(this.#topics.fabric('hello'), hello, { qos: 1 });
-      },
+      hello: standing => this.#fabric.hello(standing),
       alone: first => this.#project(first),
       fatal: text => this.#gaveWay(text),
       unsettled: text => events.emit('error', 'second-supervisor', text),
@@ -170,7 +195,10 @@ export class Supervisor {
   }
 
   /** Artifacts that may not be thrown out. */
-  usedArtifacts = (): Iterable<ArtifactUse> => usedArtifacts(this.#journal);
+  *usedArtifacts(): Iterable<ArtifactUse> {
+    yield* usedArtifacts(this.#journal);
+    yield* this.#jobs.usedArtifacts();
+  }
 
   /** Calls the fleet: births come, and who knows an older trust bundle fetches the new one. */
   call(): void {
@@ -183,7 +211,7 @@ export class Supervisor {
    */
   start(ready: (error?: string) => void): void {
     this.#ready = ready;
-    this.#journal.load(error => {
+    this.#load(error => {
       if (this.#stopped) return;
       if (error !== undefined) {
         this.#isReady(error);
@@ -221,6 +249,13 @@ export class Supervisor {
     });
   }
 
+  #load(done: (error?: string) => void): void {
+    this.#journal.load(error => {
+      if (error === undefined) this.#jobs.load(done);
+      else done(error);
+    });
+  }
+
   /** Says farewell (`<base>/status` offline), closes journal and bus. `done` runs once, within a few seconds. */
   stop(done: () => void): void {
     if (this.#stopped) {
@@ -241,14 +276,12 @@ export class Supervisor {
     const late = this.#parts.clock.after(farewellMs, leave);
     const speaks = this.#standing.leads;
     this.#standing.stop();
-    this.#journal.close(() => {
-      if (speaks) this.#say('offline', leave);
-      else leave();
-    });
-  }
-
-  #say(status: 'online' | 'offline', done: () => void): void {
-    this.#parts.bus.publish(this.#topics.fabric('status'), status, { qos: 1, retain: true }, () => done());
+    this.#jobs.stop(() =>
+      this.#journal.close(() => {
+        if (speaks) this.#fabric.status('offline', leave);
+        else leave();
+      }),
+    );
   }
 
   /** Alone on this base: the retained topics become what the journal says, then the fleet is called. */
@@ -258,18 +291,20 @@ export class Supervisor {
       const status = statusOf(node);
       if (status) this.#projection.status(node, status);
     }
-    this.#projection.everything(statusOf, () => {
-      // The broker is gone, or this one is at its end, or gave way.
-      if (!this.#standing.speaks) return;
-      this.#say('online', () => this.#isReady());
-      this.#standing.call();
-      if (!this.#rounds.has('info')) this.#rounds.every('info', infoEveryMs, () => this.#inform());
-    });
+    this.#projection.everything(statusOf, () => this.#jobs.everything(() => this.#projected()));
   }
 
-  #inform(): void {
-    this.#parts.bus.publish(this.#topics.fabric('info'), JSON.stringify(this.#view.totals()), { qos: 1 });
-    this.#attendance.retry();
+  #projected(): void {
+    // The broker is gone, or this one is at its end, or gave way.
+    if (!this.#standing.speaks) return;
+    for (const node of this.#journal.durable.keys()) this.#jobs.session(node, this.#attendance.session(node));
+    this.#fabric.status('online', () => this.#isReady());
+    this.#standing.call();
+    if (this.#rounds.has('info')) return;
+    this.#rounds.every('info', infoEveryMs, () => {
+      this.#fabric.info();
+      this.#attendance.retry();
+    });
   }
 
   #isReady(error?: string): void {
@@ -291,6 +326,7 @@ export class Supervisor {
 
   #gone(node: string): void {
     this.#attendance.notice({ type: 'forgotten', node });
+    this.#jobs.nodeGone(node);
     this.#view.remove(node);
     this.#reports.forget(node);
     this.#projection.clear(node);

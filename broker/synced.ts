@@ -13,8 +13,8 @@ export interface SyncedParts {
   readonly rollouts: Rollouts;
   /** A node was forgotten. */
   gone(node: string): void;
-  /** Documents may be others than before. */
-  changed(): void;
+  /** Documents may be others than before: those of these nodes are. */
+  changed(nodes: readonly string[]): void;
 }
 
 export function tellSynced(parts: SyncedParts, touched: Touched): void {
@@ -37,5 +37,5 @@ export function tellSynced(parts: SyncedParts, touched: Touched): void {
   // By a role's word, they may be many.
   projection.documents(changed.filter(node => !touched.nodes.has(node)));
   parts.rollouts.synced(touched);
-  parts.changed();
+  parts.changed(changed);
 }

@@ -29,6 +29,8 @@ export interface AttendanceParts {
   /** Whether this supervisor may speak (authority-standing.ts). */
   maySpeak(): boolean;
   orders(): Orders;
+  /** A node's session may be another one than before. */
+  turned(node: string): void;
 }
 
 export class Attendance {
@@ -43,7 +45,10 @@ export class Attendance {
   notice = (event: PresenceEvent): void => {
     const { state, clock } = this.#parts;
     const effects = step(state, event, clock.now());
-    if (this.#parts.maySpeak()) for (const effect of effects) this.#act(effect);
+    if (!this.#parts.maySpeak()) return;
+    for (const effect of effects) this.#act(effect);
+    // A session that takes over from another one of its node makes no effect.
+    if ('node' in event) this.#parts.turned(event.node);
   };
 
   isOnline = (node: string): boolean => isOnline(this.#parts.state, node);
@@ -99,6 +104,7 @@ export class Attendance {
   #turn(node: string, online: boolean): void {
     this.#parts.view.put(node, { online, since_ms: this.#parts.clock.wall() });
     this.#parts.projection.status(node, online ? 'online' : 'offline');
+    this.#parts.turned(node);
   }
 
   /**

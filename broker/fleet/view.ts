@@ -16,6 +16,7 @@ export class FleetView implements FleetReader {
   readonly #base: string;
   readonly #ver: string;
   readonly #clock: Clock;
+  readonly #changed: (node: string, news: Partial<NodeView>) => void;
   readonly #nodes = new Map<string, NodeView>();
   readonly #events: FabricEvent[] = [];
   /** Ordinal of the next event; a listener is told of those from its own start on. */
@@ -28,7 +29,14 @@ export class FleetView implements FleetReader {
   #pendingEvents: { readonly ordinal: number; readonly event: FabricEvent }[] = [];
   #timer: Timer | undefined;
 
-  constructor(base: string, ver: string, clock: Clock) {
+  /** @param changed told at once of what a node says of itself. */
+  constructor(
+    base: string,
+    ver: string,
+    clock: Clock,
+    changed: (node: string, news: Partial<NodeView>) => void = () => {},
+  ) {
+    this.#changed = changed;
     this.#base = base;
     this.#ver = ver;
     this.#clock = clock;
@@ -60,6 +68,7 @@ export class FleetView implements FleetReader {
     const old = this.#nodes.get(node) ?? { id: node, online: false, since_ms: this.#clock.wall(), want_rev: 0 };
     const added = this.#nodes.has(node) ? news : { ...old, ...news };
     this.#nodes.set(node, { ...old, ...news });
+    this.#changed(node, news);
     if (this.#listeners.size === 0) return;
     // A change says of a node that it is gone or what is new, not both: who is back since then is in the next one.
     if (this.#pending[node] === null) this.#back.add(node);
@@ -85,7 +94,7 @@ export class FleetView implements FleetReader {
   }
 
   /** `<base>/info`: sums over the nodes that are online. */
-  totals(): FabricInfo {
+  totals(jobs: { readonly queued: number; readonly running: number }): FabricInfo {
     let online = 0;
     let cores = 0;
     let watts: number | undefined;
@@ -96,7 +105,11 @@ export class FleetView implements FleetReader {
       if (node.load?.watts !== undefined) watts = (watts ?? 0) + node.load.watts;
     }
     const sum = watts === undefined ? {} : { watts: Math.round(watts * 10) / 10 };
-    return { ver: this.#ver, nodes: this.#nodes.size, online, cores, ...sum, jobs_queued: 0, jobs_running: 0 };
+    const { queued, running } = jobs;
+    return {
+      ...{ ver: this.#ver, nodes: this.#nodes.size, online, cores, ...sum },
+      ...{ jobs_queued: queued, jobs_running: running },
+    };
   }
 
   stop(): void {

@@ -3,24 +3,22 @@
  * every start and reconnect, and what is retained of jobs that are gone is cleared then.
  */
 import type { Bus } from '../../shared/bus.ts';
+import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
 import type { JobDocument, JobIs } from '../../shared/schemas/job.ts';
-import type { Store } from '../../shared/store.ts';
 import { topicsOf } from '../../shared/topics.ts';
-import { type DocumentRecord, documentKey, idOfKey } from './core/records.ts';
 
 /** Characters of one key's value on `own`; longer ones are left out, and named. */
 const longest = 1000;
-/** Documents read, and jobs published, before the next ones are. */
+/** Jobs published in one turn of the loop, and before the next ones are. */
 const page = 64;
-/** Above every character that a key may hold. */
-const last = '\uffff';
 
 export interface ShownParts {
   readonly base: string;
   readonly bus: Bus;
   readonly log: Log;
-  readonly store: Store;
+  readonly clock: Clock;
+  document(job: string): JobDocument | undefined;
   /** Whether this supervisor may speak. */
   maySpeak(): boolean;
 }
@@ -29,6 +27,8 @@ export class Shown {
   readonly #parts: ShownParts;
   readonly #topics: ReturnType<typeof topicsOf>;
   readonly #is = new Map<string, JobIs>();
+  /** Everything was, or is being, written: what comes now is news. Before, it is part of that. */
+  #live = false;
 
   constructor(parts: ShownParts) {
     this.#parts = parts;
@@ -37,11 +37,14 @@ export class Shown {
 
   has = (job: string): boolean => this.#is.has(job);
 
-  /** @param document where it is known, of a job that is new. */
-  is(job: string, is: JobIs | undefined, document?: JobDocument): void {
+  jobs = (): Iterable<string> => this.#is.keys();
+
+  is(job: string, is: JobIs | undefined): void {
+    const isNew = !this.#is.has(job);
     if (is) this.#is.set(job, is);
     else this.#is.delete(job);
-    if (is && document) this.#own(job, document, is.by);
+    if (!this.#live) return;
+    if (is && isNew) this.#own(job);
     this.#say(job, 'is', is ? JSON.stringify(is) : '');
     // Last: as long as it is there, a supervisor that starts knows of what is to be cleared.
     if (!is) this.#say(job, 'own', '');
@@ -58,53 +61,35 @@ export class Shown {
     if (!this.#is.has(job)) this.is(job, undefined);
   }
 
-  /** Jobs that wait, and that run. */
-  totals(): { jobs_queued: number; jobs_running: number } {
-    let [jobs_queued, jobs_running] = [0, 0];
-    for (const { state } of this.#is.values()) {
-      if (state === 'queued') jobs_queued++;
-      else if (state === 'running') jobs_running++;
-    }
-    return { jobs_queued, jobs_running };
-  }
-
   /** Writes everything again; `done` also where the broker is gone meanwhile. */
   everything(done: () => void): void {
-    this.#from(documentKey(''), done);
-  }
-
-  #from(key: string, done: () => void): void {
-    const { store, log, maySpeak } = this.#parts;
-    if (!maySpeak()) {
-      done();
-      return;
-    }
-    store.readRange(key, documentKey(last), page, (error, entries) => {
-      if (error) log.error({ error: error.message }, 'the jobs cannot be read: they are not shown');
-      if (entries.length === 0) {
-        done();
-        return;
-      }
-      let waiting = 1;
+    this.#live = true;
+    const jobs = [...this.#is.keys()];
+    let next = 0;
+    const more = () => {
+      const some = jobs.slice(next, next + page);
+      next += page;
+      let waiting = some.length + 1;
       const one = () => {
         if (--waiting > 0) return;
-        if (entries.length < page) done();
-        else this.#from(`${entries.at(-1)?.[0]}\0`, done);
+        if (next < jobs.length && this.#parts.maySpeak()) this.#parts.clock.after(0, more);
+        else done();
       };
-      for (const [name, text] of entries) {
-        const job = idOfKey(name);
+      for (const job of some) {
         const is = this.#is.get(job);
-        if (!is) continue;
-        waiting++;
-        this.#own(job, (JSON.parse(text) as DocumentRecord).document, is.by);
-        this.#say(job, 'is', JSON.stringify(is), one);
+        this.#own(job);
+        if (is) this.#say(job, 'is', JSON.stringify(is), one);
+        else one();
       }
       one();
-    });
+    };
+    more();
   }
 
-  #own(job: string, document: JobDocument, by: string): void {
-    this.#say(job, 'own', ownOf(document, by));
+  #own(job: string): void {
+    const is = this.#is.get(job);
+    const document = is && this.#parts.document(job);
+    if (is && document) this.#say(job, 'own', ownOf(document, is.by));
   }
 
   #say(job: string, part: 'own' | 'is', text: string, done?: () => void): void {

@@ -51,8 +51,9 @@ export class Answers {
   reply(asked: Asked, ok: boolean, fields: Fields = {}): void {
     const { topic, message, tx } = asked;
     const to: NounTopic = { ...topic, part: 'result', rest: [] };
-    // An order is answered twice; what changed, changed with the first answer.
-    if (this.#told && fields.state !== 'finished' && (topic.part === 'set' || topic.part === 'do')) {
+    // An order to nodes is answered twice; what changed, changed with the first answer.
+    const first = fields.state !== 'finished' || topic.noun === 'job';
+    if (this.#told && first && (topic.part === 'set' || topic.part === 'do')) {
       const target = printable(message.topic.slice(this.#base.length + 1), 160);
       this.#told({ what: topic.part, target, ok, from: message.from });
     }

@@ -27,6 +27,7 @@ export const fabricPayloads: readonly Payload[] = [
       ok_n: 'how many did it',
       failed: 'who did not, comma-joined',
       again: 'of a job: this very document was accepted before',
+      why: 'of `do/explain`: what holds the whole job, where something does',
       explain: 'of `do/explain`: nodes, each with `why` it would get none of the job, where it would not',
       topic: 'the topic, where it was no valid address',
     },

@@ -166,6 +166,7 @@ export const jobPayloads: readonly Payload[] = [
       n: 'tasks',
       ...work,
       integrity: 'of the package, as it was pinned',
+      lock: 'what it depends on, as it was pinned',
       array: 'values by index; absent: they come with the tasks',
       named: 'the values that come with the tasks are those of the array, by name of dimension',
       common: 'as in the job',

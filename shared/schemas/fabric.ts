@@ -25,7 +25,9 @@ export const resultPayload = z.object({
   failed: z.string().max(500).optional(),
   /** Of a job: this very document was accepted before. */
   again: z.boolean().optional(),
-  /** `do/explain` of a job: for each node why none of its tasks would run there; nothing where one would. */
+  /** `do/explain` of a job: what holds the whole of it; nothing where its tasks may be sent. */
+  why: z.string().max(500).optional(),
+  /** The same: for each node why none of its tasks would run there; nothing where one would. */
   explain: z.array(z.object({ node: z.string().max(20), why: z.string().max(300).optional() })).optional(),
   /** Where no valid address could be told: the topic, escaped and cut. */
   topic: z.string().max(130).optional(),

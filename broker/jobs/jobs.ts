@@ -1,0 +1,310 @@
+/**
+ * Jobs: carries out what the dispatch core decides, and tells it what happens. Decides nothing itself; callbacks only, so
+ * that the simulator runs it in virtual time.
+ */
+import type { Bus } from '../../shared/bus.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
+import { type Result, sentence } from '../../shared/errors.ts';
+import { compileWhere } from '../../shared/jobs/where.ts';
+import type { Log } from '../../shared/log.ts';
+import { printable } from '../../shared/names.ts';
+import type { JobIs } from '../../shared/schemas/job.ts';
+import type { Report } from '../../shared/schemas/work.ts';
+import type { Store, StoreOp } from '../../shared/store.ts';
+import type { ArtifactUse } from '../artifacts/uses.ts';
+import type { Journal } from '../desired/journal.ts';
+import type { Events } from '../fleet/events.ts';
+import type { FleetReader } from '../fleet/fleet.ts';
+import type { Answers, Asked } from '../orders/answers.ts';
+import type { AcceptanceParts } from './acceptance.ts';
+import { CodeAudit, type Record } from './code-audit.ts';
+import type { Dispatch } from './core/dispatch.ts';
+import type { JobEffect, JobEvent } from './core/events.ts';
+import { bootKey, idOfKey, loadPrefix, rememberedKey } from './core/records.ts';
+import { Crew, type NodeSession, type WorkOf } from './crew.ts';
+import { Desk } from './desk.ts';
+import { NodeViews } from './node-view.ts';
+import type { Placer } from './placement/placer.ts';
+import { Replays } from './replays.ts';
+import { Said } from './said.ts';
+import { Shown } from './shown.ts';
+import { JobUses, madePrefix } from './uses.ts';
+import { Writing } from './writing.ts';
+
+/** The dispatch core as it is driven. */
+export type JobsCore = Pick<Dispatch, 'load' | 'step' | 'job' | 'jobs' | 'explain' | 'totals'>;
+
+/** What belongs to the installation, and not to the wiring of the supervisor. */
+export interface JobsOptions extends AcceptanceParts {
+  /** Who may send inline code. */
+  readonly inline?: readonly string[];
+  /** Weights of those who send jobs; who is not named has 1. */
+  readonly shares?: ReadonlyMap<string, number>;
+  readonly audit?: Record;
+}
+
+export interface JobsParts {
+  readonly base: string;
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: Pick<Events, 'emit'>;
+  readonly answers: Answers;
+  readonly core: JobsCore;
+  readonly placer: Pick<Placer, 'shares'>;
+  readonly options: JobsOptions;
+  /** A message of work as it goes out. */
+  seal(node: string, work: WorkOf, signed: boolean): string;
+  maySpeak(): boolean;
+  readonly journal: Pick<Journal, 'durable' | 'durableRoles'>;
+  readonly view: Pick<FleetReader, 'get'>;
+}
+
+const complainEveryMs = 60_000;
+
+export class Jobs {
+  readonly #parts: JobsParts;
+  readonly #writing: Writing;
+  readonly #shown: Shown;
+  readonly #replays: Replays;
+  readonly #desk: Desk;
+  readonly #crew: Crew;
+  readonly #views = new NodeViews();
+  readonly #said: Said;
+  readonly #uses = new JobUses();
+  readonly #code: CodeAudit;
+  #queue: JobEvent[] = [];
+  #running = false;
+  #timer: Timer | undefined;
+  #dueAt = Number.POSITIVE_INFINITY;
+  #stopped = false;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: JobsParts) {
+    this.#parts = parts;
+    const { base, bus, store, clock, log, answers, core, placer, options, seal, maySpeak } = parts;
+    if (options.shares) placer.shares(options.shares);
+    this.#writing = new Writing({
+      ...{ store, clock, log },
+      synced: write => {
+        this.#desk.synced(write);
+        this.#feed({ type: 'synced', write });
+      },
+      unsynced: (write, error) => this.#feed({ type: 'unsynced', write, error }),
+    });
+    this.#shown = new Shown({ base, bus, clock, log, maySpeak, document: job => core.job(job)?.document });
+    this.#said = new Said(parts.journal);
+    this.#code = new CodeAudit(options.audit);
+    this.#replays = new Replays({ store, out: (job, text, done) => this.#shown.out(job, text, done) });
+    this.#desk = new Desk({
+      ...{ store, answers, replays: this.#replays, inline: options.inline ?? [], audit: options.audit },
+      ...{ lines: options.lines, pin: options.pin, checkWhere: compileWhere },
+      feed: event => this.#feed(event),
+      has: this.#shown.has,
+      jobs: this.#shown.jobs,
+      explain: job => core.explain(job),
+    });
+    this.#crew = new Crew({
+      ...{ base, bus, clock, log, seal },
+      turned: (node, session) => {
+        if (session) this.nodeChanged(node);
+        this.#feed(session ? { type: 'online', node, ...session } : { type: 'offline', node });
+      },
+    });
+  }
+
+  /** Reads the journal, and raises the number of this start. `done` runs once, with one sentence where that failed. */
+  load(done: (error?: string) => void): void {
+    const { store } = this.#parts;
+    store.read(madePrefix, (madeError, made) => {
+      store.read(loadPrefix, (error, entries) => {
+        const failure = madeError ?? error;
+        if (failure) {
+          done(`the jobs cannot be read: ${failure.message}`);
+          return;
+        }
+        const boot = Number(entries.find(([key]) => key === bootKey)?.[1] ?? 0) + 1;
+        // Before any token of it is given away.
+        store.write([{ put: bootKey, value: String(boot) }], refused => {
+          done(
+            refused ? `the journal cannot be written: ${refused.message}` : this.#loaded([...entries, ...made], boot),
+          );
+        });
+      });
+    });
+  }
+
+  #loaded(entries: readonly (readonly [key: string, value: string])[], boot: number): string | undefined {
+    const { clock, core } = this.#parts;
+    try {
+      this.#uses.load(entries);
+      const ofCore = entries.filter(([key]) => key.startsWith(loadPrefix));
+      const effects = core.load(ofCore, boot, clock.now(), clock.wall());
+      for (const { id, is } of core.jobs()) this.#told(id, is);
+      this.#run(effects);
+      this.changed(this.#parts.journal.durable.keys());
+      return undefined;
+    } catch (problem) {
+      const why = printable((problem as Error).message, 200);
+      return `the journal's jobs cannot be read (${why}): restore the data folder from a backup`;
+    }
+  }
+
+  /** Alone on this base: everything retained is written again. */
+  everything(done: () => void): void {
+    this.#shown.everything(done);
+  }
+
+  set = (asked: Asked): void => this.#desk.set(asked);
+  do = (asked: Asked): void => this.#desk.do(asked);
+  /** A retained `own` of a job. */
+  found = (job: string): void => this.#shown.found(job);
+  totals = (): { queued: number; running: number } => this.#parts.core.totals();
+  /** Artifacts that jobs name, or their results. */
+  usedArtifacts = (): Iterable<ArtifactUse> => this.#uses.all();
+
+  /** The node's session by presence; undefined: it is offline. */
+  session(node: string, session: NodeSession | undefined): void {
+    this.#crew.session(node, session);
+  }
+
+  /** Facts or telemetry of a node are others. */
+  nodeChanged(node: string): void {
+    this.#feed({ type: 'node', node, view: this.#views.of(node, this.#parts.view.get(node), this.#said.of(node)) });
+  }
+
+  /** Documents of nodes are others. */
+  changed(nodes: Iterable<string>): void {
+    for (const node of nodes) {
+      this.#said.changed(node);
+      this.nodeChanged(node);
+    }
+  }
+
+  nodeGone(node: string): void {
+    this.#crew.session(node, undefined);
+    this.#views.forget(node);
+    this.#said.changed(node);
+    this.#feed({ type: 'node', node, view: undefined });
+  }
+
+  /** Somebody trusts the node again. */
+  pardon(node: string): void {
+    this.#feed({ type: 'pardon', node });
+  }
+
+  /** What a node says of its work, as it was read. */
+  report(node: string, report: Result<Report>): void {
+    if (!report.ok) this.#complain(node, sentence(report.error));
+    else if (this.#crew.isCurrent(node, report.value)) this.#feed({ type: 'report', node, report: report.value });
+  }
+
+  /** No write is begun any more; `done` when what is under way is over. */
+  stop(done: () => void): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#queue = [];
+    this.#writing.close(done);
+  }
+
+  /** What an effect causes (a node in the same process answers at once) waits until all of this step's are run. */
+  #feed(event: JobEvent): void {
+    if (this.#stopped) return;
+    this.#queue.push(event);
+    if (this.#running) return;
+    const { core, clock } = this.#parts;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      this.#run(core.step(next, clock.now(), clock.wall()));
+    }
+  }
+
+  #run(effects: readonly JobEffect[]): void {
+    this.#running = true;
+    try {
+      for (const effect of effects) this.#act(effect);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #act(effect: JobEffect): void {
+    switch (effect.type) {
+      case 'write':
+        this.#write(effect.write, effect.ops);
+        break;
+      case 'read':
+        this.#read(effect.read, effect.keys);
+        break;
+      case 'send':
+        if (this.#parts.maySpeak()) {
+          if (effect.body.recipes) this.#code.sent(effect.node, effect.body.recipes);
+          this.#crew.send(effect.node, effect.epoch, effect.body);
+        }
+        break;
+      case 'answer':
+        this.#desk.answered(effect.answer, effect.error, effect.fresh);
+        break;
+      case 'is':
+        this.#told(effect.job, effect.is);
+        break;
+      case 'out':
+        this.#shown.out(effect.job, effect.text);
+        break;
+      case 'event':
+        this.#parts.events.emit(effect.level, effect.kind, effect.text, effect.node);
+        break;
+      case 'wake':
+        this.#wake(effect.at);
+        break;
+    }
+  }
+
+  #told(job: string, is: JobIs | undefined): void {
+    if (is) this.#uses.turned(job, is.ended_ms !== undefined);
+    else this.#code.gone(job);
+    this.#shown.is(job, is);
+  }
+
+  /** With what is kept beside: which artifacts are in use. */
+  #write(write: number, ops: readonly StoreOp[]): void {
+    for (const op of ops)
+      if ('put' in op && op.put.startsWith(rememberedKey(''))) this.#desk.leaving(idOfKey(op.put), write);
+    const also = this.#uses.wrote(ops);
+    this.#writing.add(write, also.length === 0 ? ops : [...ops, ...also]);
+  }
+
+  #read(read: number, keys: readonly string[]): void {
+    const { store, clock, log } = this.#parts;
+    store.get(keys, (error, values) => {
+      if (this.#stopped) return;
+      if (!error) this.#feed({ type: 'values', read, values });
+      else {
+        log.error({ error: error.message }, 'results of jobs cannot be read: it is tried again');
+        clock.after(1000, () => {
+          if (!this.#stopped) this.#read(read, keys);
+        });
+      }
+    });
+  }
+
+  #wake(at: number): void {
+    const { clock } = this.#parts;
+    if (this.#stopped || (this.#timer && at === this.#dueAt)) return;
+    this.#timer?.cancel();
+    this.#dueAt = at;
+    this.#timer = undefined;
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#timer = clock.after(Math.max(0, at - clock.now()), () => {
+      this.#timer = undefined;
+      this.#feed({ type: 'tick' });
+    });
+  }
+
+  #complain(node: string, why: string): void {
+    const now = this.#parts.clock.now();
+    if (now - this.#complainedAt < complainEveryMs) return;
+    this.#complainedAt = now;
+    this.#parts.events.emit('warn', 'bad-report', `its report of work was not understood: ${why}`, node);
+  }
+}
