@@ -42,7 +42,7 @@ export interface Placer {
   /** A recipe came or changed (priority, paused is `waiting` 0). */
   recipe(view: RecipeView): void;
   gone(r: number): void;
-  /** Tasks of it that may be sent now. */
+  /** Tasks of it that may be sent now, of all of them: giving some changes nothing of it before it is said again. */
   waiting(r: number, n: number): void;
   /** `n` attempts of it were sent to the node, or are there no more (ended, revoked, given back, lost with it). */
   given(node: string, r: number, n: number): void;
