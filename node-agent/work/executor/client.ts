@@ -12,17 +12,13 @@ import { readProcess } from '../../reconcile/services/processes.ts';
 import type { Executor, ExecutorHandlers } from '../executor.ts';
 import { type FileParts, FileRequests } from './file-requests.ts';
 import { killAllOf } from './marks.ts';
-import { find, type Program, startExecutor, wasThere } from './starting.ts';
+import { type Bounds, find, type Program, startExecutor, wasThere } from './starting.ts';
 import { adoptedOf, type EndedTuple, endedOf, type Hello, Lines, line, protocol, taskTuple, tokensOf } from './wire.ts';
 
-export interface ExecutorOptions extends Program, FileParts {
+export interface ExecutorOptions extends Program, FileParts, Bounds {
   /** The agent's data folder: `work/` in it is the executor's. */
   readonly folder: string;
   readonly log: Log;
-  /** After so long with nothing to do it ends. Default: 60 s. */
-  readonly idleMs?: number;
-  /** Names of the plugins that are installed here. */
-  plugins?(folder: string, done: (names: readonly string[]) => void): void;
 }
 
 /** `away`: none is there, as far as is known; `ending`: it ends, as it was told to. */
@@ -118,7 +114,8 @@ class Client {
 
   #start(): void {
     this.#state = 'starting';
-    startExecutor(realpathSync(this.#options.folder), this.#options.idleMs ?? 60_000, this.#options, error => {
+    const { folder, idleMs, maxOutput, graceMs } = this.#options;
+    startExecutor(realpathSync(folder), { idleMs, maxOutput, graceMs }, this.#options, error => {
       if (this.#closed) return;
       if (error === undefined) this.#find();
       else this.#failed(error);
@@ -164,7 +161,6 @@ class Client {
 
   #hello({ proto, pid, held }: Hello): void {
     this.#process = { pid, start: readProcess(pid)?.start };
-    this.#socket?.unref();
     if (proto !== protocol) {
       this.#state = 'draining';
       this.#options.log.info(
@@ -283,8 +279,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
     takeBack: tokens => client.tell('back', tokens),
     kill: tokens => client.tell('kill', tokens),
     plugins(done) {
-      if (options.plugins) options.plugins(options.folder, done);
-      else queueMicrotask(() => done([]));
+      import('./modules/plugin-folder.ts').then(
+        ({ pluginNames }) => done(pluginNames(options.folder)),
+        () => done([]),
+      );
     },
     close: (keep, done) => client.close(keep, done),
   };

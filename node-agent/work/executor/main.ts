@@ -1,7 +1,7 @@
 /**
  * The executor's process, started by its agent (client.ts) and independent of it:
- * `node executor.js DATA IDLE_MS`, with the agent's data folder. Its own folder is `work/` in there. It says `ready` on
- * file descriptor 3 once it can be connected to.
+ * `node executor.js DATA BOUNDS`, with the agent's data folder and {@link Bounds} as JSON. Its own folder is `work/` in
+ * there. It says `ready` on file descriptor 3 once it can be connected to.
  */
 import { chmodSync, closeSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -17,10 +17,12 @@ import { killAllOf, ProcessMarks, prefixOf } from './marks.ts';
 import { program } from './program.ts';
 import type { ModuleRunners, RunnerParts } from './runner.ts';
 import { Server } from './server.ts';
+import type { Bounds } from './starting.ts';
 import { cleanEnvironment, raiseOomScore } from './surroundings.ts';
 import { socketName } from './wire.ts';
 
-const [data = '.', idleMs = '60000'] = process.argv.slice(2);
+const [data = '.', said = '{}'] = process.argv.slice(2);
+const { idleMs = 60_000, ...bounds }: Bounds = JSON.parse(said);
 const folder = join(data, 'work');
 const log = stderrLog(false);
 
@@ -58,7 +60,7 @@ function serve(): void {
   const now = () => performance.now();
   const server = new Server({
     clock,
-    idleMs: Number(idleMs),
+    idleMs,
     runners(files) {
       const parts: RunnerParts = {
         folder: join(folder, 'modules'),
@@ -76,7 +78,7 @@ function serve(): void {
         return modules;
       };
       return {
-        run: createCommandRunner({ ...parts, folder: join(folder, 'commands'), cgroups }),
+        run: createCommandRunner({ ...parts, folder: join(folder, 'commands'), cgroups, ...bounds }),
         plugin: lazyRunner(async () => (await load()).plugin),
         package: lazyRunner(async () => (await load()).package),
         code: lazyRunner(async () => (await load()).code),

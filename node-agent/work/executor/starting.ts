@@ -16,6 +16,15 @@ export interface Program {
   readonly program?: readonly string[];
 }
 
+export interface Bounds {
+  /** After so long with nothing to do it ends. Default: 60 s. */
+  readonly idleMs?: number | undefined;
+  /** Bytes that one command may write to stdout and stderr. Default: 1 GB. */
+  readonly maxOutput?: number | undefined;
+  /** Between TERM and KILL. Default: 5 s. */
+  readonly graceMs?: number | undefined;
+}
+
 const startWithinMs = 30_000;
 
 /** Left behind by one that was killed, or in use. */
@@ -48,7 +57,7 @@ export function find(data: string, done: (socket: Socket | undefined) => void): 
 }
 
 /** `done` once: when it can be connected to, or with one sentence why not. It outlives this process. */
-export function startExecutor(data: string, idleMs: number, how: Program, done: (error?: string) => void): void {
+export function startExecutor(data: string, bounds: Bounds, how: Program, done: (error?: string) => void): void {
   let output: number | undefined;
   let over = false;
   const finish = (error?: string) => {
@@ -66,7 +75,7 @@ export function startExecutor(data: string, idleMs: number, how: Program, done: 
   try {
     makeFolder(join(data, 'work'));
     output = openSync(join(data, 'work', 'executor.log'), 'w', 0o600);
-    const args = [...(how.program ?? program('executor')), data, String(idleMs)];
+    const args = [...(how.program ?? program('executor')), data, JSON.stringify(bounds)];
     child = spawn(how.nodePath ?? process.execPath, args, {
       // Found by the agent's path, whatever folder that runs in.
       cwd: data,
