@@ -21,11 +21,10 @@ import { createPresence, presenceTimes, speaksFor } from './fleet/presence-state
 import { Reports } from './fleet/reports.ts';
 import { FleetView } from './fleet/view.ts';
 import { Inbox, subscriptions } from './inbox.ts';
-import { Dispatch } from './jobs/core/dispatch.ts';
 import { Jobs } from './jobs/jobs.ts';
-import { Placement } from './jobs/placement/placement.ts';
+import { createNodeOrders } from './node-orders.ts';
 import { Answers, type Asked } from './orders/answers.ts';
-import { Orders } from './orders/orders.ts';
+import type { Orders } from './orders/orders.ts';
 import { RetainedCommands } from './orders/retained-commands.ts';
 import { Projection } from './projection.ts';
 import { Rollouts } from './rollout/rollouts.ts';
@@ -104,22 +103,15 @@ export class Supervisor {
     const state = createPresence(bus.kind, limits.nodes, clock.now());
     const session = (node: string) => this.#attendance.session(node);
     this.#attendance = new Attendance({
-      clock,
-      state,
-      view,
-      events,
-      journal,
-      projection,
+      ...{ clock, state, view, events, journal, projection },
       given: node => parts.given?.(node),
       maySpeak: () => this.#standing.leads,
       orders: () => this.#orders,
       turned: node => this.#jobs.session(node, session(node)),
     });
     const { notice } = this.#attendance;
-    const placer = new Placement();
     this.#jobs = new Jobs({
-      ...{ base, bus, store, clock, log, events, answers, placer, journal, view },
-      core: new Dispatch({ placer, random }),
+      ...{ base, bus, store, clock, random, log, events, answers, journal, view },
       options: parts.jobs ?? {},
       seal: (node, work, signed) => authority.work(node, work, journal.gen, journal.rev, signed),
       maySpeak: () => this.#standing.leads,
@@ -136,37 +128,14 @@ export class Supervisor {
     const { release } = parts;
     const set = (asked: Asked) => (asked.topic.noun === 'role' ? sets.role(asked) : sets.node(asked));
     if (release) this.#following = new Following({ journal, clock, log, release, set });
-    this.#orders = new Orders({
-      clock,
-      random,
-      answers,
-      session,
-      nodes: role => wants.members(role ?? 'all'),
-      services: node => wants.services(node),
-      send: (node, body) => {
-        bus.publish(this.#topics.node(node, 'cmd'), authority.cmd(node, body, journal.gen, journal.rev), { qos: 1 });
-      },
-      drain: (node, on, by, done) => {
-        if (!on) this.#jobs.pardon(node);
-        sets.drain(node, on, by, done);
-      },
-      forget: (node, by, done) => {
-        const gone = { noun: 'node', id: node, entry: undefined, what: 'forget', by, atMs: clock.wall() } as const;
-        journal.submit(gone, error => done(error));
-      },
+    this.#orders = createNodeOrders({
+      ...{ base, bus, clock, random, answers, session, authority, journal, wants, sets },
+      resumed: node => this.#jobs.pardon(node),
     });
     this.#retained = new RetainedCommands(bus, clock);
     this.#inbox = new Inbox({
-      base,
-      log,
-      answers,
-      notice,
-      retained: this.#retained,
-      sets,
-      orders: this.#orders,
-      reports: this.#reports,
-      jobs: this.#jobs,
-      speaksFor: speaks,
+      ...{ base, log, answers, notice, sets, speaksFor: speaks },
+      ...{ retained: this.#retained, orders: this.#orders, reports: this.#reports, jobs: this.#jobs },
       answered: node => {
         // What a forgotten node said last is retained again.
         if (!this.#attendance.isOnline(node)) this.#projection.clear(node);
@@ -195,10 +164,7 @@ export class Supervisor {
   }
 
   /** Artifacts that may not be thrown out. */
-  *usedArtifacts(): Iterable<ArtifactUse> {
-    yield* usedArtifacts(this.#journal);
-    yield* this.#jobs.usedArtifacts();
-  }
+  usedArtifacts = (): Iterable<ArtifactUse> => [...usedArtifacts(this.#journal), ...this.#jobs.usedArtifacts()];
 
   /** Calls the fleet: births come, and who knows an older trust bundle fetches the new one. */
   call(): void {
@@ -211,7 +177,9 @@ export class Supervisor {
    */
   start(ready: (error?: string) => void): void {
     this.#ready = ready;
-    this.#load(error => {
+    const load = (done: (error?: string) => void) =>
+      this.#journal.load(error => (error === undefined ? this.#jobs.load(done) : done(error)));
+    load(error => {
       if (this.#stopped) return;
       if (error !== undefined) {
         this.#isReady(error);
@@ -246,13 +214,6 @@ export class Supervisor {
         disconnected: connection => this.#disconnected(connection),
         refused: (message, reason) => this.#standing.receive(message, () => this.#inbox.refused(message, reason)),
       });
-    });
-  }
-
-  #load(done: (error?: string) => void): void {
-    this.#journal.load(error => {
-      if (error === undefined) this.#jobs.load(done);
-      else done(error);
     });
   }
 

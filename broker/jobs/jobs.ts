@@ -3,7 +3,7 @@
  * that the simulator runs it in virtual time.
  */
 import type { Bus } from '../../shared/bus.ts';
-import type { Clock, Timer } from '../../shared/clock.ts';
+import type { Clock, Random, Timer } from '../../shared/clock.ts';
 import { type Result, sentence } from '../../shared/errors.ts';
 import { compileWhere } from '../../shared/jobs/where.ts';
 import type { Log } from '../../shared/log.ts';
@@ -17,22 +17,20 @@ import type { Events } from '../fleet/events.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
 import type { Answers, Asked } from '../orders/answers.ts';
 import type { AcceptanceParts } from './acceptance.ts';
+import { begin } from './beginning.ts';
 import { CodeAudit, type Record } from './code-audit.ts';
-import type { Dispatch } from './core/dispatch.ts';
+import { Dispatch } from './core/dispatch.ts';
 import type { JobEffect, JobEvent } from './core/events.ts';
-import { bootKey, idOfKey, loadPrefix, rememberedKey } from './core/records.ts';
+import { idOfKey, loadPrefix, rememberedKey } from './core/records.ts';
 import { Crew, type NodeSession, type WorkOf } from './crew.ts';
 import { Desk } from './desk.ts';
 import { NodeViews } from './node-view.ts';
-import type { Placer } from './placement/placer.ts';
+import { Placement } from './placement/placement.ts';
 import { Replays } from './replays.ts';
 import { Said } from './said.ts';
 import { Shown } from './shown.ts';
-import { JobUses, madePrefix } from './uses.ts';
+import { JobUses } from './uses.ts';
 import { Writing } from './writing.ts';
-
-/** The dispatch core as it is driven. */
-export type JobsCore = Pick<Dispatch, 'load' | 'step' | 'job' | 'jobs' | 'explain' | 'totals'>;
 
 /** What belongs to the installation, and not to the wiring of the supervisor. */
 export interface JobsOptions extends AcceptanceParts {
@@ -48,11 +46,10 @@ export interface JobsParts {
   readonly bus: Bus;
   readonly store: Store;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly events: Pick<Events, 'emit'>;
   readonly answers: Answers;
-  readonly core: JobsCore;
-  readonly placer: Pick<Placer, 'shares'>;
   readonly options: JobsOptions;
   /** A message of work as it goes out. */
   seal(node: string, work: WorkOf, signed: boolean): string;
@@ -65,6 +62,7 @@ const complainEveryMs = 60_000;
 
 export class Jobs {
   readonly #parts: JobsParts;
+  readonly #core: Dispatch;
   readonly #writing: Writing;
   readonly #shown: Shown;
   readonly #replays: Replays;
@@ -83,8 +81,11 @@ export class Jobs {
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
-    const { base, bus, store, clock, log, answers, core, placer, options, seal, maySpeak } = parts;
+    const { base, bus, store, clock, log, answers, options, seal, maySpeak } = parts;
+    const placer = new Placement();
     if (options.shares) placer.shares(options.shares);
+    const core = new Dispatch({ placer, random: parts.random });
+    this.#core = core;
     this.#writing = new Writing({
       ...{ store, clock, log },
       synced: write => {
@@ -116,32 +117,16 @@ export class Jobs {
 
   /** Reads the journal, and raises the number of this start. `done` runs once, with one sentence where that failed. */
   load(done: (error?: string) => void): void {
-    const { store } = this.#parts;
-    store.read(madePrefix, (madeError, made) => {
-      store.read(loadPrefix, (error, entries) => {
-        const failure = madeError ?? error;
-        if (failure) {
-          done(`the jobs cannot be read: ${failure.message}`);
-          return;
-        }
-        const boot = Number(entries.find(([key]) => key === bootKey)?.[1] ?? 0) + 1;
-        // Before any token of it is given away.
-        store.write([{ put: bootKey, value: String(boot) }], refused => {
-          done(
-            refused ? `the journal cannot be written: ${refused.message}` : this.#loaded([...entries, ...made], boot),
-          );
-        });
-      });
-    });
+    begin(this.#parts.store, (error, entries, boot) => done(error ?? this.#loaded(entries, boot)));
   }
 
   #loaded(entries: readonly (readonly [key: string, value: string])[], boot: number): string | undefined {
-    const { clock, core } = this.#parts;
+    const { clock } = this.#parts;
     try {
       this.#uses.load(entries);
       const ofCore = entries.filter(([key]) => key.startsWith(loadPrefix));
-      const effects = core.load(ofCore, boot, clock.now(), clock.wall());
-      for (const { id, is } of core.jobs()) this.#told(id, is);
+      const effects = this.#core.load(ofCore, boot, clock.now(), clock.wall());
+      for (const { id, is } of this.#core.jobs()) this.#told(id, is);
       this.#run(effects);
       this.changed(this.#parts.journal.durable.keys());
       return undefined;
@@ -160,7 +145,7 @@ export class Jobs {
   do = (asked: Asked): void => this.#desk.do(asked);
   /** A retained `own` of a job. */
   found = (job: string): void => this.#shown.found(job);
-  totals = (): { queued: number; running: number } => this.#parts.core.totals();
+  totals = (): { queued: number; running: number } => this.#core.totals();
   /** Artifacts that jobs name, or their results. */
   usedArtifacts = (): Iterable<ArtifactUse> => this.#uses.all();
 
@@ -213,9 +198,9 @@ export class Jobs {
     if (this.#stopped) return;
     this.#queue.push(event);
     if (this.#running) return;
-    const { core, clock } = this.#parts;
+    const { clock } = this.#parts;
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-      this.#run(core.step(next, clock.now(), clock.wall()));
+      this.#run(this.#core.step(next, clock.now(), clock.wall()));
     }
   }
 
@@ -234,7 +219,7 @@ export class Jobs {
         this.#write(effect.write, effect.ops);
         break;
       case 'read':
-        this.#read(effect.read, effect.keys);
+        this.#writing.read(effect.keys, values => this.#feed({ type: 'values', read: effect.read, values }));
         break;
       case 'send':
         if (this.#parts.maySpeak()) {
@@ -272,20 +257,6 @@ export class Jobs {
       if ('put' in op && op.put.startsWith(rememberedKey(''))) this.#desk.leaving(idOfKey(op.put), write);
     const also = this.#uses.wrote(ops);
     this.#writing.add(write, also.length === 0 ? ops : [...ops, ...also]);
-  }
-
-  #read(read: number, keys: readonly string[]): void {
-    const { store, clock, log } = this.#parts;
-    store.get(keys, (error, values) => {
-      if (this.#stopped) return;
-      if (!error) this.#feed({ type: 'values', read, values });
-      else {
-        log.error({ error: error.message }, 'results of jobs cannot be read: it is tried again');
-        clock.after(1000, () => {
-          if (!this.#stopped) this.#read(read, keys);
-        });
-      }
-    });
   }
 
   #wake(at: number): void {

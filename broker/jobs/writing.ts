@@ -1,11 +1,11 @@
-/** The core's writes, one after the other, each again and again until the disk has taken it. */
+/** The core's writes, one after the other, each again and again until the disk has taken it; and what it reads. */
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { ContractError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Store, StoreOp } from '../../shared/store.ts';
 
-/** Between two tries of a write that failed. */
-export const rewriteMs = 1000;
+/** Between two tries of what failed. */
+export const againMs = 1000;
 
 interface Write {
   readonly write: number;
@@ -39,6 +39,22 @@ export class Writing {
     this.#next();
   }
 
+  /** Reads until the disk gives it. Nothing is called after {@link close}. */
+  read(keys: readonly string[], done: (values: readonly (string | undefined)[]) => void): void {
+    const { store, clock, log } = this.#parts;
+    store.get(keys, (error, values) => {
+      if (this.#closed) return;
+      if (!error) {
+        done(values);
+        return;
+      }
+      log.error({ error: error.message }, 'results of jobs cannot be read: it is tried again');
+      clock.after(againMs, () => {
+        if (!this.#closed) this.read(keys, done);
+      });
+    });
+  }
+
   /** Nothing is begun any more; `done` when what is under way is over. */
   close(done: () => void): void {
     this.#closed = done;
@@ -68,7 +84,7 @@ export class Writing {
 
   #failed(write: number, error: Error): void {
     const { clock, log, unsynced } = this.#parts;
-    this.#again = clock.after(rewriteMs, () => {
+    this.#again = clock.after(againMs, () => {
       this.#again = undefined;
       this.#next();
     });
