@@ -9,7 +9,7 @@ import type { Files } from '../runner.ts';
 import type { Make } from './shelf.ts';
 
 /** What a module's folder is called in `node_modules`, so that Node itself finds the package's entry. */
-export const packed = 'module';
+export const packed = 'hearth-module';
 
 /** `entry.mjs` of a folder, which gives on what the package's own entry has. */
 export function writeEntry(folder: string, name: string): void {

@@ -1,0 +1,353 @@
+/** Plugins: found, run in warm workers, and harming only themselves. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { listProcesses } from '../../node-agent/reconcile/services/processes.ts';
+import { ModulesRig } from '../fixture/modules-rig.ts';
+import { tarball } from '../fixture/tarball.ts';
+
+const plugins = suite('modules plugins');
+const rig = new ModulesRig();
+plugins.after(() => rig.end());
+const isThere = (pid: number): boolean => listProcesses().some(each => each.pid === pid);
+async function untilGone(pid: number): Promise<void> {
+  for (let n = 0; n < 500 && isThere(pid); n++) await new Promise(resolve => setTimeout(resolve, 20));
+  assert.not.ok(isThere(pid), `process ${pid} is still there`);
+}
+const tokens = (told: readonly string[]) => told.map(line => line.split(' ')[0]).join(' ');
+
+plugins('gets its data and context, and gives back what it returns', async () => {
+  rig.plugin(
+    'all.mjs',
+    `export default async (data, ctx) => {
+      const { job, index, attempt, token, common, checkpoint, signal } = ctx;
+      console.log('printed'); process.stderr.write('errors\\n'); ctx.log('logged');
+      return { data, job, index, attempt, token: token > 0, common, checkpoint, aborted: signal.aborted, marked: !!process.env.HEARTH_UNIT, agent: process.env.HEARTH_SECRET };
+    }`,
+  );
+  process.env.HEARTH_SECRET = 'agent';
+  const end = await rig.one({ plugin: 'all', common: [1] }, { frame: 7 });
+  delete process.env.HEARTH_SECRET;
+  const said = {
+    data: { frame: 7 },
+    job: 'j1',
+    index: 0,
+    attempt: 1,
+    token: true,
+    common: [1],
+    aborted: false,
+    marked: true,
+  };
+  assert.equal(end, { value: said, errout: 'printed\nerrors\nlogged\n' });
+});
+
+plugins('values come from the array where the recipe has one', async () => {
+  rig.plugin('echo.mjs', 'export default data => data');
+  const values = async (array: unknown) =>
+    (await rig.run({ plugin: 'echo', array }, [undefined, undefined, undefined])).map(({ end }) => end?.value);
+  assert.equal(await values('5-7'), ['5', '6', '7']);
+  assert.equal(await values({ a: '1-2', b: ['x', 'y'] }), [
+    { a: '1', b: 'x' },
+    { a: '1', b: 'y' },
+    { a: '2', b: 'x' },
+  ]);
+});
+
+plugins('is a file, CommonJS too, a folder with a package.json, or an artifact', async () => {
+  rig.plugin('old.js', 'module.exports = () => "cjs"');
+  rig.plugin(
+    'compiled.js',
+    'Object.defineProperty(exports, "__esModule", { value: true }); exports.default = () => "compiled"',
+  );
+  rig.plugin('modern.js', 'export default () => "esm"');
+  rig.plugin('whole/package.json', '{"name":"x","type":"module","exports":"./lib/main.js"}');
+  rig.plugin(
+    'whole/lib/main.js',
+    'import { word } from "./word.js"; import dep from "dep"; export default () => word + dep',
+  );
+  rig.plugin('whole/lib/word.js', 'export const word = "folder "');
+  rig.plugin('whole/node_modules/dep/index.js', 'module.exports = "and its own"');
+  for (const [plugin, value] of [
+    ['old', 'cjs'],
+    ['compiled', 'compiled'],
+    ['modern', 'esm'],
+    ['whole', 'folder and its own'],
+  ] as const) {
+    assert.equal(await rig.one({ plugin }), { value }, plugin);
+  }
+  const single = rig.artifact(rig.plugin('../single.mjs', 'export default () => "single"'));
+  const packed = rig.artifact(
+    await tarball([
+      { path: 'package/package.json', body: Buffer.from('{"name":"p","main":"m.js"}') },
+      { path: 'package/m.js', body: Buffer.from('module.exports = () => "packed"') },
+    ]),
+  );
+  rig.configure({ plugins: { single, packed, none: `artifact:${'0'.repeat(64)}` } });
+  assert.equal(await rig.one({ plugin: 'single' }), { value: 'single' });
+  assert.equal(await rig.one({ plugin: 'packed' }), { value: 'packed' });
+  assert.match((await rig.one({ plugin: 'none' })).err ?? '', /cannot be fetched/);
+  // Once here, it is not asked for again.
+  rig.lose(single);
+  const again = new ModulesRig({ data: rig.data });
+  again.configure({ plugins: { single } });
+  assert.equal(await again.one({ plugin: 'single' }), { value: 'single' });
+  assert.equal(again.fetched, []);
+  await again.end();
+});
+
+plugins('stays in memory between tasks and lanes, until it rests', async () => {
+  rig.plugin('warm.mjs', 'let n = 0; export default () => [process.pid, ++n]');
+  const [first, second] = await rig.run({ plugin: 'warm' }, [1, 2]);
+  const third = await rig.one({ plugin: 'warm' });
+  const [pid] = first?.end?.value as [number];
+  assert.equal(
+    [first?.end?.value, second?.end?.value, third.value],
+    [
+      [pid, 1],
+      [pid, 2],
+      [pid, 3],
+    ],
+  );
+  rig.runners.plugin.rest();
+  await untilGone(pid);
+  const short = new ModulesRig({ data: rig.data, warmMs: 20 });
+  const [other] = (await short.one({ plugin: 'warm' })).value as [number];
+  await untilGone(other);
+  await short.end();
+});
+
+plugins('a changed file is what new tasks get, in an open lane too', async () => {
+  const file = rig.plugin('new.mjs', 'export default () => "one"');
+  const lane = rig.lane({ plugin: 'new' });
+  assert.is((await lane.all([1]))[0]?.end?.value, 'one');
+  writeFileSync(file, 'export default () => "number two"');
+  for (let n = 0; n < 200; n++) {
+    if ((await lane.all([1]))[0]?.end?.value === 'number two') break;
+    assert.is.not(n, 199, 'the old one still runs');
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  lane.close();
+  assert.equal(await rig.one({ plugin: 'new' }), { value: 'number two' });
+  rmSync(file);
+  assert.match((await rig.one({ plugin: 'new' })).err ?? '', /there is no plugin "new"/);
+});
+
+plugins('names that are paths find nothing', async () => {
+  mkdirSync(join(rig.data, 'evil'), { recursive: true });
+  rig.plugin('../outside.mjs', 'export default () => "through"');
+  for (const plugin of ['../outside', '..', '.', 'a/b', '']) {
+    const lane = rig.lane({ plugin: plugin || 'x'.repeat(65) });
+    assert.is((await lane.all([1]))[0]?.end?.why, 'setup', plugin);
+    lane.close();
+  }
+});
+
+const bad: Readonly<Record<string, readonly [string, string, RegExp]>> = {
+  throws: ['throw new RangeError("bad frame")', 'error', /^RangeError: bad frame$/],
+  'throws nothing at all': ['throw undefined', 'error', /it threw undefined/],
+  'ends its process': ['process.exit(3)', 'error', /took its process with it: it ended with exit status 3/],
+  'ends its process well': ['process.exit(0)', 'error', /exit status 0/],
+  aborts: ['process.abort()', 'signal', /SIGABRT/],
+  'kills itself': ['process.kill(process.pid, "SIGKILL"); await new Promise(() => {})', 'signal', /SIGKILL/],
+  'throws later': [
+    'setTimeout(() => { throw new Error("later") }); await new Promise(() => {})',
+    'error',
+    /outside of its call: Error: later/,
+  ],
+  'leaves a promise that fails': [
+    'Promise.reject(new Error("nobody")); await new Promise(() => {})',
+    'error',
+    /outside of its call: Error: nobody/,
+  ],
+  'gives back a BigInt': ['return { n: 1n }', 'error', /what JSON cannot hold: TypeError/],
+  'gives back a circle': ['const a = {}; a.a = a; return a', 'error', /what JSON cannot hold: TypeError/],
+  'gives back a function': ['return () => 1', 'error', /gave back a function/],
+  'gives back too much': [
+    'return "ä".repeat(40000)',
+    'output',
+    /80002 bytes of JSON; a result has 65536 at most: keep larger ones as artifacts/,
+  ],
+  'throws in toJSON': ['return { toJSON() { throw new Error("no") } }', 'error', /cannot hold: Error: no/],
+  'takes all memory': ['const all = []; for (;;) all.push({ a: [1] })', 'memory', /more than 64 MB/],
+  'saves too much': ['ctx.save(new Uint8Array(300000))', 'error', /RangeError: a checkpoint has at most 262144 bytes/],
+  'writes nonsense to the socket': [
+    '(await import("node:fs")).writeSync(4, "nonsense\\n"); await new Promise(() => {})',
+    'error',
+    /what no worker says/,
+  ],
+  'writes without a line end': [
+    'const fs = await import("node:fs"); for (;;) fs.writeSync(4, "x".repeat(60000))',
+    'error',
+    /what no worker says/,
+  ],
+  'answers for a task that is not its turn': [
+    '(await import("node:fs")).writeSync(4, `["e",${99},0,"forged"]\\n`); await new Promise(() => {})',
+    'error',
+    /what no worker says/,
+  ],
+};
+rig.plugin(
+  'bad.mjs',
+  `export default async (data, ctx) => { switch (data) {
+    case 'pid': return process.pid;
+    ${Object.entries(bad)
+      .map(([name, [body]]) => `case ${JSON.stringify(name)}: { ${body}; break; }`)
+      .join('\n')}
+  } }`,
+);
+plugins('what a plugin does wrong is that task’s alone', async () => {
+  const lane = rig.lane({ plugin: 'bad', mem_mb: 64 });
+  for (const [name, [, why, err]] of Object.entries(bad)) {
+    const [before, told, after] = await lane.all(['pid', name, 'pid']);
+    assert.type(before?.end?.value, 'number', name);
+    assert.is(told?.end?.why, why, `${name}: ${JSON.stringify(told?.end)}`);
+    assert.match(told?.end?.err ?? '', err, name);
+    assert.ok(after?.returned || typeof after?.end?.value === 'number', `${name}: ${JSON.stringify(after)}`);
+  }
+  lane.close();
+});
+
+plugins('a plugin that cannot be loaded says why', async () => {
+  rig.plugin('torn.mjs', 'export default (');
+  rig.plugin('empty.mjs', 'export const a = 1');
+  rig.plugin('needs.mjs', 'import "nothing-like-this"; export default () => 1');
+  rig.plugin('exits.mjs', 'process.exit(1)');
+  assert.match((await rig.one({ plugin: 'torn' })).err ?? '', /plugin "torn" cannot be loaded: SyntaxError/);
+  assert.match((await rig.one({ plugin: 'empty' })).err ?? '', /its default export is no function/);
+  assert.match((await rig.one({ plugin: 'needs' })).err ?? '', /Cannot find package 'nothing-like-this'/);
+  assert.match((await rig.one({ plugin: 'exits' })).err ?? '', /exit status 1/);
+});
+
+plugins('one that blocks is killed with its children, and only it has been attempted', async () => {
+  const file = join(rig.data, 'child');
+  rig.plugin(
+    'blocks.mjs',
+    `import { spawn } from 'node:child_process'; import { writeFileSync } from 'node:fs';
+    export default data => {
+      if (data !== 'block') return data;
+      const child = spawn('sh', ['-c', 'setsid sleep 1000 & sleep 1000'], { detached: true, stdio: 'ignore' });
+      console.log('blocking'); writeFileSync(${JSON.stringify(file)}, String(child.pid));
+      for (;;);
+    }`,
+  );
+  const lane = rig.lane({ plugin: 'blocks' });
+  // So that short tasks are known, and several are handed at once.
+  await lane.all(Array.from({ length: 300 }, (_, n) => n));
+  const before = lane.said.length;
+  const tasks = lane.start([1, 2, 'block', 4, 5]);
+  const [, , block] = tasks.map(({ token }) => token);
+  await lane.until(() => lane.said.includes(`began ${block}`));
+  for (let n = 0; n < 500 && !existsSync(file); n++) await new Promise(resolve => setTimeout(resolve, 20));
+  assert.is(tokens(lane.said.slice(before)), 'began ended began ended began');
+  lane.stop(block ?? 0);
+  await lane.until(() => lane.said.filter(line => /^(ended|returned)/.test(line)).length === 305);
+  const end = lane.told.get(block ?? 0)?.end;
+  assert.equal(end, { why: 'error', err: 'it did not end when it was told to, and was ended', errout: 'blocking\n' });
+  // Those behind it were handed over already: they run elsewhere, or are given back; never attempted in vain.
+  for (const { token } of tasks.slice(3)) {
+    const told = lane.told.get(token);
+    assert.ok(told?.returned || (told?.ended && told.end?.value !== undefined), JSON.stringify(told));
+  }
+  await untilGone(Number(readFileSync(file, 'utf8')));
+  assert.not.ok(listProcesses().some(({ pid }) => readArguments(pid).includes('sleep 1000')));
+  lane.close();
+});
+function readArguments(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
+
+plugins('what waits behind a slow one is given back, so that another lane may have it', async () => {
+  rig.plugin('slow.mjs', 'export default data => data === "slow" ? new Promise(() => {}) : data');
+  const lane = rig.lane({ plugin: 'slow' });
+  await lane.all(Array.from({ length: 300 }, (_, n) => n));
+  const tasks = lane.start(['slow', ...Array.from({ length: 600 }, (_, n) => n)]);
+  await lane.until(() => [...lane.told.values()].filter(({ returned }) => returned).length === 600);
+  lane.stop(tasks[0]?.token ?? 0);
+  await lane.until(() => lane.told.get(tasks[0]?.token ?? 0)?.ended === true);
+  lane.close();
+});
+
+plugins('who listens to the signal ends by itself, and his worker stays', async () => {
+  rig.plugin(
+    'polite.mjs',
+    'export default (data, ctx) => data ? new Promise((_, no) => ctx.signal.addEventListener("abort", () => no(new Error("told")))) : process.pid',
+  );
+  const lane = rig.lane({ plugin: 'polite' });
+  const [first] = await lane.all([0]);
+  const [task] = lane.start([1]);
+  await lane.until(() => lane.said.at(-1)?.startsWith('began') === true);
+  lane.stop(task?.token ?? 0);
+  await lane.until(() => lane.told.get(task?.token ?? 0)?.ended === true);
+  assert.is(lane.told.get(task?.token ?? 0)?.end?.err, 'Error: told');
+  assert.equal((await lane.all([0]))[0]?.end, first?.end);
+  lane.close();
+});
+
+plugins('what waits can be stopped, wherever it waits', async () => {
+  rig.plugin('gate.mjs', 'export default data => data ? new Promise(() => {}) : 0');
+  const lane = rig.lane({ plugin: 'gate' });
+  const tasks = lane.start([1, 0, 0]);
+  await lane.until(() => lane.said.length === 1);
+  for (const { token } of tasks.slice(1)) lane.stop(token);
+  await lane.until(() => tasks.slice(1).every(({ token }) => lane.told.get(token)?.returned));
+  lane.stop(tasks[0]?.token ?? 0);
+  await lane.until(() => lane.told.get(tasks[0]?.token ?? 0)?.ended === true);
+  lane.close();
+});
+
+plugins('what is saved comes to the next attempt', async () => {
+  rig.plugin(
+    'saves.mjs',
+    'export default (data, ctx) => { if (ctx.checkpoint) return [...ctx.checkpoint]; ctx.save(Buffer.from([1, 2, 255])); }',
+  );
+  const lane = rig.lane({ plugin: 'saves' });
+  const [told] = await lane.all([1]);
+  assert.is(told?.saved, 'AQL/');
+  const [task] = rig.tasks(lane.recipe, [1]);
+  if (task) lane.run([{ ...task, checkpoint: told?.saved ?? '' }]);
+  await lane.until(() => lane.told.get(task?.token ?? 0)?.ended === true);
+  assert.equal(lane.told.get(task?.token ?? 0)?.end, { value: [1, 2, 255] });
+  lane.close();
+});
+
+plugins('workers that wait are no more than the slots', async () => {
+  rig.configure({ slots: 2 });
+  rig.plugin('many.mjs', 'export default () => process.pid');
+  const lanes = [0, 1, 2, 3].map(() => rig.lane({ plugin: 'many' }));
+  const pids = await Promise.all(lanes.map(async lane => (await lane.all([1]))[0]?.end?.value as number));
+  assert.is(new Set(pids).size, 4);
+  for (const lane of lanes) lane.close();
+  await untilGone(pids[0] as number);
+  await untilGone(pids[1] as number);
+  assert.ok(isThere(pids[2] as number) && isThere(pids[3] as number));
+});
+
+plugins('a task that does nothing costs microseconds', async () => {
+  rig.plugin('noop.mjs', 'export default data => data === undefined ? undefined : process.cpuUsage()');
+  const lane = rig.lane({ plugin: 'noop' });
+  const used = async () => {
+    const [told] = await lane.all([1]);
+    const { user, system } = (told?.end?.value ?? {}) as NodeJS.CpuUsage;
+    return user + system;
+  };
+  await lane.all(new Array(2000).fill(undefined));
+  const n = 20_000;
+  const [worker, own, at] = [await used(), process.cpuUsage(), performance.now()];
+  await lane.all(new Array(n).fill(undefined));
+  const ms = performance.now() - at;
+  const { user, system } = process.cpuUsage(own);
+  const [theirs, ours] = [((await used()) - worker) / n, (user + system) / n];
+  console.log(
+    `a no-op task: ${theirs.toFixed(1)} µs in the worker, ${ours.toFixed(1)} µs here; ${Math.round((n / ms) * 1000)}/s`,
+  );
+  // 50,000 in a second through one worker: neither of the two may need more than that of a core.
+  assert.ok(theirs < 20 && ours < 20, `${theirs} and ${ours} µs`);
+  lane.close();
+});
+
+plugins.run();
