@@ -63,6 +63,16 @@ export class SimulatedExecutor implements Executor {
     return [...this.#running.keys()];
   }
 
+  /** Tokens that have ended and that no agent has taken yet. */
+  get untaken(): readonly number[] {
+    return [...this.#ended.keys()];
+  }
+
+  /** Everything that waits or runs. */
+  get held(): readonly number[] {
+    return [...this.#running.keys(), ...this.#waiting.keys()];
+  }
+
   attach(handlers: ExecutorHandlers): void {
     this.#handlers = handlers;
     this.#started = [];
