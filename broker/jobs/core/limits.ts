@@ -44,7 +44,7 @@ export const dispatchTimes = {
   backoffStep: 100,
   rebalance: 100,
   speculate: 250,
-  /** A node that holds tasks and says nothing of them for so long is asked what it holds. */
+  /** A node that says nothing of a task for so long is asked what it holds. */
   ask: 60_000,
 } as const;
 

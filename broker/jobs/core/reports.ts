@@ -39,7 +39,6 @@ export function nodeOf(core: Core, id: string): NodeRun {
       knows: new Set(),
       have: undefined,
       asked: undefined,
-      heard: 0,
       askTimer: false,
       ranTimer: false,
       ran: '',
@@ -56,7 +55,6 @@ export function online(core: Core, id: string, inst: string, epoch: number): voi
   core.placer.offline(id);
   endSession(node);
   node.session = { inst, epoch };
-  node.heard = core.now;
 }
 
 function endSession(node: NodeRun): void {
@@ -107,7 +105,6 @@ export function report(core: Core, id: string, said: Report): void {
   if (!node || !session || session.inst !== said.inst || session.epoch !== said.epoch) return;
   const isLate = said.seq < node.seq;
   const isGap = said.seq > node.seq;
-  node.heard = core.now;
   if (!isLate) {
     node.seq = said.seq + 1;
     node.slots = said.slots;
@@ -177,7 +174,11 @@ function inventory(core: Core, node: NodeRun, { have = [], more, seq }: Report, 
   node.asked = undefined;
   const tokens = new Set(all.map(([token]) => token));
   for (const attempt of node.held.values()) {
-    if (attempt.token < asked && !tokens.has(attempt.token)) lose(core, attempt, attempt.started);
+    if (attempt.token >= asked || tokens.has(attempt.token)) continue;
+    lose(core, attempt, attempt.started);
+    // The message that was lost may have had recipes in it.
+    for (const run of node.knows) run.sentTo.delete(node);
+    node.knows.clear();
   }
   for (const held of all) adopt(core, node, held);
   giveUpExpected(core, node);

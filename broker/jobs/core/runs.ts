@@ -7,7 +7,7 @@ import type { DocumentRecord, LevelRecord } from './records.ts';
 import { type Core, type JobRun, type RecipeRun, recipesOfBoot } from './state.ts';
 import { Tasks } from './tasks.ts';
 
-const workKeys = ['run', 'plugin', 'package', 'integrity', 'main', 'scripts', 'code', 'grant'] as const;
+const workKeys = ['run', 'plugin', 'package', 'integrity', 'lock', 'main', 'scripts', 'code', 'grant'] as const;
 const taskKeys = ['common', 'stdin', 'env', 'cwd', 'inputs', 'outputs', 'timeout_s', 'cpus', 'mem_mb'] as const;
 /** A reduction's tasks have their values where others have their input, and files of their own. */
 const reduceKeys = ['common', 'env', 'timeout_s', 'cpus', 'mem_mb'] as const;

@@ -172,14 +172,20 @@ function reserveBoot(core: Core): void {
   }
 }
 
-/** A message may have been lost on the way: a node that holds tasks and is silent is asked what it holds. */
+/** A message may have been lost on the way: a node that has had a task for long without a word is asked what it holds. */
 function askLater(core: Core, node: NodeRun): void {
   node.askTimer = true;
   core.timers.at(core.now + dispatchTimes.ask, () => {
     node.askTimer = false;
-    if (node.held.size === 0 || !node.session) return;
-    if (core.now - node.heard >= dispatchTimes.ask) askInventory(core, node);
+    if (node.held.size === 0) return;
     askLater(core, node);
+    if (!node.session) return;
+    for (const { at } of node.held.values()) {
+      if (core.now - at >= dispatchTimes.ask) {
+        askInventory(core, node);
+        return;
+      }
+    }
   });
 }
 

@@ -36,8 +36,6 @@ export interface NodeRun {
   have: Held[] | undefined;
   /** Tokens below it were sent before the inventory was asked for, and must be in it; undefined: not asked. */
   asked: number | undefined;
-  /** Monotonic ms of its last report. */
-  heard: number;
   askTimer: boolean;
   ranTimer: boolean;
   /** What `jobs/run/<node>` says. */
