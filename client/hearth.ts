@@ -5,7 +5,7 @@ import { JobHandle } from './job.ts';
 import { type PartOut, runParts } from './parts.ts';
 import { Tally } from './progress.ts';
 import { reduceOnce } from './reduce.ts';
-import { resultOf, type TaskResult } from './results.ts';
+import { reducedOf, resultOf, type TaskResult } from './results.ts';
 import type { Session } from './session.ts';
 import {
   type JobInput,
@@ -91,7 +91,9 @@ export class Hearth {
           failed++;
           if (failures.length < mostFailures) failures.push(result.error);
         } else if (isReduced) {
-          if (result.index >= (partials[number]?.index ?? 0)) partials[number] = result;
+          if (one.index >= (partials[number]?.index ?? 0)) {
+            partials[number] = { index: one.index, value: reducedOf<T>(one) };
+          }
         } else if (!reducing) values[result.index] = result.value;
       }
     }

@@ -1,8 +1,9 @@
 /** One job, as a program holds it: what it is doing, its results, and what may be said to it. */
 import type { JobIs, JobState } from '../shared/schemas/job.ts';
+import type { CommittedResult } from '../shared/schemas/job-out.ts';
 import { HearthError, JobError, type TaskError } from './errors.ts';
 import { Follow, hasEnded } from './follow.ts';
-import { failureOf, resultOf, type TaskResult } from './results.ts';
+import { failureOf, reducedOf, resultOf, type TaskResult } from './results.ts';
 import type { Session } from './session.ts';
 
 const mostFailures = 100;
@@ -56,14 +57,12 @@ export class JobHandle<T = unknown> {
   /** What its reduction gave back, once it has succeeded. @throws JobError */
   async reduced<R = T>(): Promise<R> {
     await this.done;
-    let last: TaskResult<R> | undefined;
+    let last: CommittedResult | undefined;
     for await (const { results, reduced } of new Follow(this.#session, this.id)) {
-      for (const one of reduced ? results : []) {
-        if (!last || one.index >= last.index) last = resultOf<R>(this.id, one, 0, this.#command);
-      }
+      for (const one of reduced ? results : []) if (!last || one.index >= last.index) last = one;
     }
     if (!last) throw new HearthError('input', `${this.id} has no reduction.`);
-    return last.value;
+    return reducedOf<R>(last);
   }
 
   /** Ends everything that runs of it, too. */

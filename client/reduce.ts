@@ -1,6 +1,7 @@
 /** The results of several jobs' reductions, reduced to one: by jobs of the same kind. */
 import { HearthError } from './errors.ts';
 import type { Hearth } from './hearth.ts';
+import { plainOf } from './results.ts';
 import type { JobInput, MapOptions } from './work.ts';
 
 /** @param partials in the order of the input. @throws HearthError `input` where there is nothing. */
@@ -27,8 +28,8 @@ export async function reduceOnce<T>(
         : await Promise.all(
             lists.map(async (list, number) => {
               const stdin = list.map(value => `${JSON.stringify(value)}\n`).join('');
-              const [value] = await hearth.map<T>(work, '1', { ...rest, stdin, id: `${roundId}-${number + 1}` });
-              return value as T;
+              const [out] = await hearth.map<string>(work, '1', { ...rest, stdin, id: `${roundId}-${number + 1}` });
+              return plainOf<T>(out ?? '');
             }),
           );
   }

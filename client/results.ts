@@ -42,6 +42,21 @@ export function resultOf<T>(job: string, one: CommittedResult, offset: number, c
   };
 }
 
+/** What a step of a reduction gave back. A command's output is what its JSON says, where it is some: so the next step gets it. */
+export function reducedOf<T>({ end }: CommittedResult): T {
+  if (end?.value !== undefined || end?.out === undefined) return (end?.value ?? null) as T;
+  return plainOf(end.out);
+}
+
+export function plainOf<T>(out: string): T {
+  const text = out.replace(/\r?\n$/, '');
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return text as T;
+  }
+}
+
 export function failureOf(job: string, { index, node, attempts, end }: CommittedResult, offset: number): TaskError {
   const task = index + offset;
   const why = end?.why ?? 'error';
