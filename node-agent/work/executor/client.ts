@@ -27,6 +27,9 @@ type State = 'away' | 'finding' | 'starting' | 'greeting' | 'up' | 'draining' | 
 /** A process that was killed is gone by then. */
 const endWithinMs = 15_000;
 
+const againMs = 50;
+const mostTries = 40;
+
 class Client {
   readonly #options: ExecutorOptions;
   readonly #files: FileRequests;
@@ -43,6 +46,7 @@ class Client {
   /** `ready` is owed. */
   #owed = true;
   #closed: (() => void) | undefined;
+  #tries = 0;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -160,6 +164,7 @@ class Client {
   }
 
   #hello({ proto, pid, held }: Hello): void {
+    this.#tries = 0;
     this.#process = { pid, start: readProcess(pid)?.start };
     if (proto !== protocol) {
       this.#state = 'draining';
@@ -214,6 +219,12 @@ class Client {
     this.#state = 'away';
     if (was === 'ending' || was === 'draining') {
       if (this.#pendingCount > 0) this.#start();
+      return;
+    }
+    // It was about to be gone: the socket of a killed process is there until its last thread is.
+    if (was === 'greeting' && this.#tries++ < mostTries) {
+      this.#state = 'finding';
+      setTimeout(() => this.#find(), againMs);
       return;
     }
     kill(known);

@@ -15,7 +15,7 @@ const hasProc = existsSync('/proc/self/stat');
 const nobody: ReadonlySet<number> = new Set();
 /** After a task's end, to look whether it left somebody behind; and between two such looks. */
 const sweepMs = 500;
-const restMs = 5_000;
+const restMs = 2_000;
 const groupLookMs = 20;
 /** Looks that have to find somebody each time: who forks faster than he is killed is left to the next sweep. */
 const mostRounds = 50;
