@@ -85,6 +85,11 @@ export class SimulatedExecutor implements Executor {
     if (this.#news.length > 0) this.#tellSoon();
   }
 
+  /** A task saves bytes. */
+  save(token: number, base64: string): void {
+    this.#handlers?.checkpoint(token, base64);
+  }
+
   /** The agent is killed: nobody hears anything until the next one attaches. */
   detach(): void {
     this.#handlers = undefined;

@@ -1,0 +1,395 @@
+/** What a node holds of jobs, what it says of it and when, and how much more it takes. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { holdingLimits } from '../../node-agent/work/holding.ts';
+import { reportLimits } from '../../node-agent/work/reporting.ts';
+import { recipe, WorkRig } from '../fixture/work-rig.ts';
+
+const core = suite('agent work');
+const online = (slots = 2) => new WorkRig(slots).start().up();
+const long = { common: { ms: 60_000 } };
+
+core('the first report says everything that is held, and results come again until they are acknowledged', () => {
+  const rig = online();
+  const first = rig.said();
+  assert.equal(first.reports, [{ inst: 'i', epoch: 1, seq: 0, slots: 2, credits: 2 + holdingLimits.ahead, have: [] }]);
+  rig.tasks(1, 1, {}, ['a']);
+  assert.equal(rig.said(50).results, [[1, 10, 10, { value: 'a' }]]);
+  rig.tasks(2, 4, long);
+  assert.equal(rig.said(50).started, [2, 3]);
+  rig.runner.down();
+  assert.equal(rig.said(50).reports, [], 'nothing without a session');
+  rig.up();
+  const again = rig.said(50);
+  assert.is(again.reports[0]?.seq, 0);
+  assert.equal(again.reports[0]?.have, [
+    [2, 1, 1, 1, 1],
+    [3, 1, 2, 1, 1],
+    [4, 1, 3, 1, 0],
+    [5, 1, 4, 1, 0],
+    [1, 1, 0, 1, 2],
+  ]);
+  assert.equal(again.results, [[1, 10, 10, { value: 'a' }]]);
+  rig.work({ ack: [[1, 1]] });
+  assert.is(rig.outbox.kept.size, 0);
+  rig.runner.down();
+  rig.up();
+  assert.equal(rig.said(50).ended, [], 'acknowledged');
+});
+
+core('a long inventory comes in parts, before anything that happened meanwhile', () => {
+  const rig = online(1);
+  rig.tasks(1, 1000, { common: { ms: 5 } });
+  for (let n = 1; n < 7; n++) rig.work({ spans: [{ t: 1 + n * 1000, r: 1, i: 0, n: 1000, a: 1 }] });
+  rig.said(0);
+  rig.runner.down();
+  rig.up();
+  const said = rig.said(0);
+  assert.is(said.have.length, 7000);
+  const parts = said.reports.filter(({ have }) => have);
+  assert.ok(parts.length >= 3 && parts.every(({ have = [] }) => have.length <= reportLimits.held));
+  assert.equal(
+    parts.map(({ more = false }) => more),
+    [...parts.slice(1).map(() => true), false],
+  );
+  for (const report of said.reports) assert.ok(JSON.stringify(report).length <= 256 * 1024);
+});
+
+core('asked for it, everything is said again', () => {
+  const rig = online();
+  rig.tasks(1, 3, long);
+  rig.said(50);
+  rig.work({ inventory: true });
+  const { have } = rig.said(50);
+  assert.equal(
+    have.map(([token, , , , state]) => [token, state]),
+    [
+      [1, 1],
+      [2, 1],
+      [3, 0],
+    ],
+  );
+});
+
+core('work of another session, a copy and a late one are nothing', () => {
+  const rig = online();
+  rig.said(50);
+  const spans = (t: number) => ({ recipes: [recipe()], spans: [{ t, r: 1, i: 0, n: 1, a: 1 }] });
+  rig.work(spans(1), { epoch: 0 });
+  rig.work(spans(2), { inst: 'other' });
+  assert.equal(rig.said(50).reports, []);
+  const sent = rig.work(spans(3));
+  rig.work(spans(4));
+  assert.equal(rig.said(50).ended, [3, 4]);
+  rig.work({ ack: [[3, 2]] });
+  // A copy, after its results were forgotten: a second run would be the harm.
+  rig.runner.obey(sent, 100);
+  assert.equal(rig.said(50).started, []);
+  rig.work(spans(5), { seq: rig.seq + 10 });
+  assert.equal(rig.said(50).ended, [5], 'a gap is nothing: on one connection nothing is lost');
+});
+
+core('idle, it answers at once; busy, it gathers', () => {
+  const rig = online(1);
+  rig.said(1000);
+  rig.tasks(1, 1, { common: { ms: 0 } });
+  const { reports } = rig.said(0);
+  assert.is(reports.length, 1, 'start and result in one, without waiting');
+  assert.equal(reports[0]?.started, [[1, 1]]);
+  assert.is(reports[0]?.results?.length, 1);
+  rig.tasks(2, 500, { common: { ms: 1 } });
+  const busy = rig.said(400);
+  assert.ok(busy.ended.length >= 380, `${busy.ended.length}`);
+  assert.ok(busy.reports.length <= 45, `${busy.reports.length} reports in 400 ms`);
+});
+
+core('with 500 things or 200 kB to say nothing is waited for, and no report is larger', () => {
+  const rig = online(600);
+  rig.said(1000);
+  rig.tasks(1, 600, { common: { ms: 0 } });
+  const many = rig.said(0);
+  assert.is(many.ended.length, 600, 'without a moment passing');
+  rig.work({ ack: [[1, 600]] });
+  rig.said(1000);
+  rig.tasks(1001, 600, { common: { ms: 0 } }, Array(600).fill('x'.repeat(3000)));
+  const large = rig.said(0);
+  assert.ok(large.ended.length > 590, `${large.ended.length}`);
+  assert.is(large.ended.length + rig.said(10).ended.length, 600, 'what fills no report waits its turn');
+  assert.ok(large.reports.length >= 9);
+  for (const report of large.reports) assert.ok(JSON.stringify(report).length <= 256 * 1024);
+});
+
+core('what the link does not take is said later, once and in order', () => {
+  const rig = online();
+  rig.said(50);
+  rig.takes = false;
+  rig.tasks(1, 5);
+  assert.equal(rig.said(500).reports, []);
+  rig.takes = true;
+  const { reports, started, ended } = rig.said(100);
+  assert.equal(
+    [started, ended],
+    [
+      [1, 2, 3, 4, 5],
+      [1, 2, 3, 4, 5],
+    ],
+  );
+  assert.is(reports[0]?.seq, 1);
+});
+
+core('taken: what waits is given back and never runs, what runs goes on; unknown tokens are nothing', () => {
+  const rig = online();
+  rig.tasks(1, 4);
+  rig.said(0);
+  rig.work({
+    take: [
+      [1, 4],
+      [77, 3],
+    ],
+  });
+  const { returned, ended } = rig.said(100);
+  assert.equal(returned, [3, 4]);
+  assert.equal(ended, [1, 2]);
+});
+
+core('revoked: ended or dropped, nothing is said, and a result that waited is forgotten', () => {
+  const rig = online();
+  rig.tasks(1, 2);
+  rig.said(50);
+  assert.is(rig.outbox.kept.size, 2);
+  rig.work({ spans: [{ t: 3, r: 1, i: 0, n: 4, a: 1 }] });
+  rig.said(0);
+  rig.work({
+    revoke: [
+      [1, 1],
+      [3, 1],
+      [5, 1],
+      [99, 1],
+    ],
+  });
+  assert.equal(rig.executor.held, [4, 6]);
+  assert.equal([...rig.outbox.kept.keys()], [2]);
+  const { ended, returned } = rig.said(100);
+  assert.equal([ended, returned], [[4, 6], []]);
+  rig.runner.down();
+  rig.up();
+  assert.equal(rig.said(50).ended.sort(), [2, 4, 6]);
+});
+
+core('a result whose task was revoked while it was on its way is taken and dropped', () => {
+  const rig = online(1);
+  rig.tasks(1, 1, { common: { ms: 20 } });
+  rig.said(10);
+  // It ends, and before that is heard the token is revoked.
+  const { kill } = rig.executor;
+  rig.executor.kill = () => {};
+  rig.work({ revoke: [[1, 1]] });
+  rig.executor.kill = kill;
+  assert.equal(rig.said(100).ended, []);
+  assert.equal(rig.executor.untaken, []);
+  assert.is(rig.outbox.kept.size, 0);
+});
+
+core('a result is on the disk before it is said, and the executor forgets it only then', () => {
+  const rig = online();
+  const seen: string[] = [];
+  const { append } = rig.outbox;
+  rig.outbox.append = results => {
+    append.call(rig.outbox, results);
+    seen.push('disk');
+  };
+  const { taken } = rig.executor;
+  rig.executor.taken = tokens => {
+    seen.push('taken');
+    taken.call(rig.executor, tokens);
+  };
+  rig.hear = ({ results }) => void (results && seen.push('said'));
+  rig.tasks(1, 1);
+  rig.said(50);
+  assert.equal(seen, ['disk', 'taken', 'said']);
+});
+
+core('a full disk: no credits, no result lost, and the executor keeps what is not on it', () => {
+  const rig = online();
+  rig.said(50);
+  rig.outbox.full = 'no space left on device';
+  rig.tasks(1, 2);
+  const said = rig.said(100);
+  assert.equal(said.ended, [1, 2], 'the supervisor may have them all the same');
+  assert.is(said.credits, 0);
+  assert.match(rig.runner.error, /no space/);
+  assert.equal(rig.executor.untaken, [1, 2]);
+  rig.restart().up();
+  assert.equal(rig.said(100).ended, [1, 2], 'and the next agent has them');
+  rig.outbox.full = '';
+  assert.ok((rig.said(6000).credits ?? 0) > 0, 'tried again');
+  assert.equal([...rig.outbox.kept.keys()], [1, 2]);
+  assert.equal(rig.executor.untaken, []);
+  assert.is(rig.runner.error, '');
+});
+
+core('a full outbox takes the credits and drops nothing', () => {
+  const rig = online(300);
+  const value = 'x'.repeat(60_000);
+  let ended = 0;
+  let credits: number | undefined;
+  for (let token = 1; token <= 1500; token += 300) {
+    rig.tasks(token, 300, { common: { ms: 0 } }, Array(300).fill(value));
+    const said = rig.said(100);
+    ended += said.ended.length;
+    credits = said.credits;
+  }
+  assert.is(ended, 1500);
+  assert.is(credits, 0);
+  assert.match(rig.runner.error, /wait for the supervisor/);
+  assert.is(rig.outbox.kept.size, 1500);
+  rig.work({ ack: [[1, 1000]] });
+  assert.ok((rig.said(50).credits ?? 0) > 0, 'said at once when there is room again');
+});
+
+core('credits: what it would take beyond what it holds, by slots; none drained or for a node without slots', () => {
+  const rig = online(4);
+  assert.is(rig.said(50).credits, 4 + holdingLimits.ahead);
+  rig.tasks(1, 10, { ...long, cpus: 2 });
+  assert.is(rig.said(50).credits, 4 + holdingLimits.ahead - 20);
+  assert.equal(rig.executor.running, [1, 2]);
+  rig.runner.configure(undefined, true);
+  const drained = rig.said(50);
+  assert.is(drained.credits, 0, 'said at once');
+  rig.runner.configure({ slots: 0 }, false);
+  assert.is(rig.said(50).credits, 0);
+  rig.runner.configure({ slots: 3 }, false);
+  assert.equal([rig.said(50).reports.at(-1)?.slots], [3]);
+});
+
+core('beyond all bounds work is given back at once', () => {
+  const rig = online(1);
+  rig.tasks(1, 1000, long);
+  for (let n = 1; n <= 50; n++) rig.work({ spans: [{ t: 1 + n * 1000, r: 1, i: 0, n: 1000, a: 1 }] });
+  const { returned } = rig.said(100);
+  assert.is(returned.length, 51_000 - holdingLimits.mostTasks);
+  assert.is(rig.executor.held.length, holdingLimits.mostTasks);
+});
+
+core('a recipe that was never sent is a failure, not silence', () => {
+  const rig = online();
+  rig.work({ spans: [{ t: 9, r: 5, i: 0, n: 1, a: 1 }] });
+  const [result] = rig.said(50).results;
+  assert.is(result?.[0], 9);
+  assert.is(result?.[3]?.why, 'setup');
+});
+
+core('the executor dies: what ran is lost, what waited is given back, and the next task starts another', () => {
+  const rig = online();
+  rig.tasks(1, 5, long);
+  rig.said(50);
+  rig.executor.crash('killed');
+  const { results, returned } = rig.said(50);
+  assert.equal(
+    results.map(([token, , , end]) => [token, end?.why, end?.err]),
+    [
+      [1, 'lost', 'killed'],
+      [2, 'lost', 'killed'],
+    ],
+  );
+  assert.equal(returned, [3, 4, 5]);
+  // Its recipe is not sent again in this session.
+  rig.work({ spans: [{ t: 6, r: 1, i: 0, n: 1, a: 1 }] });
+  assert.equal(rig.said(60_100).ended, [6]);
+});
+
+core('the agent dies: the next one has what is on disk, what runs, and what ended meanwhile', () => {
+  const rig = online();
+  rig.tasks(1, 6, { common: { ms: 100 } });
+  rig.said(150);
+  assert.equal([...rig.outbox.kept.keys()], [1, 2]);
+  rig.executor.detach();
+  rig.clock.advance(100);
+  assert.equal(rig.executor.untaken, [3, 4]);
+  rig.restart();
+  rig.up();
+  const { have, ended } = rig.said(10);
+  assert.equal(
+    have.map(([token, , , , state]) => [token, state]),
+    [
+      [5, 1],
+      [6, 1],
+      [1, 2],
+      [2, 2],
+    ],
+  );
+  assert.equal(ended.sort(), [1, 2, 3, 4]);
+  assert.is(rig.runner.running, 2);
+});
+
+core('nothing is said before the executor has said what it holds', () => {
+  const rig = new WorkRig();
+  let ready = () => {};
+  const { attach } = rig.executor;
+  rig.executor.attach = handlers => {
+    ready = () => attach.call(rig.executor, handlers);
+  };
+  rig.start().up();
+  assert.equal(rig.said(1000).reports, []);
+  ready();
+  assert.is(rig.said(50).reports[0]?.have?.length, 0);
+});
+
+core('what tasks save goes before their end, and again in the next session', () => {
+  const rig = online();
+  rig.tasks(1, 1, { common: { ms: 1000, fail: 1 } });
+  rig.said(50);
+  rig.runner.down();
+  rig.checkpoint(1, 'b25l');
+  rig.checkpoint(99, 'bm9uZQ==');
+  rig.up();
+  assert.equal(rig.said(50).checkpoints, [[1, 'b25l']]);
+  rig.checkpoint(1, 'dHdv');
+  const { reports } = rig.said(2000);
+  const at = (pick: 'checkpoints' | 'results') => reports.findIndex(report => report[pick]);
+  assert.equal(reports[at('checkpoints')]?.checkpoints, [[1, 'dHdv']]);
+  assert.ok(at('checkpoints') <= at('results'));
+  rig.runner.down();
+  rig.up();
+  assert.equal(rig.said(50).checkpoints, [[1, 'dHdv']], 'until its end is acknowledged');
+  rig.work({ ack: [[1, 1]] });
+  rig.runner.down();
+  rig.up();
+  assert.equal(rig.said(50).checkpoints, []);
+});
+
+core('somebody asks who is there: a report, whose number tells who is new that it has missed some', () => {
+  const rig = online();
+  rig.said(50);
+  rig.runner.up({ inst: 'i', epoch: rig.epoch });
+  const { reports } = rig.said(50);
+  assert.is(reports.length, 1);
+  assert.is(reports[0]?.seq, 1);
+  assert.is(reports[0]?.have, undefined);
+});
+
+core('the node leaves its cluster: its tasks end, and nothing of them is left', () => {
+  const rig = online();
+  rig.tasks(1, 2);
+  rig.said(50);
+  rig.work({ spans: [{ t: 3, r: 1, i: 0, n: 5, a: 1 }] });
+  rig.said(0);
+  let left = false;
+  rig.runner.forget(() => {
+    left = true;
+  });
+  assert.ok(left);
+  assert.equal([rig.executor.held, rig.executor.untaken, [...rig.outbox.kept.keys()]], [[], [], []]);
+  assert.equal(rig.said(1000).reports, []);
+});
+
+core('the agent ends: tasks go on', () => {
+  const rig = online();
+  rig.tasks(1, 3);
+  rig.said(0);
+  rig.runner.close(true, () => {});
+  rig.clock.advance(1000);
+  assert.equal(rig.executor.untaken, [1, 2, 3]);
+});
+
+core.run();
