@@ -262,7 +262,7 @@ const seed = process.env.JOBS_SEED === undefined ? {} : { seed: Number(process.e
 test(`nothing is lost and nothing committed twice, ${runs} runs`, () => {
   const step = fc.tuple(fc.integer({ min: 0, max: 99 }), fc.nat({ max: 30 }), fc.nat({ max: 60 }));
   fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 250, size: 'max' }), steps => {
+    fc.property(fc.array(step, { minLength: 1, maxLength: 400, size: 'max' }), steps => {
       const run = new Run();
       for (const each of steps) run.act(each);
       run.heal();

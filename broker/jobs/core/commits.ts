@@ -47,15 +47,17 @@ function sayIs(core: Core, job: JobRun): void {
   if (core.jobs.get(job.id) !== job) return;
   const now = `${job.state} ${job.paused}`;
   if (job.said === now && job.isAt !== undefined && core.now < job.isAt + dispatchTimes.isEvery) {
+    job.isLate = true;
     if (job.isTimer) return;
     job.isTimer = true;
     core.timers.at(job.isAt + dispatchTimes.isEvery, () => {
       job.isTimer = false;
-      core.dirtyJobs.add(job);
+      if (job.isLate) core.dirtyJobs.add(job);
     });
     return;
   }
   job.said = now;
+  job.isLate = false;
   job.isAt = core.now;
   core.is.set(job.id, isOf(job));
 }

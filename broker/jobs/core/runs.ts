@@ -58,6 +58,7 @@ export function createJob(id: string, record: DocumentRecord, bytes: number): Jo
     isAt: undefined,
     said: '',
     isTimer: false,
+    isLate: false,
   };
   job.main = mainRun(job, record.r);
   return job;

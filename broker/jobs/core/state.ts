@@ -174,6 +174,8 @@ export interface JobRun {
   isAt: number | undefined;
   said: string;
   isTimer: boolean;
+  /** Something has changed that was not said yet. */
+  isLate: boolean;
 }
 
 export class Core {
