@@ -18,6 +18,8 @@ import {
   writeSafely,
 } from './data-folder.ts';
 import { upgradeFormat } from './data-format.ts';
+import { readLines } from './jobs/lines.ts';
+import { createPinning } from './jobs/pin.ts';
 import { type LocalAgent, startLocalAgent } from './local-agent.ts';
 import { agentCommand, nodeOnline, refuseOtherNode } from './local-node.ts';
 import { openLog } from './log.ts';
@@ -125,6 +127,13 @@ async function startParts(
     given: node => trust.desk.given(node),
     release: async () => ({ ver, sha256: (await trust.agent()).sha256 }),
     forgotten: node => trust.forgotten(node),
+    jobs: {
+      inline: config.inline,
+      shares: config.shares,
+      audit: entry => trust.audit.record(entry),
+      lines: sha256 => readLines(trust.artifacts.store, sha256),
+      pin: createPinning({ store: trust.artifacts.store }),
+    },
   });
   trust.attend({
     fleet: supervisor.fleet,

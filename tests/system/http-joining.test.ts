@@ -179,7 +179,21 @@ suite('what is not open is for who is known, and nobody else is told that it is 
   const cert = { key, cert: joined.cert };
   assert.equal((await rig.ask(`/artifacts/${hash}`, { cert })).status, 200);
   assert.equal((await rig.ask('/api/fleet', { cert })).status, 403);
+  // What its tasks leave, it brings.
+  const left = randomBytes(1000);
+  const put = () => rig.ask(`/artifacts/${sha256(left)}`, { method: 'PUT', body: left, cert });
+  assert.deepEqual([(await put()).status, (await put()).status], [201, 200]);
+  assert.ok(rig.store.find(sha256(left)));
+  const wrong = await rig.ask(`/artifacts/${absent}`, { method: 'PUT', body: left, cert });
+  assert.equal(wrong.status, 400);
+  assert.equal((await rig.ask(`/artifacts/${hash}`, { method: 'DELETE', cert })).status, 404);
+  assert.deepEqual(
+    rig.audited().filter(({ what, target }) => what === 'artifact.put' && target === sha256(left)),
+    [],
+    'there may be thousands',
+  );
   await rig.verb('node.revoke', { node: joined.node });
+  assert.equal((await put()).status, 401);
   assert.equal((await rig.ask(`/artifacts/${hash}`, { cert })).status, 401);
 });
 
