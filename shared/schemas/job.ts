@@ -171,8 +171,8 @@ export const jobDocument = z
 /** What a package was pinned to when its job was accepted: `package` is then an exact version. */
 export interface Pin {
   readonly integrity?: string;
-  /** What it depends on, as `pinPackage` found it. */
-  readonly lock?: unknown;
+  /** `artifact:SHA256` of its package-lock.json: what it depends on, to the byte. */
+  readonly lock?: string;
 }
 type Accepted = z.output<typeof jobDocument>;
 /** As accepted: defaults filled in, packages pinned, the lines of artifacts read. */

@@ -29,10 +29,10 @@ export const recipePayload = z.object({
   /** Pinned: `npm:NAME@1.2.3` with `integrity` and where it is, or `artifact:SHA256`. */
   package: z.string().optional(),
   integrity: z.string().optional(),
-  /** SHA-256 of the artifact that is its package-lock.json: what it depends on, to the byte. */
+  /** The artifact that is its package-lock.json: what it depends on, to the byte. */
   lock: z
     .string()
-    .regex(/^[0-9a-f]{64}$/)
+    .regex(/^artifact:[0-9a-f]{64}$/)
     .optional(),
   main: z.string().optional(),
   scripts: z.boolean().optional(),

@@ -2,79 +2,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { z } from 'zod';
+import { mostLock, type PinnedPackage, wrongLock } from '../../../../shared/jobs/npm-lock.ts';
 import { printable } from '../../../../shared/names.ts';
 import type { RunnerParts } from '../runner.ts';
 import { writeEntry } from './brought.ts';
 import type { Make, ShelfError } from './shelf.ts';
 
-export interface Pinned {
-  readonly name: string;
-  readonly version: string;
-  /** Of the package itself. */
-  readonly integrity: string;
-  /** SHA-256 of the artifact that is its package-lock.json. */
+export interface Pinned extends PinnedPackage {
+  /** `artifact:SHA256` of its package-lock.json. */
   readonly lock: string;
   readonly scripts: boolean;
 }
 
 const installMs = 10 * 60_000;
-const mostLock = 16 * 1024 * 1024;
 const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--no-progress', '--loglevel=error'];
-
-/** `npm:NAME@1.2.3`. */
-export function readPinned(text: string): { name: string; version: string } | undefined {
-  const [, name, version] = /^npm:((?:@[^/@]+\/)?[^/@]+)@(\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?)$/.exec(text) ?? [];
-  return name === undefined || version === undefined ? undefined : { name, version };
-}
-
-const lockShape = z.object({
-  lockfileVersion: z.number().min(2),
-  packages: z.record(
-    z.string(),
-    z.object({
-      version: z.string().optional(),
-      integrity: z.string().optional(),
-      resolved: z.string().optional(),
-      link: z.boolean().optional(),
-    }),
-  ),
-});
-
-/** What a lock may not say: another package than was pinned, or anything that npm would not fetch and check by its hash. */
-export function wrongLock(
-  text: string,
-  { name, version, integrity }: Omit<Pinned, 'lock' | 'scripts'>,
-): string | undefined {
-  let said: unknown;
-  try {
-    said = JSON.parse(text);
-  } catch {
-    return 'its lock is no JSON';
-  }
-  const lock = lockShape.safeParse(said);
-  if (!lock.success) return 'its lock is none of npm 7 or newer';
-  const own = lock.data.packages[`node_modules/${name}`];
-  if (own?.version !== version) return `its lock has ${own?.version ?? 'nothing'} instead of ${version}`;
-  if (own.integrity !== integrity) return 'its lock has another hash than the job';
-  for (const [place, each] of Object.entries(lock.data.packages)) {
-    if (place === '') continue;
-    const where = printable(place, 100);
-    if (!/^(node_modules\/(@[^/]+\/)?[^/@.][^/]*(\/|$))+$/.test(place)) return `its lock puts something at "${where}"`;
-    if (each.link || !each.integrity || !/^https?:\/\//.test(each.resolved ?? '')) {
-      // What came inside of another package is covered by that one's hash.
-      if ((each as { inBundle?: boolean }).inBundle) continue;
-      return `its lock names no address and hash of "${where}"`;
-    }
-  }
-  return undefined;
-}
 
 /** @returns npm's way of making the module. */
 export const fromNpm =
   (parts: Pick<RunnerParts, 'files' | 'environment' | 'marks' | 'folder'>, pinned: Pinned): Make =>
   (folder, done) => {
-    parts.files.fetch({ url: `artifact:${pinned.lock}`, sha256: pinned.lock }, (error, copy) => {
+    parts.files.fetch({ url: pinned.lock, sha256: pinned.lock.slice('artifact:'.length) }, (error, copy) => {
       if (!copy) return done(setup(`its lock cannot be fetched: ${error ?? 'nobody says why'}`));
       let text: string;
       try {
