@@ -137,10 +137,10 @@ export class LazyWork implements WorkSide {
     this.#loading = this.#parts.load().then(
       loaded => {
         if (this.#closed) return;
-        loaded.start(this.#handlers);
-        loaded.configure(this.#jobs, this.#shut);
         this.#loaded = loaded;
         this.#failure = '';
+        loaded.start(this.#handlers);
+        loaded.configure(this.#jobs, this.#shut);
         if (this.#session) loaded.up(this.#session, this.#reports);
         for (const [payload, trust] of this.#held.splice(0)) loaded.take(payload, trust);
       },
