@@ -8,6 +8,8 @@ import type { OutboxDisk } from '../../node-agent/work/outbox.ts';
 import { createOutboxFile, outboxFile } from '../../node-agent/work/outbox-file.ts';
 import { MemoryOutbox } from '../../node-agent/work/outbox-memory.ts';
 import { folder } from '../fixture/processes.ts';
+import { testWith } from '../fixture/programs.ts';
+import { smallDisk } from '../fixture/small-disk.ts';
 
 const result = (token: number, more: Partial<Ended> = {}): Ended => ({
   ...{ token, r: 1, index: token - 1, attempt: 1, ms: 12.5, shareMs: 6.25 },
@@ -151,5 +153,32 @@ file('a folder that cannot be is one sentence, and afterwards it works', () => {
   assert.ok(existsSync(join(other, outboxFile)));
   assert.is(statSync(join(other, outboxFile)).mode & 0o777, 0o600);
 });
+
+testWith(
+  file,
+  ['mount', 'root'],
+  'on a full disk an append is whole or not at all, and the next one that fits is read',
+  () => {
+    const disk = smallDisk('size=256k');
+    try {
+      const place = join(disk.path, 'work');
+      const one = createOutboxFile(place);
+      one.load();
+      one.append([result(1)], true);
+      disk.fill();
+      const large = result(2, { end: { out: 'x'.repeat(50_000) } });
+      assert.throws(() => one.append([large], true), /ENOSPC/);
+      one.append([result(3)], false);
+      disk.empty();
+      one.append([result(4)], false);
+      one.close();
+      const lines = readFileSync(join(place, outboxFile), 'utf8').split('\n');
+      assert.is(lines.length, 4, 'no half line');
+      assert.equal(createOutboxFile(place).load(), [result(1), result(3), result(4)]);
+    } finally {
+      disk.unmount();
+    }
+  },
+);
 
 file.run();
