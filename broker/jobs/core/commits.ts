@@ -4,6 +4,7 @@
  * write, so that a task is committed exactly if its result is there. After some thousand records of a recipe they become one.
  */
 import type { JobIs } from '../../../shared/schemas/job.ts';
+import { writeState } from './ending.ts';
 import { dispatchLimits, dispatchTimes } from './limits.ts';
 import { type CommitRecord, commitKey, outKey, outText, toRanges, valueKey } from './records.ts';
 import { dispatch } from './sending.ts';
@@ -91,6 +92,8 @@ export function encode(core: Core, run: RecipeRun): void {
   core.committing.delete(run);
   const { commit, job, tasks } = run;
   const { results, again, tries } = commit;
+  // With the first results it is known that, and when, the job began.
+  if (run.commits === 0 && run === job.main && !isOver(job)) writeState(core, job);
   let at = 0;
   let isFirst = true;
   while (at < results.length || (isFirst && again.length + tries.size > 0)) {

@@ -121,8 +121,6 @@ function start(core: Core, job: JobRun): void {
     return;
   }
   const { main } = job;
-  // The start of the first task is not written; that there are results says it, too.
-  if (job.state === 'queued' && main.commits > 0) job.state = 'running';
   if (job.state === 'running') core.runningJobs++;
   else core.queuedJobs++;
   if (job.deadlineMs !== undefined) {

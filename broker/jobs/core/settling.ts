@@ -15,7 +15,7 @@
 import { jobLimits } from '../../../shared/schemas/job.ts';
 import type { End } from '../../../shared/schemas/work.ts';
 import { finishIfDone } from './ending.ts';
-import type { Committed } from './events.ts';
+import type { Committed, NodeView } from './events.ts';
 import { dispatchLimits, dispatchTimes } from './limits.ts';
 import { checkpointKey, checkpointMark, resultValue } from './records.ts';
 import { drop, revoke } from './sending.ts';
@@ -61,11 +61,11 @@ export function settle(core: Core, attempt: Attempt, ms: number, shareMs: number
 /** A first start makes the job `running`. */
 export function countStart(core: Core, { job }: RecipeRun): void {
   core.dirtyJobs.add(job);
+  job.startedMs ??= core.wall;
   if (job.state !== 'queued') return;
   job.state = 'running';
   core.queuedJobs--;
   core.runningJobs++;
-  job.startedMs ??= core.wall;
 }
 
 /** An attempt came to nothing without the task's fault; `counted`: it had started, and its node is lost. */
@@ -237,17 +237,21 @@ function bounded(end: End | undefined): End | undefined {
   return { why: 'output', err };
 }
 
+/** A fact or label that is a number; labels may be written as text. */
+function numberOf(view: NodeView, name: string): number | undefined {
+  const value = view.facts[name] ?? view.facts[`label_${name}`];
+  return value === undefined || value === '' || !Number.isFinite(Number(value)) ? undefined : Number(value);
+}
+
 /** Watt-hours of a share of the node's time: from what it measures, or its labels between idle and busy. */
 function energy({ view }: NodeRun, shareMs: number): number | undefined {
   if (!view) return undefined;
   const { watts, cpu_pct } = view.load;
-  const number = (name: string) => {
-    const value = view.facts[name] ?? view.facts[`label_${name}`];
-    return value === undefined || value === '' || !Number.isFinite(Number(value)) ? undefined : Number(value);
-  };
   if (watts !== undefined) return (watts * shareMs) / 3.6e6;
-  const idle = number('watts_idle');
-  const most = number('watts_max');
-  if (idle === undefined || most === undefined || cpu_pct === undefined) return undefined;
-  return ((idle + ((most - idle) * cpu_pct) / 100) * shareMs) / 3.6e6;
+  if (cpu_pct === undefined) return undefined;
+  const idle = numberOf(view, 'watts_idle');
+  const most = numberOf(view, 'watts_max');
+  return idle === undefined || most === undefined
+    ? undefined
+    : ((idle + ((most - idle) * cpu_pct) / 100) * shareMs) / 3.6e6;
 }
