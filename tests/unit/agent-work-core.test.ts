@@ -1,6 +1,8 @@
 /** What a node holds of jobs, what it says of it and when, and how much more it takes. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { WorkCore } from '../../node-agent/work/core.ts';
+import type { WorkEffect, WorkEvent } from '../../node-agent/work/events.ts';
 import { holdingLimits } from '../../node-agent/work/holding.ts';
 import { reportLimits } from '../../node-agent/work/reporting.ts';
 import { recipe, WorkRig } from '../fixture/work-rig.ts';
@@ -141,12 +143,19 @@ core('taken: what waits is given back and never runs, what runs goes on; unknown
   const rig = online();
   rig.tasks(1, 4);
   rig.said(0);
+  const asked: number[] = [];
+  const { takeBack } = rig.executor;
+  rig.executor.takeBack = tokens => {
+    asked.push(...tokens);
+    takeBack.call(rig.executor, tokens);
+  };
   rig.work({
     take: [
       [1, 4],
       [77, 3],
     ],
   });
+  assert.equal(asked, [3, 4]);
   const { returned, ended } = rig.said(100);
   assert.equal(returned, [3, 4]);
   assert.equal(ended, [1, 2]);
@@ -226,6 +235,48 @@ core('a full disk: no credits, no result lost, and the executor keeps what is no
   assert.equal([...rig.outbox.kept.keys()], [1, 2]);
   assert.equal(rig.executor.untaken, []);
   assert.is(rig.runner.error, '');
+});
+
+core(
+  'a disk that takes results again gets at once what it refused; acknowledged before that, the executor forgets it',
+  () => {
+    const rig = online(1);
+    rig.said(50);
+    rig.outbox.full = 'no space left on device';
+    rig.tasks(1, 2);
+    rig.said(15);
+    rig.outbox.full = '';
+    const { credits } = rig.said(50);
+    assert.equal([...rig.outbox.kept.keys()].sort(), [1, 2]);
+    assert.ok((credits ?? 0) > 0);
+    rig.outbox.full = 'no space left on device';
+    rig.work({ spans: [{ t: 3, r: 1, i: 0, n: 1, a: 1 }] });
+    rig.said(50);
+    assert.equal(rig.executor.untaken, [3]);
+    rig.work({ ack: [[3, 1]] });
+    assert.equal(rig.executor.untaken, []);
+  },
+);
+
+core('said twice by the executor it counts once; ended or revoked it is not held', () => {
+  const ended = (token: number) => ({ token, r: 1, index: token, attempt: 1, ms: 1, shareMs: 1 });
+  const adopted = (token: number) => ({ token, r: 1, index: token, attempt: 1, state: 'running' as const });
+  const one = new WorkCore([ended(1)]);
+  const step = (event: WorkEvent) => one.step(event, 1000);
+  step({ type: 'settings', slots: 1, closed: false });
+  step({ type: 'up', inst: 'i', epoch: 1, said: 0 });
+  const have = (effects: readonly WorkEffect[]) =>
+    effects.flatMap(effect => (effect.type === 'report' ? (effect.report.have ?? []) : [])).map(([token]) => token);
+  assert.equal(have(step({ type: 'ready', tasks: [adopted(1), adopted(2), adopted(3)] })), [2, 3, 1]);
+  step({ type: 'reported', epoch: 1, seq: 0, said: true });
+  const keeps = (effects: readonly WorkEffect[]) => effects.filter(({ type }) => type === 'keep').length;
+  assert.is(keeps(step({ type: 'ended', results: [ended(2)] })), 1);
+  step({ type: 'unkept' });
+  assert.is(keeps(step({ type: 'ended', results: [ended(2)] })), 0);
+  const authority = { cluster: 'c', gen: 0, rev: 0, inst: 'i', epoch: 1 };
+  step({ type: 'work', work: { ...authority, seq: 0, revoke: [[3, 1]] }, bytes: 10 });
+  step({ type: 'ready', tasks: [adopted(3)] });
+  assert.is(one.running, 0);
 });
 
 core('a full outbox takes the credits and drops nothing', () => {
