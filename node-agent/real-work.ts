@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Fetching } from './artifacts/fetching.ts';
+import type { SupervisorAt } from './artifacts/supervisor-at.ts';
 import type { Surroundings } from './run-agent.ts';
 import { LazyWork } from './work/lazy-work.ts';
 import type { WorkSide } from './work/side.ts';
@@ -23,22 +24,34 @@ function isLeft(data: string): boolean {
   }
 }
 
-export function createRealWork({ data, clock, log }: Surroundings, fetching: Fetching): WorkSide {
+export interface WorkFiles {
+  readonly fetching: Fetching;
+  /** Where what tasks leave is kept. */
+  supervisor(): SupervisorAt | undefined;
+}
+
+export function createRealWork(
+  { data, clock, random, log }: Surroundings,
+  { fetching, supervisor }: WorkFiles,
+): WorkSide {
   const cores = availableParallelism();
   return new LazyWork({
     ...{ cores, log },
     left: () => isLeft(data),
     async load() {
-      const [{ WorkRunner }, { createOutboxFile }, { createExecutor }, { pluginNames }] = await Promise.all([
-        import('./work/runner.ts'),
-        import('./work/outbox-file.ts'),
-        import('./work/executor/client.ts'),
-        import('./work/executor/modules/plugin-folder.ts'),
-      ]);
+      const [{ WorkRunner }, { createOutboxFile }, { createExecutor }, { pluginNames }, { createUploader }] =
+        await Promise.all([
+          import('./work/runner.ts'),
+          import('./work/outbox-file.ts'),
+          import('./work/executor/client.ts'),
+          import('./work/executor/modules/plugin-folder.ts'),
+          import('./artifacts/uploader.ts'),
+        ]);
       const executor = createExecutor({
         folder: data,
         log,
         fetching,
+        upload: createUploader({ clock, random, supervisor }),
         plugins: (folder, done) => done(pluginNames(folder)),
       });
       return new WorkRunner({

@@ -56,7 +56,7 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     }),
     disk: createFilesDisk(data),
     reconciler,
-    work: createRealWork(around, reconciler.fetching),
+    work: createRealWork(around, { fetching: reconciler.fetching, supervisor: () => way.supervisor?.() }),
     onState(state, error) {
       reconciler.connected(state === 'online');
       onState?.(state, error);

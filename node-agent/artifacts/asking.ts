@@ -113,7 +113,7 @@ async function askStore(url: URL, at: SupervisorAt | undefined, asked: Asked): P
   });
 }
 
-function verifiedSocket(url: URL, { trust, identity }: NonNullable<SupervisorAt['tls']>, signal: AbortSignal) {
+export function verifiedSocket(url: URL, { trust, identity }: NonNullable<SupervisorAt['tls']>, signal: AbortSignal) {
   const target = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 443), servername: trust.name };
   return new Promise<TLSSocket>((resolve, reject) => {
     const giveUp = openVerified(

@@ -19,6 +19,8 @@ export interface ExecutorOptions extends Program, FileParts, Bounds {
   /** The agent's data folder: `work/` in it is the executor's. */
   readonly folder: string;
   readonly log: Log;
+  /** Names of the plugins that are installed here. */
+  plugins?(folder: string, done: (names: readonly string[]) => void): void;
 }
 
 /** `away`: none is there, as far as is known; `ending`: it ends, as it was told to. */
@@ -290,10 +292,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     takeBack: tokens => client.tell('back', tokens),
     kill: tokens => client.tell('kill', tokens),
     plugins(done) {
-      import('./modules/plugin-folder.ts').then(
-        ({ pluginNames }) => done(pluginNames(options.folder)),
-        () => done([]),
-      );
+      if (options.plugins) options.plugins(options.folder, done);
+      else queueMicrotask(() => done([]));
     },
     close: (keep, done) => client.close(keep, done),
   };

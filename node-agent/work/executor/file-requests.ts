@@ -1,12 +1,6 @@
 /** What the executor asks of its agent: files to fetch, and files to put into the artifact store. */
 import type { Fetched, Fetching } from '../../artifacts/fetching.ts';
-
-/** Puts a file into the supervisor's artifact store. `done` exactly once, later, unless cancelled; with one sentence why not. */
-export type Upload = (
-  file: string,
-  what: { readonly sha256: string; readonly bytes: number },
-  done: (error?: string) => void,
-) => { cancel(): void };
+import type { Upload } from '../../artifacts/uploader.ts';
 
 export interface FileParts {
   /** Absent: what needs a file is told that there are none. */
