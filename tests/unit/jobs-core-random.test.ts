@@ -7,7 +7,10 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Committed } from '../../broker/jobs/core/events.ts';
+import { Placement } from '../../broker/jobs/placement/placement.ts';
+import type { Placer } from '../../broker/jobs/placement/placer.ts';
 import type { End } from '../../shared/schemas/work.ts';
+import { FirstCome } from '../fixture/jobs-core-placer.ts';
 import { type FakeNode, type FakeTask, World } from '../fixture/jobs-core-world.ts';
 
 const test = suite('jobs: random faults');
@@ -25,7 +28,7 @@ const documents: readonly Record<string, unknown>[] = [
 const names = ['n1', 'n2', 'n3'] as const;
 
 class Run {
-  readonly world = new World();
+  readonly world: World;
   readonly accepted = new Set<string>();
   /** Attempts after which something happened that may have ended them: no promise is made for their results. */
   readonly doubtful = new Set<number>();
@@ -33,7 +36,8 @@ class Run {
   readonly last = new Map<string, number>();
   readonly tokens = new Map<number, FakeTask>();
 
-  constructor() {
+  constructor(newPlacer?: () => Placer) {
+    this.world = new World(newPlacer);
     this.world.autoSync = false;
     for (const name of names) this.world.node(name, 6);
   }
@@ -117,9 +121,10 @@ class Run {
       doubt();
     } else if (what < 96) world.wallOffset += (b % 2 === 0 ? 1 : -1) * 86_400_000;
     else if (what < 97)
-      world.first.moves = [...node.tasks.values()].map(({ r }) => ({ node: node.id, r, n: 1 + (b % 2) }));
-    else if (what < 98) world.tell({ type: 'pardon', node: node.id });
-    else world.pass(b % 3 === 0 ? 20_000 : 300);
+      if (world.placer instanceof FirstCome)
+        world.placer.moves = [...node.tasks.values()].map(({ r }) => ({ node: node.id, r, n: 1 + (b % 2) }));
+      else if (what < 98) world.tell({ type: 'pardon', node: node.id });
+      else world.pass(b % 3 === 0 ? 20_000 : 300);
     for (const each of world.nodes.values()) each.answer();
     this.check();
   }
@@ -231,7 +236,8 @@ class Run {
       }
       if (is.state === 'failed' && id !== 'j3') assert.is(good.length + dead.size, is.tasks, `${id}: all are over`);
     }
-    assert.equal([...world.first.hands], [], 'placement knows that nothing is in hand');
+    if (world.placer instanceof FirstCome)
+      assert.equal([...world.placer.hands], [], 'placement knows that nothing is in hand');
     assert.equal(
       [...world.disk.keys()].filter(key => key.startsWith('jobcp/')).filter(key => this.isOver(key)),
       [],
@@ -259,17 +265,23 @@ class Run {
 const runs = Number(process.env.JOBS_RUNS ?? 300);
 const seed = process.env.JOBS_SEED === undefined ? {} : { seed: Number(process.env.JOBS_SEED) };
 
-test(`nothing is lost and nothing committed twice, ${runs} runs`, () => {
-  const step = fc.tuple(fc.integer({ min: 0, max: 99 }), fc.nat({ max: 30 }), fc.nat({ max: 60 }));
-  fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 400, size: 'max' }), steps => {
-      const run = new Run();
-      for (const each of steps) run.act(each);
-      run.heal();
-      run.verdict();
-    }),
-    { numRuns: runs, includeErrorInReport: true, ...seed },
-  );
-});
+const placers: readonly (readonly [string, () => Placer])[] = [
+  ['first come', () => new FirstCome()],
+  ['real placement', () => new Placement()],
+];
+for (const [name, newPlacer] of placers) {
+  test(`nothing is lost and nothing committed twice, ${name}, ${runs} runs`, () => {
+    const step = fc.tuple(fc.integer({ min: 0, max: 99 }), fc.nat({ max: 30 }), fc.nat({ max: 60 }));
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 400, size: 'max' }), steps => {
+        const run = new Run(newPlacer);
+        for (const each of steps) run.act(each);
+        run.heal();
+        run.verdict();
+      }),
+      { numRuns: runs, includeErrorInReport: true, ...seed },
+    );
+  });
+}
 
 test.run();

