@@ -3,6 +3,7 @@
  * again, later and later, until whoever asked gives up.
  */
 import { createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { type Clock, fullJitter, type Random } from '../../shared/clock.ts';
 import { printable } from '../../shared/names.ts';
@@ -56,6 +57,9 @@ interface Put {
 
 /** Its addresses are tried in turn. @throws FetchError. */
 async function put(at: SupervisorAt | undefined, what: Put): Promise<void> {
+  await access(what.file).catch((error: NodeJS.ErrnoException) => {
+    throw new FetchError(`the file that was to be kept cannot be read (${error.code})`, false);
+  });
   let last = new FetchError('this node knows no supervisor that keeps files: join it with a token', true);
   for (const address of at?.urls ?? []) {
     const name = `artifact ${what.sha256} to ${printable(address, 100)}`;
