@@ -43,11 +43,13 @@ core('a long inventory comes in parts, before anything that happened meanwhile',
   const rig = online(1);
   rig.tasks(1, 1000, { common: { ms: 5 } });
   for (let n = 1; n < 7; n++) rig.work({ spans: [{ t: 1 + n * 1000, r: 1, i: 0, n: 1000, a: 1 }] });
-  rig.said(0);
+  rig.said(20);
   rig.runner.down();
   rig.up();
   const said = rig.said(0);
   assert.is(said.have.length, 7000);
+  assert.ok(said.ended.length > 0);
+  assert.not(said.reports.some(({ more, results }) => more && results));
   const parts = said.reports.filter(({ have }) => have);
   assert.ok(parts.length >= 3 && parts.every(({ have = [] }) => have.length <= reportLimits.held));
   assert.equal(
@@ -121,6 +123,14 @@ core('with 500 things or 200 kB to say nothing is waited for, and no report is l
   for (const report of large.reports) assert.ok(JSON.stringify(report).length <= 256 * 1024);
 });
 
+core('a result that no message can carry is a failure that says so', () => {
+  const rig = online();
+  rig.tasks(1, 1, {}, ['x'.repeat(600_000)]);
+  const [result] = rig.said(50).results;
+  assert.is(result?.[3]?.why, 'output');
+  assert.match(result?.[3]?.err ?? '', /600\d\d\d bytes/);
+});
+
 core('what the link does not take is said later, once and in order', () => {
   const rig = online();
   rig.said(50);
@@ -137,6 +147,28 @@ core('what the link does not take is said later, once and in order', () => {
     ],
   );
   assert.is(reports[0]?.seq, 1);
+});
+
+core('however much has gathered, no result comes before its start', () => {
+  const rig = online(1500);
+  rig.said(50);
+  rig.takes = false;
+  rig.tasks(1, 1000, { common: { ms: 0 } });
+  rig.work({ spans: [{ t: 1001, r: 1, i: 0, n: 500, a: 1 }] });
+  rig.said(50);
+  rig.takes = true;
+  const started = new Set<number>();
+  let results = 0;
+  rig.hear = report => {
+    for (const [first, n] of report.started ?? [])
+      for (let token = first; token < first + n; token++) started.add(token);
+    for (const [token] of report.results ?? []) {
+      assert.ok(started.has(token), `${token}`);
+      results++;
+    }
+  };
+  rig.said(100);
+  assert.is(results, 1500);
 });
 
 core('taken: what waits is given back and never runs, what runs goes on; unknown tokens are nothing', () => {
