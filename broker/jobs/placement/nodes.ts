@@ -124,10 +124,10 @@ export class Node {
     return this.tasks > 0 && this.#fleet.now - this.progressAt > lowMs + (2 * this.handMs) / this.slots;
   }
 
-  /** Work in hand that it is filled up to, ms per slot: not above what all would have if what waits were given out. */
+  /** Work that all would have in hand if what waits were given out, ms per slot: near the end nobody gets more than that. */
   #level(ms: number): number {
     const { fillingMs, waiting, slots } = this.#fleet;
-    return Math.min(fillMs, Math.max(leastMs, (fillingMs + waiting * (ms + overheadMs)) / slots));
+    return Math.max(leastMs, (fillingMs + waiting * (ms + overheadMs)) / slots);
   }
 
   /** Tasks of the class that it could take now; gates are not asked. */
@@ -139,8 +139,8 @@ export class Node {
     if (expected !== undefined && this.fillingMs <= lowMs * this.slots && !this.#isSilent()) {
       const ms = expected + overheadMs;
       const level = this.#level(kind.ms * cpus);
-      let byTime = ms > fillMs ? 0 : Math.floor((level * this.slots - this.fillingMs) / (ms * cpus));
-      if (byTime < 1 && ms <= lowMs && level - this.fillingMs / this.slots >= ms / 2) byTime = 1;
+      let byTime = ms > fillMs ? 0 : Math.floor((Math.min(fillMs, level) * this.slots - this.fillingMs) / (ms * cpus));
+      if (byTime < 1 && ms <= lowMs && level - this.fillingMs / this.slots >= ms) byTime = 1;
       if (byTime > free) {
         const pair = this.pairs.get(kind);
         const trusted = Math.floor(this.slots / cpus) + growth * (pair?.samples ?? 0) - (pair?.tasks ?? 0);
@@ -171,7 +171,7 @@ export class Node {
     const { cpus, memMb, kind } = recipe.shared;
     const pair = this.pair(kind);
     const ms = expectedMs(kind, this);
-    this.#count(pair, ms === undefined ? fillMs : ms + overheadMs);
+    this.recount(kind);
     this.tasks += n;
     pair.tasks += n;
     this.#shift(pair, n * cpus);
@@ -224,8 +224,9 @@ export class Node {
   }
 
   /** A sample has changed what tasks of the kind are expected to take. */
-  recount(pair: Pair): void {
-    this.#count(pair, pair.ms + overheadMs);
+  recount(kind: Kind): void {
+    const ms = expectedMs(kind, this);
+    this.#count(this.pair(kind), ms === undefined ? fillMs : ms + overheadMs);
   }
 
   #count(pair: Pair, ms: number): void {

@@ -15,7 +15,7 @@ import { Openings } from './openings.ts';
 import type { Placer, RecipeView, WhyNot } from './placer.ts';
 import { choose, fit } from './policies.ts';
 import { type Back, rebalance } from './rebalance.ts';
-import { expectedMs, Kinds, learn } from './speeds.ts';
+import { expectedMs, type Kind, Kinds, learn } from './speeds.ts';
 
 /** A node that was skipped is offered again after its next word so many ms later, whatever that word was. */
 const skipMs = 1000;
@@ -64,7 +64,7 @@ export class Placement implements Placer {
   recipe(view: RecipeView): void {
     const known = this.#recipes.get(view.r);
     if (!known) {
-      const kind = this.#kinds.use(view.kind);
+      const kind = this.#kinds.use(view.kind, view.needs);
       const [by, shared] = [this.#queue.join(view.by), this.#classes.join(view, kind)];
       const counts = { waiting: 0, inHand: 0, gone: false };
       this.#recipes.set(view.r, { heapAt: -1, view, by, kind, shared, own: undefined, ...counts });
@@ -136,7 +136,8 @@ export class Placement implements Placer {
     if (!recipe || !node || !(ms >= 0 && ms < Number.POSITIVE_INFINITY)) return;
     const pair = node.pair(recipe.kind);
     learn(recipe.kind, node, pair, ms, wh);
-    node.recount(pair);
+    node.recount(recipe.kind);
+    if (recipe.kind.samples === 1) this.#firstOf(recipe.kind);
     this.#queue.charge(recipe.by, ms * recipe.shared.cpus);
     this.#openings.touch(node);
   }
@@ -148,8 +149,11 @@ export class Placement implements Placer {
     while (open.length > 0) {
       const recipe = this.#queue.next(this.#fleet.slots);
       if (!recipe) return undefined;
-      const choice = choose(open, recipe, this.#turn++);
-      if (choice) return { node: choice.node.id, r: recipe.view.r, n: choice.n };
+      const choice = choose(open, recipe, this.#turn);
+      if (choice) {
+        this.#turn = choice.turn;
+        return { node: choice.node.id, r: recipe.view.r, n: choice.n };
+      }
       this.#openings.block(recipe.own ?? recipe.shared);
     }
     return undefined;
@@ -232,6 +236,15 @@ export class Placement implements Placer {
   #newWord(node: Node): void {
     node.word++;
     node.wordAt = this.#fleet.now;
+  }
+
+  /** Of a kind that was never seen before something is known: other nodes' work is counted by that. */
+  #firstOf(kind: Kind): void {
+    for (const node of this.#nodes.values()) {
+      if (!node.pairs.has(kind)) continue;
+      node.recount(kind);
+      this.#openings.touch(node);
+    }
   }
 
   #await(recipe: RecipeState, n: number): void {

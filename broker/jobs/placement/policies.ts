@@ -4,8 +4,9 @@ import { allows } from './eligible.ts';
 import type { Node } from './nodes.ts';
 import { expectedMs, overheadMs } from './speeds.ts';
 
-/** Eligible nodes with room that are compared for one batch; with more of them, each choice looks at others. */
+/** Nodes with room that are compared for one batch, and others that are passed over meanwhile; each choice goes on from there. */
 const compared = 64;
+const passed = 256;
 /** Rank of a node that is to be tried: less than any time. */
 const untried = -1;
 /** Below this margin, K, a node counts as slower. */
@@ -14,6 +15,8 @@ const warmK = 10;
 export interface Choice {
   readonly node: Node;
   readonly n: number;
+  /** Where the next choice begins. */
+  readonly turn: number;
 }
 
 /** @param turn where to begin, for fleets of which only a part is compared. */
@@ -27,7 +30,7 @@ export function choose(open: readonly Node[], recipe: RecipeState, turn: number)
   let rooms = 0;
   let seen = 0;
   let looked = 0;
-  while (looked < open.length && (all || seen < compared)) {
+  while (looked < open.length && (all || !best || (seen < compared && looked < passed))) {
     const node = open[(start + looked++) % open.length] as Node;
     if (!allows(cls.gate, node) || isSkipped(cls, node)) continue;
     const room = node.room(cls);
@@ -44,7 +47,7 @@ export function choose(open: readonly Node[], recipe: RecipeState, turn: number)
   const { waiting, inHand, view } = recipe;
   const free = Math.min(waiting, (view.maxParallel ?? Number.POSITIVE_INFINITY) - inHand);
   const share = part(cls, best, free, bestRoom, (rooms * open.length) / looked, seen);
-  return { node: best, n: Math.max(1, Math.min(share, bestRoom, free, view.batch)) };
+  return { node: best, n: Math.max(1, Math.min(share, bestRoom, free, view.batch)), turn: start + looked };
 }
 
 export const isSkipped = (cls: PlaceClass, node: Node): boolean => cls.skips?.get(node) === node.word;

@@ -5,7 +5,8 @@
 
 /** ms: what a task costs a node around its own time, message, start and report; so that work in hand stays bounded. */
 export const overheadMs = 0.25;
-/** Kinds that are remembered though no recipe has them. */
+/** Kinds that recipes have now: further ones are measured together. And those that are remembered after that. */
+const mostKinds = 200;
 const idleKinds = 200;
 /** Samples after which an average forgets. */
 const memory = { pair: 20, kind: 50, pace: 20 } as const;
@@ -69,7 +70,9 @@ export class Kinds {
   readonly #kinds = new Map<string, Kind>();
   readonly #idle = new Set<Kind>();
 
-  use(name: string): Kind {
+  use(wanted: string, others: string): Kind {
+    const isFull = this.#kinds.size - this.#idle.size >= mostKinds;
+    const name = isFull && !this.#kinds.has(wanted) ? `${others}:` : wanted;
     let kind = this.#kinds.get(name);
     if (!kind) {
       kind = { name, ms: 0, samples: 0, recipes: 0 };
@@ -90,9 +93,5 @@ export class Kinds {
     this.#idle.delete(oldest);
     this.#kinds.delete(oldest.name);
     return oldest;
-  }
-
-  named(name: string): Kind | undefined {
-    return this.#kinds.get(name);
   }
 }
