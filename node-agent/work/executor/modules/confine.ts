@@ -19,7 +19,11 @@ export function confine(need: NodeJS.Require, setup: Setup): () => Promise<unkno
 
   const web = ['fetch', 'Headers', 'Request', 'Response', 'FormData', 'WebSocket', 'CloseEvent', 'MessageEvent'];
   const net = setup.net === true;
-  if (net) guard();
+  if (net) {
+    guard();
+    // Some are loaded when they are first looked at, with what is gone by then.
+    for (const name of web) void everything[name];
+  }
   // Node loads its HTTP client with the first of these, and leaves a way to it on the global object.
   else Object.defineProperty(everything, Symbol.for('undici.globalDispatcher.1'), { value: Object.freeze({}) });
 
@@ -31,7 +35,7 @@ export function confine(need: NodeJS.Require, setup: Setup): () => Promise<unkno
     'Reflect FinalizationRegistry DisposableStack AsyncDisposableStack decodeURI decodeURIComponent encodeURI ' +
     'encodeURIComponent escape unescape isFinite isNaN SharedArrayBuffer WebAssembly';
   const platform =
-    'queueMicrotask structuredClone atob btoa performance TextEncoder TextDecoder URL URLSearchParams AbortController ' +
+    'Blob File queueMicrotask structuredClone atob btoa performance TextEncoder TextDecoder URL URLSearchParams AbortController ' +
     'AbortSignal Event EventTarget DOMException Buffer crypto CompressionStream DecompressionStream ReadableStream ' +
     'WritableStream TransformStream';
   const kept = new Set([...`${language} ${platform}`.split(' '), ...(net ? web : [])]);
@@ -41,9 +45,8 @@ export function confine(need: NodeJS.Require, setup: Setup): () => Promise<unkno
   const show = need('node:util').inspect as (value: unknown) => string;
   for (const name of Reflect.ownKeys(everything)) {
     if (typeof name === 'symbol' || kept.has(name)) continue;
-    const { configurable } = Object.getOwnPropertyDescriptor(everything, name) ?? {};
-    if (configurable) delete everything[name];
-    else everything[name] = undefined;
+    // To look at one may load what stands behind it.
+    if (!Reflect.deleteProperty(everything, name)) everything[name] = undefined;
   }
   for (const name of ['compileStreaming', 'instantiateStreaming'])
     delete (everything.WebAssembly as Record<string, unknown>)[name];

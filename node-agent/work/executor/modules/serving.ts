@@ -213,6 +213,7 @@ export function serve(need: NodeJS.Require, prepare: Prepare): void {
   const fall = (error: unknown): void => {
     const [sentence, stack] = told(error);
     if (current) write(line(['f', current[0], spent(), 'error', `outside of its call: ${sentence}`, stack]));
+    else fs.writeSync(2, `${stack}\n${sentence}\n`);
     self.exit(1);
   };
   self.on('uncaughtException', fall);

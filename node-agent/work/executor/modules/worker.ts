@@ -52,7 +52,8 @@ export class Worker {
   #beganAt = 0;
   #printed = '';
   #tail = '';
-  #hello = false;
+  /** It has come as far as a task. */
+  #hasBegun = false;
   #reason: End | undefined;
   #startError = '';
   #isOver = false;
@@ -155,7 +156,6 @@ export class Worker {
   #take(answer: Answer): boolean {
     switch (answer[0]) {
       case 'h':
-        this.#hello = true;
         return true;
       case 's':
         if (this.#running !== undefined || this.#waiting[0] !== answer[1]) return false;
@@ -187,6 +187,7 @@ export class Worker {
 
   #begin(at: number): void {
     this.#running = at;
+    this.#hasBegun = true;
     this.#printed = '';
     this.#beganAt = this.#parts.now();
     this.handlers.began(at);
@@ -210,7 +211,7 @@ export class Worker {
     this.#parts.marks.end(this.#mark, this.#child.pid ?? 0, 0, () => {
       if (this.#isOver) return;
       const [first] = this.#waiting;
-      if (!this.#hello && this.#reason === undefined && first !== undefined) {
+      if (!this.#hasBegun && this.#reason === undefined && first !== undefined) {
         this.#waiting.shift();
         this.#begin(first);
         this.#printed = this.#tail;
