@@ -11,10 +11,12 @@ import { makeFolder } from '../../shared/make-folder.ts';
 import type { StoreOp } from '../../shared/store.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { openDataFolder, writeFormat, writeSafely } from '../data-folder.ts';
+import { bootKey } from '../jobs/core/records.ts';
 import { openLevelStore } from '../store/level.ts';
 import { raiseBundleSerial } from '../trust/ca/ca-files.ts';
 import { amnestyKey, type RestoreTimes, restoredAt, restoredSchema } from '../trust/joining/amnesty.ts';
 import { type Backup, unpackBackup } from './archive.ts';
+import { bootAfter } from './job-keys.ts';
 
 export interface Restored {
   readonly cluster: string;
@@ -51,8 +53,10 @@ export async function restoreBackup(bytes: Uint8Array, name: string, folder: str
   rmSync(beside, { recursive: true, force: true });
   try {
     const gen = generationAfter(head.gen, nowMs);
+    const boot = Number(entries.find(([name]) => name === bootKey)?.[1] ?? 0);
     await fill(beside, entries, files, [
       { put: 'meta/gen', value: String(gen) },
+      { put: bootKey, value: String(bootAfter(boot, nowMs)) },
       { put: amnestyKey, value: JSON.stringify(restoredAt(head.at_ms, nowMs, restoredBefore(entries))) },
     ]);
     raiseBundleSerial(join(beside, 'trust'), nowMs);

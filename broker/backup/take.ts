@@ -1,4 +1,4 @@
-/** A backup of a running supervisor: one consistent reading of the store, and the trust folder's files. */
+/** A backup of a running supervisor: its store but for jobs, and the trust folder's files. */
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -7,6 +7,7 @@ import type { Store } from '../../shared/store.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { type AdminVerb, adminVerb } from '../trust/types.ts';
 import { type Backup, backupVersion, packBackup } from './archive.ts';
+import { backedUp } from './job-keys.ts';
 
 export interface BackupParts {
   readonly folder: DataFolder;
@@ -41,13 +42,32 @@ function trustFiles(folder: DataFolder): File[] {
   return files;
 }
 
+type Entries = readonly (readonly [key: string, value: string])[];
+
+function readRanges(store: Store, done: (error: Error | undefined, entries: Entries) => void): void {
+  const found: Entries[] = [];
+  let left = backedUp.length;
+  let failed: Error | undefined;
+  // All are begun in one turn of the loop: each shows the store as it is at this moment.
+  for (const [index, [from, to]] of backedUp.entries()) {
+    store.readRange(from, to, Number.POSITIVE_INFINITY, (error, entries) => {
+      found[index] = entries;
+      failed ??= error;
+      if (--left === 0) done(failed, found.flat());
+    });
+  }
+}
+
 /** @returns the backup's bytes, as they go into a file. */
 export function takeBackup(parts: BackupParts): Promise<Buffer> {
   const { folder, store, cluster, base, ver, now } = parts;
   return new Promise((resolve, reject) => {
-    // One iterator: LevelDB shows it the store as it was at one moment.
-    store.read('', (error, entries) => {
-      if (error) return reject(error);
+    // What was written later lies in the later ranges: the revision of the whole (`meta/`) is not below that of a document.
+    readRanges(store, (error, entries) => {
+      if (error) {
+        reject(error);
+        return;
+      }
       try {
         const number = (key: string) => Number(entries.find(([name]) => name === key)?.[1] ?? 0);
         const head = {

@@ -81,6 +81,22 @@ backup('restored: the same key, documents and users, in a folder that starts; th
   assert.is(found['trust/user/anna'], '{"role":"admin"}');
 });
 
+backup('of jobs it has the ids, and starts are numbered above those before', async () => {
+  const jobs = { 'jobs/boot': '7', 'jobs/doc/a': '{}', 'jobout/a/0': 'x', 'jobart/a/b': '', 'jobvalue/1/0': 'x' };
+  const { bytes } = await used({ ...jobs, 'jobid/old': '{}', 'jobday/20000/old': '', zzz: 'last' });
+  const path = join(folder(), 'restored');
+  await restoreBackup(bytes, 'x.gz', path, now);
+  const store = await openLevelStore(openDataFolder(path).journal);
+  const found = await all(store);
+  await closed(store);
+  assert.equal(
+    Object.keys(found).filter(key => key.startsWith('job')),
+    ['jobday/20000/old', 'jobid/old', 'jobs/boot'],
+  );
+  assert.ok(Number(found['jobs/boot']) >= 107 && Number(found['jobs/boot']) < 2 ** 23, found['jobs/boot']);
+  assert.is(found.zzz, 'last');
+});
+
 backup('restored twice from one backup, or with a clock of 1970: still above what was before', async () => {
   const { bytes } = await used();
   const first = await restoreBackup(bytes, 'x', join(folder(), 'a'), now);
