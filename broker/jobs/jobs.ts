@@ -26,6 +26,7 @@ import { Crew, type NodeSession, type WorkOf } from './crew.ts';
 import { Desk } from './desk.ts';
 import { NodeViews } from './node-view.ts';
 import { Placement } from './placement/placement.ts';
+import { Remembering } from './remembering.ts';
 import { Replays } from './replays.ts';
 import { Said } from './said.ts';
 import { Shown } from './shown.ts';
@@ -70,6 +71,7 @@ export class Jobs {
   readonly #crew: Crew;
   readonly #views = new NodeViews();
   readonly #said: Said;
+  readonly #remembering: Remembering;
   readonly #uses = new JobUses();
   readonly #code: CodeAudit;
   #queue: JobEvent[] = [];
@@ -95,6 +97,7 @@ export class Jobs {
       unsynced: (write, error) => this.#feed({ type: 'unsynced', write, error }),
     });
     this.#shown = new Shown({ base, bus, clock, log, maySpeak, document: job => core.job(job)?.document });
+    this.#remembering = new Remembering({ store, clock, log });
     this.#said = new Said(parts.journal);
     this.#code = new CodeAudit(options.audit);
     this.#replays = new Replays({ store, out: (job, text, done) => this.#shown.out(job, text, done) });
@@ -129,6 +132,7 @@ export class Jobs {
       for (const { id, is } of this.#core.jobs()) this.#told(id, is);
       this.#run(effects);
       this.changed(this.#parts.journal.durable.keys());
+      this.#remembering.start();
       return undefined;
     } catch (problem) {
       const why = printable((problem as Error).message, 200);
@@ -190,6 +194,7 @@ export class Jobs {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#queue = [];
+    this.#remembering.stop();
     this.#writing.close(done);
   }
 

@@ -108,6 +108,30 @@ jobs('what is forgotten leaves nothing retained, and its id is not taken for ano
   assert.match(one.ask('job/j1/set', '{"run":"true"}').error ?? '', /another job.*take another id/);
 });
 
+jobs('an id is forgotten 30 days after its job', () => {
+  const one = rig();
+  for (const job of ['j1', 'j2']) {
+    one.ask(`job/${job}/set`, solve);
+    one.ask(`job/${job}/do/cancel`);
+    one.ask(`job/${job}/do/forget`);
+  }
+  const ids = () => [...one.store.disk.keys()].filter(key => /^job(id|day)/.test(key));
+  const days = (n: number) => {
+    one.clock.stall(n * 86_400_000);
+    // Its look at them is every hour.
+    for (let turn = 0; turn < 2; turn++) {
+      one.clock.advance(3_600_000);
+      one.sync();
+    }
+  };
+  assert.is(ids().length, 4);
+  days(29.5);
+  assert.match(one.ask('job/j1/set', '{"run":"true"}').error ?? '', /take another id/);
+  days(2);
+  assert.equal(ids(), []);
+  assert.is(one.ask('job/j1/set', '{"run":"true"}').ok, true);
+});
+
 jobs('explain says of each node why not', () => {
   const one = rig();
   workNode(one, 'n1');
