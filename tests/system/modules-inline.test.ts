@@ -30,7 +30,11 @@ const port = () => String((listener.address() as AddressInfo).port);
 inline('computes, with what the language and the web have, and prints', async () => {
   const code = `export default async (data, ctx) => {
     await new Promise(done => setTimeout(done, 5));
-    const id = setInterval(() => {}, 1); clearInterval(id);
+    let n = 0; const id = setInterval(() => n++, 1);
+    clearTimeout(setTimeout(() => n += 100, 1)); clearImmediate(setImmediate(() => n += 100));
+    while (n < 2) await new Promise((done, _) => setTimeout(done, 1, 'x').refresh());
+    clearInterval(id); id.unref();
+    if (n >= 100) throw new Error('a timer that was ended ran');
     console.log('seen', { a: 1 });
     ctx.log(ctx.job);
     class Mine extends Error { name = 'Mine'; toString() { return 'mine' } }

@@ -40,7 +40,13 @@ export function confine(need: NodeJS.Require, setup: Setup): () => Promise<unkno
     'WritableStream TransformStream';
   const kept = new Set([...`${language} ${platform}`.split(' '), ...(net ? web : [])]);
 
-  const { setTimeout: later, clearTimeout: never, setInterval: again, setImmediate: soon } = globalThis;
+  const {
+    setTimeout: later,
+    clearTimeout: never,
+    setInterval: again,
+    setImmediate: soon,
+    clearImmediate: notSoon,
+  } = globalThis;
   const { write } = self.stdout;
   const show = need('node:util').inspect as (value: unknown) => string;
   for (const name of Reflect.ownKeys(everything)) {
@@ -53,33 +59,44 @@ export function confine(need: NodeJS.Require, setup: Setup): () => Promise<unkno
   delete (everything.URL as Record<string, unknown>).createObjectURL;
   delete (everything.URL as Record<string, unknown>).revokeObjectURL;
 
-  // Timers are numbers here: Node's objects are joined to one another, and lead to what the harness does.
-  let timers = 0;
-  const running = new Map<number, NodeJS.Timeout | NodeJS.Immediate>();
-  const timed =
-    (start: (call: () => void, ms: number) => NodeJS.Timeout | NodeJS.Immediate, once: boolean) =>
-    (call: unknown, ms: unknown, ...args: unknown[]): number => {
+  // Timers are objects of our own here: Node's are joined to one another, and lead to what the harness does.
+  class Timer {
+    readonly #timer: NodeJS.Timeout | NodeJS.Immediate;
+    constructor(start: (call: () => void) => NodeJS.Timeout | NodeJS.Immediate, call: unknown, args: unknown[]) {
       if (typeof call !== 'function') throw new TypeError('a timer calls a function');
-      const id = ++timers;
-      const timer = start(() => {
-        if (once) running.delete(id);
-        call(...args);
-      }, Number(ms));
-      running.set(id, timer);
-      return id;
-    };
-  const end = (id: unknown): void => {
-    const timer = running.get(id as number);
-    running.delete(id as number);
-    if (timer) never(timer as NodeJS.Timeout);
-  };
+      this.#timer = start(() => call(...args));
+    }
+    ref(): this {
+      this.#timer.ref();
+      return this;
+    }
+    unref(): this {
+      this.#timer.unref();
+      return this;
+    }
+    hasRef(): boolean {
+      return this.#timer.hasRef();
+    }
+    refresh(): this {
+      if ('refresh' in this.#timer) this.#timer.refresh();
+      return this;
+    }
+    static end(timer: unknown): void {
+      if (typeof timer !== 'object' || timer === null || !(#timer in timer)) return;
+      if ('refresh' in timer.#timer) never(timer.#timer);
+      else notSoon(timer.#timer);
+    }
+  }
+  const { end } = Timer;
   const print = (...what: unknown[]): void => {
     write(`${what.map(each => (typeof each === 'string' ? each : show(each))).join(' ')}\n`);
   };
   const given: Record<string, unknown> = {
-    setTimeout: timed(later, true),
-    setInterval: timed(again, false),
-    setImmediate: timed((call, _ms) => soon(call), true),
+    setTimeout: (call: unknown, ms: unknown, ...args: unknown[]) =>
+      new Timer(run => later(run, Number(ms)), call, args),
+    setInterval: (call: unknown, ms: unknown, ...args: unknown[]) =>
+      new Timer(run => again(run, Number(ms)), call, args),
+    setImmediate: (call: unknown, ...args: unknown[]) => new Timer(run => soon(run), call, args),
     clearTimeout: end,
     clearInterval: end,
     clearImmediate: end,
