@@ -122,12 +122,11 @@ interface FollowFlags extends ClientFlags, AdminFlags {
 
 /** @param wait for its end; else only what there is now. @returns as `hearth run`. */
 export async function followJob(id: string, wait: boolean, flags: FollowFlags): Promise<number> {
+  checked(id);
   return await asking(async () => {
     const { client, base } = await connect(flags, { reconnectPeriod: wait ? reconnectMs : 0 });
     const session = new Session(client, base);
     try {
-      // Says whether there is such a job, which silence would not.
-      await session.order(checked(id), 'out', { from: 0, to: 0 });
       const following = new Following(session, id, {
         order: flags.order !== false,
         json: flags.json === true,
@@ -138,7 +137,13 @@ export async function followJob(id: string, wait: boolean, flags: FollowFlags): 
           await (await import('./artifact.ts')).fetchArtifact(sha256, '-', flags);
         },
       });
-      return await following.end();
+      try {
+        // Says whether there is such a job, which silence would not.
+        await session.order(id, 'out', { from: 0, to: 0 });
+        return await following.end();
+      } finally {
+        following.close();
+      }
     } finally {
       client.removeAllListeners('close');
       await disconnect(client);

@@ -66,10 +66,13 @@ async function runJob(words: readonly string[], flags: RunFlags): Promise<number
     client.on('close', () => console.error('hearth: the connection is lost; trying again …'));
     const log = flags.joblog === undefined ? undefined : new Joblog(flags.joblog, flags.resume === true);
     const following = new Following(session, id, viewOf(plan, flags, log, document.stdin));
-    await session.submit(id, document);
-    const code = await following.end();
-    log?.close();
-    return code;
+    try {
+      await session.submit(id, document);
+      return await following.end();
+    } finally {
+      following.close();
+      log?.close();
+    }
   } finally {
     client.removeAllListeners('close');
     await disconnect(client);

@@ -45,6 +45,7 @@ export class Following {
   readonly #interrupt: Interrupt;
   /** Tasks that failed, and did not succeed since. */
   readonly #failed = new Set<number>();
+  #said = 0;
   #reduced: CommittedResult | undefined;
   #out = '';
   #err = '';
@@ -76,10 +77,14 @@ export class Following {
       await this.#flush();
       return this.#verdict(this.#follow.is);
     } finally {
-      this.#bar.clear();
-      this.#interrupt.close();
-      this.#follow.close();
+      this.close();
     }
+  }
+
+  close(): void {
+    this.#bar.clear();
+    this.#interrupt.close();
+    this.#follow.close();
   }
 
   #heard(is: JobIs): void {
@@ -137,7 +142,7 @@ export class Following {
       await whole(text.whole);
     } else if (!reducing) this.#out += text.out;
     this.#err += text.err;
-    if (one.state === 'failed' && this.#failed.size <= mostFailures)
+    if (one.state === 'failed' && this.#said++ < mostFailures)
       this.#err += `hearth: ${failureLine(one, seq(one.index))}\n`;
     if (this.#out.length + this.#err.length > 1_000_000) await this.#flush();
   }

@@ -73,11 +73,12 @@ export class Interrupt {
     stdin.resume();
     const said = await new Promise<string>(resolve => {
       const hear = (bytes: Buffer) => this.#answer?.(bytes.toString());
-      this.#answer = key => {
-        if (!['c', 'l', ctrlC].includes(key.slice(0, 1).toLowerCase())) return;
+      this.#answer = keys => {
+        const key = [...keys.toLowerCase()].find(each => each === 'c' || each === 'l' || each === ctrlC);
+        if (key === undefined) return;
         stdin.off('data', hear);
         this.#answer = undefined;
-        resolve(key.toLowerCase().startsWith('l') ? 'l' : 'c');
+        resolve(key === 'l' ? 'l' : 'c');
       };
       stdin.on('data', hear);
     });

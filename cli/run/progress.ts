@@ -81,28 +81,41 @@ export function taskBar(wanted: boolean): TaskBar {
   let drawnAt = Number.NEGATIVE_INFINITY;
   let drawn = false;
   let paused = false;
+  let last: JobIs | undefined;
+  let later: NodeJS.Timeout | undefined;
+  const draw = () => {
+    clearTimeout(later);
+    later = undefined;
+    if (paused || !last) return;
+    const now = performance.now();
+    const done = last.succeeded + last.failed;
+    rate ??= new Rate(now, done);
+    drawnAt = now;
+    drawn = true;
+    // A terminal that does not know its width says 0.
+    stderr.write(`\r\x1b[2K${taskLine(last, rate.at(now, done), stderr.columns || 80)}`);
+  };
+  const clear = () => {
+    clearTimeout(later);
+    later = undefined;
+    if (drawn) stderr.write('\r\x1b[2K');
+    drawn = false;
+  };
   return {
     is(is) {
-      const now = performance.now();
-      const done = is.succeeded + is.failed;
-      rate ??= new Rate(now, done);
-      if (paused || now - drawnAt < drawMs) return;
-      drawnAt = now;
-      drawn = true;
-      stderr.write(`\r\x1b[2K${taskLine(is, rate.at(now, done), stderr.columns ?? 80)}`);
+      last = is;
+      const due = drawnAt + drawMs - performance.now();
+      if (due <= 0) draw();
+      else later ??= setTimeout(draw, due).unref();
     },
-    clear() {
-      if (!drawn) return;
-      drawn = false;
-      drawnAt = Number.NEGATIVE_INFINITY;
-      stderr.write('\r\x1b[2K');
-    },
+    clear,
     pause() {
-      this.clear();
+      clear();
       paused = true;
     },
     resume() {
       paused = false;
+      draw();
     },
   };
 }
