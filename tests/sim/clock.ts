@@ -98,15 +98,18 @@ export class Process {
   #late: Happening[] = [];
   #arrivals: { stream: object; run: () => void }[] = [];
   #onWake: () => void;
+  /** Wall clock less that of a machine that is set right. */
+  wallOffsetMs: number;
 
   constructor(name: string, timeline: Timeline, dice: Dice, wallOffsetMs: number, onWake: () => void = () => {}) {
     this.name = name;
     this.#timeline = timeline;
     this.#dice = dice;
     this.#onWake = onWake;
+    this.wallOffsetMs = wallOffsetMs;
     this.clock = {
       now: () => timeline.now,
-      wall: () => Math.floor(wallStart + wallOffsetMs + timeline.now),
+      wall: () => Math.floor(wallStart + this.wallOffsetMs + timeline.now),
       after: (ms, fn) => this.#timer(ms, fn),
     };
   }

@@ -9,9 +9,11 @@ import { Authority } from './properties/authority.ts';
 import { Bounds } from './properties/bounds.ts';
 import { Desired } from './properties/desired.ts';
 import type { Property, Sight } from './properties/eyes.ts';
+import { Jobs } from './properties/jobs.ts';
 import { Presence } from './properties/presence.ts';
 import { Services } from './properties/services.ts';
 import type { Dice } from './random.ts';
+import { Senders } from './senders.ts';
 import { impostorSigner, simSigner } from './signatures.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -30,6 +32,8 @@ export class Fabric implements Sight, MachineEyes {
   readonly machines: Machine[] = [];
   readonly people: People;
   readonly desired: Desired;
+  readonly senders: Senders;
+  readonly jobs: Jobs;
   /** Another supervisor with an empty data folder; on an outside broker it may run beside the true one. */
   impostor: Headquarters | undefined;
   readonly #properties: readonly Property[];
@@ -52,7 +56,10 @@ export class Fabric implements Sight, MachineEyes {
       again: true,
     });
     this.desired = new Desired(this);
-    this.#properties = [this.desired, new Presence(this), new Authority(this), new Services(this), new Bounds(this)];
+    this.senders = new Senders(world, options.nodes);
+    this.jobs = new Jobs(this, this.senders);
+    const { desired, jobs } = this;
+    this.#properties = [desired, new Presence(this), new Authority(this), new Services(this), new Bounds(this), jobs];
     this.people = new People({ world, nodes: () => this.#ids(), asked: this.desired.asked });
     world.brokerAt = () => this.#brokerAt();
     world.powered = process => this.#powered(process);

@@ -92,6 +92,10 @@ const faultTable = {
     machine.killService(dice.next(), fault.pick < 0.5);
     return undefined;
   }),
+  'executor dies': onMachine(machine => {
+    machine.tasks.executorDies();
+    return undefined;
+  }),
   'failing starts': onMachine(machine => {
     machine.simulated.faults.startFails = 0.5;
     return () => {
@@ -175,6 +179,11 @@ const faultTable = {
       fabric.headquarters.start();
     };
   }),
+  // No disturbance: nothing may go by the wall clock.
+  'clock jumps a day': (fabric, fault) => {
+    fabric.headquarters.jumpWall(fault.pick < 0.5 ? 86_400_000 : -86_400_000);
+    return undefined;
+  },
   'late wills': onAll(fabric => {
     const { weather } = fabric.world;
     const before = weather.lateWills;

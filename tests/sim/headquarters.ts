@@ -145,6 +145,7 @@ export class Headquarters {
       readRange: (from, to, limit, done) => store.readRange(from, to, limit, done),
       close: done => store.close(done),
       write: (ops, done) => {
+        if (breaks === 'forgotten-commits') ops = ops.filter(op => !('put' in op && op.put.startsWith('jobs/commit/')));
         if (breaks === 'lost-batch' && ++this.#batches % 3 === 0) {
           process.clock.after(1, () => done());
           return;
@@ -178,6 +179,12 @@ export class Headquarters {
     this.diskFull = full;
     this.#store?.failWrites(full ? noSpace : undefined);
     this.#world.note(this.options.name, full ? 'disk full' : 'disk has space again');
+  }
+
+  jumpWall(ms: number): void {
+    if (!this.process) return;
+    this.#world.note(this.options.name, `the wall clock jumps by ${ms} ms`);
+    this.process.wallOffsetMs += ms;
   }
 
   stall(ms: number): void {

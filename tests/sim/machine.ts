@@ -4,6 +4,7 @@ import type { Host } from '../../node-agent/reconcile/host.ts';
 import { createReconciler } from '../../node-agent/reconcile/index.ts';
 import type { Document, ReconcilerApi } from '../../node-agent/reconcile/reconciler.ts';
 import { createSimulatedHost, SimulatedMachine } from '../../node-agent/reconcile/services/simulated-host.ts';
+import { WorkRunner } from '../../node-agent/work/runner.ts';
 import { silentLog } from '../../shared/log.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import { SimDisk } from './agent-disk.ts';
@@ -12,6 +13,7 @@ import { SimLink } from './link.ts';
 import { Path } from './network.ts';
 import { Dice } from './random.ts';
 import { gullibleVerifier, simVerifier } from './signatures.ts';
+import { Tasks } from './tasks.ts';
 import { simTelemetry } from './telemetry.ts';
 import type { World } from './world.ts';
 
@@ -43,6 +45,7 @@ export class Machine {
   readonly disk: SimDisk;
   readonly kernel: Process;
   readonly simulated: SimulatedMachine;
+  readonly tasks: Tasks;
   powered = true;
   /** Taken away for good. */
   removed = false;
@@ -71,6 +74,7 @@ export class Machine {
       random: new Dice(world.seed, `${options.name} units`),
     });
     this.simulated.faults.delayMs = options.slowMs;
+    this.tasks = new Tasks(world, options.name, this.kernel, () => this.disk.full);
   }
 
   get name(): string {
@@ -117,6 +121,13 @@ export class Machine {
       disk: this.disk,
       reconciler,
       telemetry: simTelemetry(process),
+      work: new WorkRunner({
+        executor: this.tasks.executorFor(process),
+        outbox: this.tasks.outbox,
+        cores: 2,
+        clock,
+        log: silentLog,
+      }),
       periodMs,
       log: silentLog,
       trustFirst: this.cluster === undefined,
@@ -155,6 +166,7 @@ export class Machine {
     this.#startAfter = false;
     this.link?.die(power);
     this.simulated.listener = undefined;
+    this.tasks.agentGone();
     if (this.state !== 'refused' && this.state !== 'left') this.state = 'stopped';
     this.#world.network.review();
   }
@@ -174,6 +186,7 @@ export class Machine {
     this.powered = false;
     if (this.disk.powerCut()) this.#eyes.reset(this);
     this.simulated.boot();
+    this.tasks.powerCut();
   }
 
   powerUp(): void {
@@ -189,6 +202,7 @@ export class Machine {
     this.#world.note(this.name, 'reinstalled');
     this.cluster = cluster;
     this.disk.wipe();
+    this.tasks.wipe();
     this.simulated.processes.clear();
     this.#eyes.reset(this);
     this.powerUp();

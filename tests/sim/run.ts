@@ -28,6 +28,8 @@ export interface Outcome {
   /** Virtual milliseconds. */
   readonly lasted: number;
   readonly answers: number;
+  /** Results of tasks on `out`. */
+  readonly committed: number;
 }
 
 /** After calm, everything must be well by then: a backed-off twin's wait, the slowest backoff of a service, reconnects. */
@@ -58,6 +60,7 @@ export function run(options: RunOptions): Outcome {
     calmAt,
   );
   fabric.people.plan(1 + dice.below(8), busyUntil);
+  if (dice.chance(0.7)) fabric.senders.plan(1 + dice.below(5), busyUntil);
   world.timeline.at(calmAt, () => {
     world.note('FAULT', 'calm from here on');
     headquarters.powerUp();
@@ -67,6 +70,7 @@ export function run(options: RunOptions): Outcome {
       machine.startAgent();
     }
     fabric.disturb();
+    world.timeline.after(30_000, () => fabric.senders.calm());
   });
   // A little longer than the faults last, and in some runs much longer, for what comes late.
   const least = calmAt + 2000 + (dice.chance(0.05) ? 40_000 : 0);
@@ -85,6 +89,7 @@ export function run(options: RunOptions): Outcome {
     steps: world.timeline.steps,
     lasted: world.timeline.now,
     answers: fabric.desired.answers,
+    committed: fabric.jobs.committed,
   };
 }
 

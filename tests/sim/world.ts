@@ -18,6 +18,8 @@ export const breakages = [
   'killing-adoption',
   'impatient-clock',
   'usurping-node',
+  'mute-executor',
+  'forgotten-commits',
 ] as const;
 export type Breakage = (typeof breakages)[number];
 

@@ -44,6 +44,8 @@ export const dispatchTimes = {
   backoffStep: 100,
   rebalance: 100,
   speculate: 250,
+  /** Without an inventory after so long in a session, and again after twice that: a node is asked for it. */
+  first: 2000,
   /** A node that says nothing of a task for so long is asked what it holds. */
   ask: 60_000,
 } as const;

@@ -55,6 +55,17 @@ export function online(core: Core, id: string, inst: string, epoch: number): voi
   core.placer.offline(id);
   endSession(node);
   node.session = { inst, epoch };
+  askUntilReady(core, node, dispatchTimes.first);
+}
+
+/** A node that had not obeyed anybody yet ignored the question: it is asked again, less and less often. */
+function askUntilReady(core: Core, node: NodeRun, afterMs: number): void {
+  const { sessions } = node;
+  core.timers.at(core.now + afterMs, () => {
+    if (node.sessions !== sessions || node.ready) return;
+    askInventory(core, node);
+    askUntilReady(core, node, Math.min(2 * afterMs, dispatchTimes.ask));
+  });
 }
 
 function endSession(node: NodeRun): void {
