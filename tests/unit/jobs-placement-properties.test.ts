@@ -230,6 +230,28 @@ properties('who had nothing to send does not save up; who could not, saves up li
   assert.is(turns.filter(by => by === 'bob').length, 10);
 });
 
+properties('what is given back unstarted costs its submitter nothing', () => {
+  const p = new Placement();
+  p.node('a', nodeView('a'));
+  p.room('a', 1, 1e6);
+  for (const [r, by] of [
+    [1, 'ann'],
+    [2, 'bob'],
+  ] as const) {
+    p.recipe(recipeView({ r, by, batch: 1 }));
+    p.waiting(r, 10);
+  }
+  for (let n = 0; n < 3; n++) {
+    assert.is(p.next(n)?.r, 1);
+    p.given('a', 1, 1);
+    p.left('a', 1, 1);
+  }
+  p.given('a', 1, 1);
+  p.measured('a', 1, 50, undefined);
+  p.left('a', 1, 1);
+  assert.is(p.next(4)?.r, 2, 'but what ran does');
+});
+
 properties('2,000 nodes and 10,000 recipes of 100 wheres: a choice is quick', () => {
   const p = new Placement();
   for (let n = 0; n < 2000; n++) {
