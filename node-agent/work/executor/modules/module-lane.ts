@@ -3,7 +3,7 @@ import type { Recipe } from '../../../../shared/schemas/work.ts';
 import type { ExecutorTask } from '../../executor.ts';
 import type { Lane, LaneHandlers } from '../runner.ts';
 import type { Pool } from './pool.ts';
-import { isReady, type Ready, type Source } from './source.ts';
+import { isReady, type NotReady, type Ready, type Source } from './source.ts';
 import type { TaskLine } from './wire.ts';
 import type { Worker, WorkerHandlers } from './worker.ts';
 
@@ -82,7 +82,7 @@ export class ModuleLane implements Lane {
   }
 
   #feed(): void {
-    if (this.#queue.length === 0 || this.#isFinding || this.#isClosed) return;
+    if (this.#queue.length === 0 || this.#isFinding || this.#isClosed || this.#parts.pool.isClosed) return;
     const worker = this.#workerNow();
     if (!worker) return;
     const room = this.#window() - worker.held;
@@ -114,7 +114,7 @@ export class ModuleLane implements Lane {
     this.#isFinding = true;
     source.find(recipe, found => {
       this.#isFinding = false;
-      if (this.#isClosed) return;
+      if (this.#isClosed || pool.isClosed) return;
       if (!isReady(found)) {
         this.#fail(found);
         return;
@@ -127,12 +127,12 @@ export class ModuleLane implements Lane {
     return undefined;
   }
 
-  #fail(end: { readonly why: 'error' | string; readonly err: string }): void {
+  #fail(end: NotReady): void {
     const tasks = this.#queue;
     this.#queue = [];
     for (const { token } of tasks) {
       this.#parts.handlers.began(token);
-      this.#parts.handlers.ended(token, end as never, 0);
+      this.#parts.handlers.ended(token, end, 0);
     }
   }
 

@@ -30,8 +30,9 @@ export class Pool {
     this.#most = Math.max(1, slots);
     this.#trim();
   }
-  get size(): number {
-    return this.#all.size;
+  /** Nothing is started any more. */
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
   }
 
   take(ready: Ready): Worker {
