@@ -14,6 +14,9 @@ export type { RunOptions, StreamOptions } from './hearth.ts';
 export type { JobHandle } from './job.ts';
 export type { TaskResult } from './results.ts';
 export { inline, type JobInput, type MapOptions, type MapReduceOptions, type Progress, type Work } from './work.ts';
+export { Job, type JobFunction, type JobOptions } from './worker/job.ts';
+export { Manager, type ManagerOptions, type WorkerState } from './worker/manager.ts';
+export { Worker, type WorkerOptions } from './worker/worker.ts';
 export type { Hearth };
 
 /**

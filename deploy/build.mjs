@@ -91,7 +91,14 @@ export async function build({ types = false } = {}) {
         splitting: true,
         chunkNames: 'parts/[name]-[hash]',
       }),
-      bundle({ ...common, entryPoints: { client: 'client/index.ts' }, target: 'node20.19', packages: 'external' }),
+      bundle({
+        ...common,
+        entryPoints: { client: 'client/index.ts', 'client-worker': 'client/worker/thread.ts' },
+        target: 'node20.19',
+        packages: 'external',
+        splitting: true,
+        chunkNames: 'parts/client-[name]-[hash]',
+      }),
       bundle({ ...common, ...agentBundle }),
     ]);
     if (types) declareTypes(join(beside, 'types'));

@@ -137,7 +137,8 @@ export class Life {
 
   #run(run: Omit<AgentRun, 'safe'>): void {
     const { safe } = this.#options;
-    this.#agent = makeAgent(this.#around, { ...run, safe, onState: (state, error) => this.#onState(state, error) });
+    const make = this.#around.makeAgent ?? makeAgent;
+    this.#agent = make(this.#around, { ...run, safe, onState: (state, error) => this.#onState(state, error) });
     if (this.#clockOffMs !== undefined) this.#agent.clockOff(this.#clockOffMs);
     this.#agent.start();
   }

@@ -25,6 +25,8 @@ export interface Surroundings {
   readonly verifier: Verifier;
   /** Ends the process so that whoever started it starts it again. */
   restart(): void;
+  /** Instead of {@link makeAgent}: of a program that is a node by itself. */
+  readonly makeAgent?: (around: Surroundings, run: AgentRun) => Agent;
 }
 
 export type AgentRun = Pick<AgentParts, 'safe' | 'base' | 'node' | 'cluster' | 'trustFirst' | 'onState' | 'onHello'> & {
