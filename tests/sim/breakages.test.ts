@@ -23,6 +23,8 @@ const expected: Readonly<Record<Breakage, readonly string[]>> = {
   'killing-adoption': ['undisturbed'],
   'impatient-clock': ['bounds'],
   'usurping-node': ['direction'],
+  'mute-executor': ['jobs'],
+  'forgotten-commits': ['committed-twice', 'jobs'],
 };
 
 for (const breaks of breakages) {

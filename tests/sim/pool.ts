@@ -35,6 +35,7 @@ export async function runMany(first: number, runs: number, mostFailures = 5): Pr
       steps: sum(one => one.steps),
       lasted: sum(one => one.lasted),
       answers: sum(one => one.answers),
+      committed: sum(one => one.committed),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

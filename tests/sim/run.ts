@@ -60,7 +60,7 @@ export function run(options: RunOptions): Outcome {
     calmAt,
   );
   fabric.people.plan(1 + dice.below(8), busyUntil);
-  if (dice.chance(0.7)) fabric.senders.plan(1 + dice.below(5), busyUntil);
+  fabric.senders.plan(1 + dice.below(5), busyUntil);
   world.timeline.at(calmAt, () => {
     world.note('FAULT', 'calm from here on');
     headquarters.powerUp();

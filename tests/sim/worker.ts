@@ -17,12 +17,14 @@ export interface ShareOutcome {
   /** Virtual milliseconds. */
   readonly lasted: number;
   readonly answers: number;
+  /** Results of jobs' tasks. */
+  readonly committed: number;
 }
 
 if (parentPort) {
   const { first, runs, step, mostFailures } = workerData as Share;
   const failed: number[] = [];
-  let [done, steps, lasted, answers] = [0, 0, 0, 0];
+  let [done, steps, lasted, answers, committed] = [0, 0, 0, 0, 0];
   for (let seed = first; seed < first + runs && failed.length < mostFailures; seed += step) {
     const outcome = run({ seed });
     if (outcome.violation) failed.push(seed);
@@ -30,6 +32,7 @@ if (parentPort) {
     steps += outcome.steps;
     lasted += outcome.lasted;
     answers += outcome.answers;
+    committed += outcome.committed;
   }
-  parentPort.postMessage({ runs: done, failed, steps, lasted, answers } satisfies ShareOutcome);
+  parentPort.postMessage({ runs: done, failed, steps, lasted, answers, committed } satisfies ShareOutcome);
 }
