@@ -13,6 +13,9 @@ export const mostAhead = 512;
 const handMs = 10;
 /** Who runs for so long lets those behind it go elsewhere. */
 const slowMs = 100;
+/** A task that was behind slow ones so often stays where it is: the executor takes more for workers that never begin. */
+const mostSentAway = 3;
+const sentAway = new WeakMap<ExecutorTask, number>();
 /** Between being told to end, and being ended. */
 export const graceMs = 2_000;
 /** Below, the worker's answers are read in bunches. */
@@ -144,6 +147,7 @@ export class ModuleLane implements Lane {
 
   #hear(worker: Worker): WorkerHandlers {
     const { handlers } = this.#parts;
+    const orphans: ExecutorTask[] = [];
     return {
       began: at => {
         const held = this.#held.get(at);
@@ -168,10 +172,14 @@ export class ModuleLane implements Lane {
       returned: at => {
         const held = this.#held.get(at);
         this.#held.delete(at);
-        if (held) handlers.returned([held.task.token]);
+        if (!held) return;
+        // What only was with a worker that died goes to the next one, without anybody's counting it.
+        if (worker.isAlive || held.stopped || this.#parts.pool.isClosed) handlers.returned([held.task.token]);
+        else orphans.push(held.task);
       },
       gone: () => {
         if (this.#worker === worker) this.#worker = undefined;
+        this.#queue.unshift(...orphans);
         this.#feed();
       },
     };
@@ -195,9 +203,17 @@ export class ModuleLane implements Lane {
         if (running !== undefined) this.#watch(running);
         return;
       }
-      for (const other of this.#held.keys()) if (other !== at) this.#worker?.giveBack(other);
-      const tokens = this.#queue.map(({ token }) => token);
-      this.#queue = [];
+      const goes = (task: ExecutorTask): boolean => {
+        const times = (sentAway.get(task) ?? 0) + 1;
+        sentAway.set(task, times);
+        return times <= mostSentAway;
+      };
+      for (const [other, { task }] of this.#held) if (other !== at && goes(task)) this.#worker?.giveBack(other);
+      const going: ExecutorTask[] = [];
+      const staying: ExecutorTask[] = [];
+      for (const task of this.#queue) (goes(task) ? going : staying).push(task);
+      this.#queue = staying;
+      const tokens = going.map(({ token }) => token);
       if (tokens.length > 0) this.#parts.handlers.returned(tokens);
     }, slowMs);
   }
