@@ -165,7 +165,9 @@ life('what is no message ends that connection, and nothing else', async () => {
       socket.resume().write(text);
     });
   }
-  const odd = connect(join(data, 'work/executor.sock')).on('error', () => {}).resume();
+  const odd = connect(join(data, 'work/executor.sock'))
+    .on('error', () => {})
+    .resume();
   odd.write(
     '["what"]\n["taken",{"a":1}]\n["kill",["x",-1,1.5]]\n["fetched",99,null,"/etc/passwd"]\n["run",[null,{"r":"x"}],[]]\n',
   );

@@ -4,15 +4,23 @@
  * An executor that speaks another protocol is drained: it ends what it runs, its results are taken, and new tasks wait
  * until it is gone.
  */
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../../../shared/log.ts';
-import { readProcess } from '../../reconcile/services/processes.ts';
 import type { Executor, ExecutorHandlers } from '../executor.ts';
 import { type FileParts, FileRequests } from './file-requests.ts';
 import { killAllOf } from './marks.ts';
-import { type Bounds, find, type Program, startExecutor, wasThere } from './starting.ts';
+import {
+  type Bounds,
+  find,
+  killNamed,
+  type NamedProcess,
+  nameProcess,
+  type Program,
+  startExecutor,
+  wasThere,
+} from './starting.ts';
 import { adoptedOf, type EndedTuple, endedOf, type Hello, Lines, line, protocol, taskTuple, tokensOf } from './wire.ts';
 
 export interface ExecutorOptions extends Program, FileParts, Bounds {
@@ -38,7 +46,7 @@ class Client {
   #handlers: ExecutorHandlers | undefined;
   #state: State = 'away';
   #socket: Socket | undefined;
-  #process: { readonly pid: number; readonly start: number | undefined } | undefined;
+  #process: NamedProcess | undefined;
   #settings: string | undefined;
   /** What is said once it is up. */
   #pending = '';
@@ -167,7 +175,7 @@ class Client {
 
   #hello({ proto, pid, held }: Hello): void {
     this.#tries = 0;
-    this.#process = { pid, start: readProcess(pid)?.start };
+    this.#process = nameProcess(pid);
     if (proto !== protocol) {
       this.#state = 'draining';
       this.#options.log.info(
@@ -229,7 +237,7 @@ class Client {
       setTimeout(() => this.#find(), againMs);
       return;
     }
-    kill(known);
+    killNamed(known);
     this.#sweep();
     this.#failed('it ended, and its tasks with it');
   }
@@ -237,13 +245,12 @@ class Client {
   #killLate(): void {
     const known = this.#process;
     setTimeout(() => {
-      if (known && this.#process === known) kill(known);
+      if (known && this.#process === known) killNamed(known);
     }, endWithinMs).unref();
   }
 
   #sweep(): void {
     try {
-      mkdirSync(join(this.#options.folder, 'work'), { recursive: true, mode: 0o700 });
       const killed = killAllOf(join(this.#options.folder, 'work'));
       if (killed > 0) this.#options.log.info({ killed }, `${killed} processes of tasks were ended with their executor`);
     } catch (error) {
@@ -271,14 +278,6 @@ class Client {
     if (this.#out !== '') this.#socket?.write(this.#out);
     this.#out = '';
   }
-}
-
-/** That very process. */
-function kill(known: { readonly pid: number; readonly start: number | undefined } | undefined): void {
-  if (known?.start === undefined || readProcess(known.pid)?.start !== known.start) return;
-  try {
-    process.kill(known.pid, 'SIGKILL');
-  } catch {}
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {

@@ -2,63 +2,24 @@
  * The executor's core: who is next, in the order given; which lanes are open and what they hold; time, share and
  * timeouts. It knows no process, socket or disk. Lanes and their runners: runner.ts.
  */
-import type { Timer } from '../../../shared/clock.ts';
 import type { End, Recipe } from '../../../shared/schemas/work.ts';
-import type { Ended, ExecutorTask } from '../executor.ts';
-import type { Lane, Runner } from './runner.ts';
+import type { ExecutorTask } from '../executor.ts';
+import { type Entry, type LineParts, late, type OpenLane } from './line-parts.ts';
+import { Pace } from './pace.ts';
+import type { Lane } from './runner.ts';
 import { Share } from './share.ts';
 import type { HeldTuple } from './wire.ts';
 
-export interface LineParts {
-  /** Undefined: this node cannot run such a thing; the sentence says why. */
-  runner(recipe: Recipe): Runner | string;
-  /** None of its tasks is held any more. */
-  forget(r: number): void;
-  now(): number;
-  after(ms: number, fn: () => void): Timer;
-  started(token: number): void;
-  ended(result: Ended): void;
-  dropped(tokens: readonly number[]): void;
-  checkpoint(token: number, base64: string): void;
-  /** Whether nothing new may begin, since results wait that nobody takes. */
-  full(): boolean;
-}
-
-interface Entry {
-  readonly task: ExecutorTask;
-  readonly recipe: Recipe;
-  lane?: OpenLane;
-  /** Since when it runs; undefined: it does not yet. */
-  began?: number;
-  /** As of {@link Share.begin}. */
-  share?: number;
-  /** Being ended. */
-  stopping?: 'timeout' | 'kill';
-}
-
-interface OpenLane {
-  readonly recipe: Recipe;
-  readonly runner: Runner;
-  lane: Lane;
-  /** In order; the first runs. */
-  readonly holds: Entry[];
-  /** Slots that it takes while it holds any. */
-  cpus: number;
-  timer?: Timer | undefined;
-}
-
-/** A lane is given about as much as it does in this time. */
-const inHandMs = 20;
 /** More than these wait nowhere: the agent asks for what it can use, in credits. */
 const mostHeld = 200_000;
-const timedOut: End = { why: 'timeout' };
+/** A worker that never gets to a task is no worker. */
+const mostReturns = 5;
 
 export class Line {
   readonly #parts: LineParts;
   readonly #entries = new Map<number, Entry>();
   readonly #recipes = new Map<number, Recipe>();
-  /** ms of a task of the recipe, averaged. */
-  readonly #pace = new Map<number, number>();
+  readonly #pace = new Pace();
   #waiting: Entry[] = [];
   #first = 0;
   readonly #lanes = new Set<OpenLane>();
@@ -105,8 +66,7 @@ export class Line {
         this.#entries.set(task.token, entry);
         this.#waiting.push(entry);
       } else {
-        this.#parts.started(task.token);
-        this.#tell(task, 0, 0, { why: 'lost', err: `recipe ${task.r} is not known to this node any more` });
+        this.#refuse(task, { why: 'lost', err: `recipe ${task.r} is not known to this node any more` });
       }
     }
     if (refused.length > 0) this.#parts.dropped(refused);
@@ -180,11 +140,8 @@ export class Line {
     const cpus = this.#cpus(recipe);
     if (this.#busySlots + cpus <= this.#slots) {
       for (const lane of this.#idle) if (lane.recipe === recipe) return lane;
-      if (this.#lanes.size >= this.#slots)
-        for (const oldest of this.#idle) {
-          this.#close(oldest);
-          break;
-        }
+      const [oldest] = this.#idle;
+      if (oldest && this.#lanes.size >= this.#slots) this.#close(oldest);
       return this.#open(entry);
     }
     let best: OpenLane | undefined;
@@ -195,20 +152,13 @@ export class Line {
     return best;
   }
 
-  /** How many tasks a lane may hold. */
-  #ahead({ recipe, runner }: OpenLane): number {
-    const pace = this.#pace.get(recipe.r);
-    if (pace === undefined || runner.ahead <= 1) return 1;
-    return Math.max(1, Math.min(runner.ahead, Math.floor(inHandMs / Math.max(pace, 0.01))));
-  }
+  #ahead = ({ recipe, runner }: OpenLane): number => this.#pace.ahead(recipe.r, runner.ahead);
 
   #open(entry: Entry): OpenLane | 'failed' {
     const { recipe, task } = entry;
     const runner = this.#parts.runner(recipe);
     if (typeof runner === 'string') {
-      this.#entries.delete(task.token);
-      this.#parts.started(task.token);
-      this.#tell(task, 0, 0, { why: 'denied', err: runner });
+      this.#refuse(task, { why: 'denied', err: runner });
       return 'failed';
     }
     const open: OpenLane = { recipe, runner, holds: [], cpus: 0, lane: undefined as unknown as Lane };
@@ -286,16 +236,11 @@ export class Line {
     const now = this.#parts.now();
     const ms = known ?? now - began;
     const share = this.#share.end(now, began, from, ms);
-    this.#pace.set(lane.recipe.r, this.#averaged(lane.recipe.r, ms));
+    this.#pace.learn(lane.recipe.r, ms);
     this.#release(lane, entry);
     if (entry.stopping === 'kill') this.#parts.dropped([token]);
     else this.#tell(entry.task, ms, share, entry.stopping === 'timeout' ? late(end, lane.recipe) : end);
     if (lane.holds.length <= this.#ahead(lane) / 2) this.pump();
-  }
-
-  #averaged(r: number, ms: number): number {
-    const before = this.#pace.get(r);
-    return before === undefined ? ms : before + (ms - before) * (ms > before ? 0.5 : 0.1);
   }
 
   #returned(lane: OpenLane, tokens: readonly number[]): void {
@@ -308,11 +253,22 @@ export class Line {
       if (entry.stopping === 'kill') {
         this.#entries.delete(token);
         this.#parts.dropped([token]);
-      } else back.push(entry);
+        continue;
+      }
+      entry.returns = (entry.returns ?? 0) + 1;
+      if (entry.returns < mostReturns) back.push(entry);
+      else this.#refuse(entry.task, { why: 'lost', err: `its worker ended before it began, ${mostReturns} times` });
     }
     this.#waiting = [...back, ...this.#waiting.slice(this.#first)];
     this.#first = 0;
     this.pump();
+  }
+
+  /** It ends before it began. */
+  #refuse(task: ExecutorTask, end: End): void {
+    this.#entries.delete(task.token);
+    this.#parts.started(task.token);
+    this.#tell(task, 0, 0, end);
   }
 
   #tell({ token, r, index, attempt }: ExecutorTask, ms: number, shareMs: number, end: End | undefined): void {
@@ -335,14 +291,8 @@ export class Line {
       this.#forgotten.delete(r);
       for (const lane of [...this.#idle]) if (lane.recipe.r === r) this.#close(lane);
       this.#recipes.delete(r);
-      this.#pace.delete(r);
+      this.#pace.forget(r);
       this.#parts.forget(r);
     }
   }
 }
-
-const late = (end: End | undefined, { timeout_s }: Recipe): End => ({
-  ...end,
-  ...timedOut,
-  err: `it ran longer than its ${timeout_s} s`,
-});

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { makeFolder } from '../../../shared/make-folder.ts';
+import { readProcess } from '../../reconcile/services/processes.ts';
 import { program } from './program.ts';
 import { shortPath } from './socket-path.ts';
 import { cleanEnvironment } from './surroundings.ts';
@@ -91,5 +92,23 @@ export function startExecutor(data: string, bounds: Bounds, how: Program, done: 
     queueMicrotask(() => finish(`it cannot be started: ${(error as Error).message}`));
   } finally {
     if (output !== undefined) closeSync(output);
+  }
+}
+
+/** A process and when it started: its number alone may become another's. */
+export interface NamedProcess {
+  readonly pid: number;
+  readonly start: number | undefined;
+}
+
+export const nameProcess = (pid: number): NamedProcess => ({ pid, start: readProcess(pid)?.start });
+
+/** That very process, if it still runs. */
+export function killNamed(known: NamedProcess | undefined): void {
+  if (known?.start === undefined || readProcess(known.pid)?.start !== known.start) return;
+  try {
+    process.kill(known.pid, 'SIGKILL');
+  } catch {
+    // It has ended just now.
   }
 }

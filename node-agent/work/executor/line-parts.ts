@@ -1,0 +1,53 @@
+/** What the executor's core is given, and what it keeps of each task and lane. */
+import type { Timer } from '../../../shared/clock.ts';
+import type { End, Recipe } from '../../../shared/schemas/work.ts';
+import type { Ended, ExecutorTask } from '../executor.ts';
+import type { Lane, Runner } from './runner.ts';
+
+export interface LineParts {
+  /** Undefined: this node cannot run such a thing; the sentence says why. */
+  runner(recipe: Recipe): Runner | string;
+  /** None of its tasks is held any more. */
+  forget(r: number): void;
+  now(): number;
+  after(ms: number, fn: () => void): Timer;
+  started(token: number): void;
+  ended(result: Ended): void;
+  dropped(tokens: readonly number[]): void;
+  checkpoint(token: number, base64: string): void;
+  /** Whether nothing new may begin, since results wait that nobody takes. */
+  full(): boolean;
+}
+
+/** A task that is held. */
+export interface Entry {
+  readonly task: ExecutorTask;
+  readonly recipe: Recipe;
+  lane?: OpenLane;
+  /** Since when it runs; undefined: it does not yet. */
+  began?: number;
+  /** As of {@link Share.begin}. */
+  share?: number;
+  /** How often a lane gave it back. */
+  returns?: number;
+  /** Being ended. */
+  stopping?: 'timeout' | 'kill';
+}
+
+export interface OpenLane {
+  readonly recipe: Recipe;
+  readonly runner: Runner;
+  lane: Lane;
+  /** In order; the first runs. */
+  readonly holds: Entry[];
+  /** Slots that it takes while it holds any. */
+  cpus: number;
+  timer?: Timer | undefined;
+}
+
+/** How a task ended that was stopped for its time. */
+export const late = (end: End | undefined, { timeout_s }: Recipe): End => ({
+  ...end,
+  why: 'timeout',
+  err: `it ran longer than its ${timeout_s} s`,
+});
