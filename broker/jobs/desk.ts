@@ -262,7 +262,8 @@ export class Desk {
 
 const idOf = ({ topic }: Asked): string => (topic.target.kind === 'one' ? topic.target.id : '');
 
-/** Who is said to have sent it. */
-const byOf = ({ message }: Asked): string => (message.from ? nameOf(message.from) : 'unknown');
+/** Who is said to have sent it: whose share of the cluster it uses. Every program of the owner's is the owner. */
+const byOf = ({ message: { from } }: Asked): string =>
+  from === undefined ? 'unknown' : from.how === 'owner' ? 'owner' : nameOf(from);
 
 const codesOf = ({ code, reduce }: JobDocument): readonly string[] => [code, reduce?.code].flatMap(one => one ?? []);

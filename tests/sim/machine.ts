@@ -8,7 +8,7 @@ import { WorkRunner } from '../../node-agent/work/runner.ts';
 import { silentLog } from '../../shared/log.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import { SimDisk } from './agent-disk.ts';
-import { Process } from './clock.ts';
+import { hasty, Process } from './clock.ts';
 import { SimLink } from './link.ts';
 import { Path } from './network.ts';
 import { Dice } from './random.ts';
@@ -297,8 +297,3 @@ export class Machine {
 }
 
 export const runOf = (spec: Service): string => (typeof spec.run === 'string' ? spec.run : (spec.run ?? []).join(' '));
-
-const hasty = (clock: Process['clock']): Process['clock'] => ({
-  ...clock,
-  after: (ms, fn) => clock.after(ms / 2000, fn),
-});
