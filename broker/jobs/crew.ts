@@ -49,12 +49,6 @@ export class Crew {
     this.#parts.turned(node, session);
   }
 
-  /** Whether the words are of the session that is known now. */
-  isCurrent(node: string, { inst, epoch }: NodeSession): boolean {
-    const known = this.#sessions.get(node);
-    return known?.inst === inst && known.epoch === epoch;
-  }
-
   send(node: string, epoch: number, body: WorkBody): void {
     const { bus, log, seal } = this.#parts;
     const session = this.#sessions.get(node);

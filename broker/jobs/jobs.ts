@@ -186,7 +186,7 @@ export class Jobs {
   /** What a node says of its work, as it was read. */
   report(node: string, report: Result<Report>): void {
     if (!report.ok) this.#complain(node, sentence(report.error));
-    else if (this.#crew.isCurrent(node, report.value)) this.#feed({ type: 'report', node, report: report.value });
+    else this.#feed({ type: 'report', node, report: report.value });
   }
 
   /** No write is begun any more; `done` when what is under way is over. */
