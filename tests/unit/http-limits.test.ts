@@ -82,6 +82,7 @@ suite('a permission holds for the roles it names, and for nobody unknown', () =>
     public: '111111',
     member: '111110',
     artifacts: '111010',
+    upload: '110010',
     viewer: '111000',
     operator: '110000',
     admin: '100000',
