@@ -12,7 +12,7 @@
  * | node want                                   | supervisor                             | that node; admin, operator, viewer      |
  * | node cmd work                               | supervisor                             | that node                               |
  * | node status; room is status result          | supervisor                             | admin, operator, viewer; integration    |
- * | anything else of the contract               | supervisor                             | admin, operator, viewer                 |
+ * | job own is out result, and anything else    | supervisor                             | admin, operator, viewer                 |
  * | <base>/status info event                    | supervisor                             | admin, operator, viewer; integration    |
  * | <base>/hello                                | supervisor                             | admin, operator, viewer; nodes          |
  * | <base>/audit                                | supervisor                             | admin                                   |
