@@ -10,8 +10,9 @@ import type { Committed } from '../../broker/jobs/core/events.ts';
 import { Placement } from '../../broker/jobs/placement/placement.ts';
 import type { Placer } from '../../broker/jobs/placement/placer.ts';
 import type { End } from '../../shared/schemas/work.ts';
+import type { FakeNode, FakeTask } from '../fixture/jobs-core-node.ts';
 import { FirstCome } from '../fixture/jobs-core-placer.ts';
-import { type FakeNode, type FakeTask, World } from '../fixture/jobs-core-world.ts';
+import { World } from '../fixture/jobs-core-world.ts';
 
 const test = suite('jobs: random faults');
 

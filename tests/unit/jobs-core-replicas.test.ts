@@ -1,7 +1,7 @@
 /** The dispatch core: replicas, quarantine, reductions. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { FakeNode, FakeTask } from '../fixture/jobs-core-world.ts';
+import type { FakeNode, FakeTask } from '../fixture/jobs-core-node.ts';
 import { World } from '../fixture/jobs-core-world.ts';
 
 const test = suite('jobs: replicas and reductions');

@@ -16,10 +16,11 @@ import { finish, isOf } from './commits.ts';
 import type { JobEffect, JobEvent } from './events.ts';
 import { load } from './loading.ts';
 import { forgotten, nodeOf, offline, online, report } from './reports.ts';
-import { Core, currentRun, isOver, type JobRun, viewOf } from './state.ts';
+import { Core, currentRun, isOver, type JobRun } from './state.ts';
 import { rebalanceSoon } from './stragglers.ts';
 import { order, setPriority, submit } from './submissions.ts';
 import { task } from './tasks.ts';
+import { viewOf } from './views.ts';
 import { pardon } from './votes.ts';
 
 /** Of one job, for those who ask. */

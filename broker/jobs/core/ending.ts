@@ -21,8 +21,9 @@ import { stateKey } from './records.ts';
 import { removeJob } from './removing.ts';
 import { createLevel, nextRecipe } from './runs.ts';
 import { revoke } from './sending.ts';
-import { type Core, currentRun, isOver, type JobRun, type RecipeRun, viewOf } from './state.ts';
+import { type Core, currentRun, isOver, type JobRun, type RecipeRun } from './state.ts';
 import { task } from './tasks.ts';
+import { viewOf } from './views.ts';
 
 export function writeState(core: Core, job: JobRun): void {
   const { state, paused, priority, err, startedMs, endedMs, deadlineMs, levelRecords } = job;
