@@ -1,6 +1,7 @@
 /** One command from its inputs to its outputs: one attempt of a task. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rm, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rm, rmdirSync, statSync, writeFile, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { printable } from '../../../../shared/names.ts';
 import type { End, Failure, Recipe } from '../../../../shared/schemas/work.ts';
@@ -94,21 +95,19 @@ export class Running {
     this.#stopped = why;
     this.#cancel();
     if (this.#child && !this.#exit) this.#endAll(this.#around.graceMs);
-    else if (!this.#child || this.#exit) this.#finish(this.#how());
+    else this.#finish(this.#how());
   }
 
   /** A look at what it does, several times a second. */
   look(now: number): void {
     if (this.#done || this.#exit || !this.#output) return;
+    // Where the kernel shares the processor between sessions first (sched(7)), the nice value counts inside of one only.
+    if (this.#lookedMs === 0) writeFile(`/proc/${this.#child?.pid}/autogroup`, String(getPriority()), () => {});
     if (this.#output.bytes > this.#around.maxOutput) this.stop('output');
     else if (this.#limit?.exceeded(this.#child?.pid ?? 0, now)) this.stop('memory');
     if (now - this.#lookedMs < checkpointMs) return;
     this.#lookedMs = now;
     this.#save();
-  }
-
-  get pid(): number | undefined {
-    return this.#exit ? undefined : this.#child?.pid;
   }
 
   #save(): void {
