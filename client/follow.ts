@@ -10,6 +10,8 @@ export const followTimes = {
   graceMs: 50,
   /** Asked for, and not come. */
   againMs: 3000,
+  /** So many in a row, and what is missing will never come. */
+  refusals: 5,
 } as const;
 
 const ends: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'rejected', 'timed-out', 'canceled']);
@@ -31,6 +33,8 @@ export class Follow {
   #is: JobIs | undefined;
   #error: HearthError | undefined;
   #closed = false;
+  /** In a row. */
+  #refusals = 0;
   #wake = () => {};
 
   constructor(session: Session, job: string, { from = 0, onIs }: FollowOptions = {}) {
@@ -47,6 +51,7 @@ export class Follow {
         this.#wake();
       },
       out: batch => {
+        this.#refusals = 0;
         this.#order.batch(batch);
         this.#wake();
       },
@@ -107,8 +112,9 @@ export class Follow {
 
   #ask(missing: { from: number; to: number }): void {
     this.#session.order(this.#job, 'out', missing).catch((error: unknown) => {
-      // No answer is no reason to give up: it is asked again. A refusal is: what is missing will never come.
+      // No answer is no reason to give up, it is asked again; and a supervisor may have too much to do just now.
       if (!(error instanceof HearthError) || error.code === 'no-answer') return;
+      if (error.code === 'refused' && ++this.#refusals < followTimes.refusals) return;
       this.#error ??= error;
       this.#wake();
     });
