@@ -21,6 +21,7 @@ import { createPresence, presenceTimes, speaksFor } from './fleet/presence-state
 import { Reports } from './fleet/reports.ts';
 import { FleetView } from './fleet/view.ts';
 import { Inbox, subscriptions } from './inbox.ts';
+import { firstSeq } from './jobs/beginning.ts';
 import { Jobs } from './jobs/jobs.ts';
 import { createNodeOrders } from './node-orders.ts';
 import { Answers, type Asked } from './orders/answers.ts';
@@ -177,10 +178,11 @@ export class Supervisor {
    */
   start(ready: (error?: string) => void): void {
     this.#ready = ready;
-    const load = (done: (error?: string) => void) =>
-      this.#journal.load(error => (error === undefined ? this.#jobs.load(done) : done(error)));
-    load(error => {
+    const load = (done: (error: string | undefined, boot: number) => void) =>
+      this.#journal.load(error => (error === undefined ? this.#jobs.load(done) : done(error, 0)));
+    load((error, boot) => {
       if (this.#stopped) return;
+      this.#orders.begin(firstSeq(boot));
       if (error !== undefined) {
         this.#isReady(error);
         return;

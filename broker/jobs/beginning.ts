@@ -28,3 +28,9 @@ export function begin(store: Store, done: (error: string | undefined, entries: E
     });
   });
 }
+
+/**
+ * Messages to nodes are numbered from here, so that numbers rise also over a restart while a node's session goes on (outside
+ * brokers), whatever the wall clock does. Above those of supervisors that went by the wall clock, until the year 2109.
+ */
+export const firstSeq = (boot: number): number => 2 ** 42 + boot * 2 ** 30;

@@ -4,7 +4,6 @@
  * then need no signature of their own.
  */
 import type { Bus } from '../../shared/bus.ts';
-import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Work } from '../../shared/schemas/work.ts';
 import { topicsOf } from '../../shared/topics.ts';
@@ -21,7 +20,6 @@ export type WorkOf = WorkBody & NodeSession & Pick<Work, 'seq' | 'plain'>;
 export interface CrewParts {
   readonly base: string;
   readonly bus: Bus;
-  readonly clock: Clock;
   readonly log: Log;
   /** The message as it goes out. */
   seal(node: string, work: WorkOf, signed: boolean): string;
@@ -38,6 +36,11 @@ export class Crew {
   constructor(parts: CrewParts) {
     this.#parts = parts;
     this.#topics = topicsOf(parts.base);
+  }
+
+  /** @param seq messages of this start are numbered from here. */
+  begin(seq: number): void {
+    this.#seq = seq;
   }
 
   /** The node's session by presence; undefined: it is offline. */
@@ -57,7 +60,7 @@ export class Crew {
     const first = !session.greeted;
     session.greeted = true;
     const work: WorkOf = {
-      ...{ inst: session.inst, epoch, seq: this.#nextSeq() },
+      ...{ inst: session.inst, epoch, seq: ++this.#seq },
       ...(own && first ? { plain: true } : {}),
       ...body,
     };
@@ -65,11 +68,5 @@ export class Crew {
       // The broker is gone, and the session with it: what was in it is not live any more then.
       if (error) log.debug({ node, error: error.message }, 'work was not sent');
     });
-  }
-
-  /** Rises also over a restart while a session goes on: the wall clock, or one more than the last. */
-  #nextSeq(): number {
-    this.#seq = Math.max(this.#seq + 1, Math.floor(this.#parts.clock.wall()));
-    return this.#seq;
   }
 }

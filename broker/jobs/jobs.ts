@@ -17,7 +17,7 @@ import type { Events } from '../fleet/events.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
 import type { Answers, Asked } from '../orders/answers.ts';
 import type { AcceptanceParts } from './acceptance.ts';
-import { begin } from './beginning.ts';
+import { begin, firstSeq } from './beginning.ts';
 import { CodeAudit, type Record } from './code-audit.ts';
 import { Dispatch } from './core/dispatch.ts';
 import type { JobEffect, JobEvent } from './core/events.ts';
@@ -110,7 +110,7 @@ export class Jobs {
       explain: job => core.explain(job),
     });
     this.#crew = new Crew({
-      ...{ base, bus, clock, log, seal },
+      ...{ base, bus, log, seal },
       turned: (node, session) => {
         if (session) this.nodeChanged(node);
         this.#feed(session ? { type: 'online', node, ...session } : { type: 'offline', node });
@@ -119,12 +119,13 @@ export class Jobs {
   }
 
   /** Reads the journal, and raises the number of this start. `done` runs once, with one sentence where that failed. */
-  load(done: (error?: string) => void): void {
-    begin(this.#parts.store, (error, entries, boot) => done(error ?? this.#loaded(entries, boot)));
+  load(done: (error: string | undefined, boot: number) => void): void {
+    begin(this.#parts.store, (error, entries, boot) => done(error ?? this.#loaded(entries, boot), boot));
   }
 
   #loaded(entries: readonly (readonly [key: string, value: string])[], boot: number): string | undefined {
     const { clock } = this.#parts;
+    this.#crew.begin(firstSeq(boot));
     try {
       this.#uses.load(entries);
       const ofCore = entries.filter(([key]) => key.startsWith(loadPrefix));

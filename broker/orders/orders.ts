@@ -67,9 +67,14 @@ export class Orders {
     this.#limiter = new RateLimiter(orderLimits.perClient, orderLimits.total, parts.clock.now());
   }
 
+  /** @param seq orders of this start are numbered from here. */
+  begin(seq: number): void {
+    this.#seq = seq;
+  }
+
   /** The supervisor's own orders (backoff, rebirth, forget), bound to one session and not waited for. */
   command(node: string, session: Session, verb: Cmd['verb'], args: Cmd['args'], id = this.#newId()): void {
-    this.#parts.send(node, { id, seq: this.#nextSeq(), ...session, verb, args });
+    this.#parts.send(node, { id, seq: ++this.#seq, ...session, verb, args });
   }
 
   /** A `do` on node topics. */
@@ -230,7 +235,7 @@ export class Orders {
 
   #send(group: Group, node: string, session: Session, verb: Cmd['verb'], args: Cmd['args']): void {
     const id = this.#wait(group, node);
-    this.#outbox.push({ node, body: { id, seq: this.#nextSeq(), ...session, verb, args } });
+    this.#outbox.push({ node, body: { id, seq: ++this.#seq, ...session, verb, args } });
     if (!this.#draining) this.#drain();
   }
 
@@ -276,12 +281,6 @@ export class Orders {
   }
 
   #newId = (): string => this.#parts.random.hex(8);
-
-  /** Rises with every order, also over a restart: the wall clock, or one more than the last. */
-  #nextSeq(): number {
-    this.#seq = Math.max(this.#seq + 1, Math.floor(this.#parts.clock.wall()));
-    return this.#seq;
-  }
 }
 
 export function unknownNode(id: string, known: readonly string[]): ContractError {

@@ -39,6 +39,8 @@ export const dispatchTimes = {
   held: 30_000,
   /** Longer, and it is written down that a task runs, and where. */
   ran: 1000,
+  /** Results stay so long after a start at least, where they are kept so long at all. */
+  keptAfterStart: 3_600_000,
   backoffCap: 3_600_000,
   /** Times of further attempts are rounded up to this, so that a million of them are a few lists. */
   backoffStep: 100,

@@ -117,7 +117,9 @@ function start(core: Core, job: JobRun): void {
   if (isOver(job)) {
     const { keep_h } = job.document;
     const age = Math.max(0, core.wall - (job.endedMs ?? core.wall));
-    keep(core, job, keep_h * 3_600_000 - age);
+    const keepMs = keep_h * 3_600_000;
+    // A clock that is wrong takes nothing away at once.
+    keep(core, job, Math.max(keepMs - age, Math.min(keepMs, dispatchTimes.keptAfterStart)));
     return;
   }
   const { main } = job;
