@@ -63,6 +63,17 @@ test('nor by few large batches, but for the one whose turn it is', () => {
   assert.equal(order.missing(), { from: 2, to: 3 });
 });
 
+test('what was taken and comes again takes no room', () => {
+  const order = new OutOrder();
+  order.batch(batch(0, 60_000));
+  order.take();
+  order.batch(batch(0, 60_000));
+  order.batch(batch(2, 60_000));
+  order.batch(batch(1, 1));
+  assert.is(order.take()?.seq, 1);
+  assert.is(order.take()?.seq, 2);
+});
+
 test('a job that is tried again is not over any more', () => {
   const order = new OutOrder();
   order.is(0, true);
