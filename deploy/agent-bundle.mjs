@@ -15,9 +15,8 @@ const leaveOut = {
 export const agentBundle = {
   entryPoints: {
     agent: 'node-agent/main.ts',
-    // What runs jobs: processes of their own, started by the agent and by each other (node-agent/work/executor/program.ts).
+    // What runs jobs: a process of its own (node-agent/work/executor/program.ts).
     'agent-parts/executor': 'node-agent/work/executor/main.ts',
-    'agent-parts/module': 'node-agent/work/executor/modules/worker.ts',
   },
   target: 'node20.11',
   minify: true,

@@ -204,16 +204,37 @@ core('given back, they are first in line again; and not for ever', () => {
   const lane = laneOf(2);
   begin(2);
   lane.holds.length = 0;
-  lane.handlers.returned([3, 4, 5]);
+  lane.handlers.returned([3, 4, 5], true);
   lane.handlers.ended(2, { why: 'error' });
   assert.equal(held(), [3, 4, 5, 6].slice(0, held().length));
   for (let round = 0; round < 10; round++) {
     const one = lanes.find(({ holds }) => holds.includes(3));
     if (!one) break;
     const all = one.holds.splice(0);
-    one.handlers.returned(all);
+    one.handlers.returned(all, true);
   }
   assert.match(results.find(({ token }) => token === 3)?.end?.err ?? '', /ended before it began, 5 times/);
+});
+
+core('what a lane gives back because the one before it is slow is not charged to it', () => {
+  const { line, begin, end, lanes, results } = rig(1, 64);
+  line.add([recipe(1)], tasks(1, 1, 2));
+  begin(1);
+  end(1, undefined, 5);
+  for (let round = 0; round < 20; round++) {
+    const one = lanes.find(({ holds }) => holds.includes(2));
+    assert.ok(one, `round ${round}: it is with a lane again`);
+    one.handlers.returned(one.holds.splice(0));
+  }
+  begin(2);
+  end(2);
+  assert.equal(
+    results.map(({ token, end: how }) => [token, how]),
+    [
+      [1, undefined],
+      [2, undefined],
+    ],
+  );
 });
 
 core('idle lanes stay for the next task of their recipe, and go where others need the place', () => {

@@ -28,7 +28,7 @@ export interface Entry {
   began?: number;
   /** As of {@link Share.begin}. */
   share?: number;
-  /** How often a lane gave it back. */
+  /** How often its worker was gone before it began. */
   returns?: number;
   /** Being ended. */
   stopping?: 'timeout' | 'kill';

@@ -165,7 +165,7 @@ export class Line {
     open.lane = runner.open(recipe, {
       began: token => this.#began(open, token),
       ended: (token, end, ms) => this.#ended(open, token, end, ms),
-      returned: tokens => this.#returned(open, tokens),
+      returned: (tokens, lost) => this.#returned(open, tokens, lost === true),
       checkpoint: (token, base64) => {
         const known = this.#entries.get(token);
         if (known?.lane === open && !known.stopping) this.#parts.checkpoint(token, base64);
@@ -243,7 +243,7 @@ export class Line {
     if (lane.holds.length <= this.#ahead(lane) / 2) this.pump();
   }
 
-  #returned(lane: OpenLane, tokens: readonly number[]): void {
+  #returned(lane: OpenLane, tokens: readonly number[], lost: boolean): void {
     const back: Entry[] = [];
     for (const token of tokens) {
       const entry = this.#entries.get(token);
@@ -255,8 +255,8 @@ export class Line {
         this.#parts.dropped([token]);
         continue;
       }
-      entry.returns = (entry.returns ?? 0) + 1;
-      if (entry.returns < mostReturns) back.push(entry);
+      if (lost) entry.returns = (entry.returns ?? 0) + 1;
+      if ((entry.returns ?? 0) < mostReturns) back.push(entry);
       else this.#refuse(entry.task, { why: 'lost', err: `its worker ended before it began, ${mostReturns} times` });
     }
     this.#waiting = [...back, ...this.#waiting.slice(this.#first)];

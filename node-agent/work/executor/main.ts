@@ -14,7 +14,6 @@ import { stderrLog } from '../../stderr-log.ts';
 import { createCommandRunner } from './command/index.ts';
 import { lazyRunner } from './lazy-runner.ts';
 import { killAllOf, ProcessMarks, prefixOf } from './marks.ts';
-import { program } from './program.ts';
 import type { ModuleRunners, RunnerParts } from './runner.ts';
 import { Server } from './server.ts';
 import type { Bounds } from './starting.ts';
@@ -69,7 +68,6 @@ function serve(): void {
         files,
         marks,
         environment,
-        program,
         now,
       };
       let modules: Promise<ModuleRunners> | undefined;

@@ -1,19 +1,16 @@
-/** How the agent's other programs are started: with Node, from the bundle or from the sources. */
+/** How the executor is started: with Node, from the bundle or from the sources. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-/** By name, from this folder; in the bundle each is `agent-parts/NAME.js`. */
-const programs = { executor: 'main.ts', module: 'modules/worker.ts' } as const;
 
 /** Much short-lived memory, and little that stays. */
 const flags: readonly string[] = ['--max-semi-space-size=8', '--max-old-space-size=512'];
 
 /** Node's arguments for it, without its own. */
-export function program(name: keyof typeof programs): readonly string[] {
+export function program(): readonly string[] {
   const here = dirname(fileURLToPath(import.meta.url));
-  // This file is a part of agent.js, or of one of its parts beside the other programs.
-  const bundled = [join(here, 'agent-parts', `${name}.js`), join(here, `${name}.js`)].find(existsSync);
+  // This file is a part of agent.js, or of one of its parts beside the executor.
+  const bundled = [join(here, 'agent-parts', 'executor.js'), join(here, 'executor.js')].find(existsSync);
   if (bundled !== undefined) return [...flags, bundled];
-  return [...flags, '--import', import.meta.resolve('tsx'), join(here, programs[name])];
+  return [...flags, '--import', import.meta.resolve('tsx'), join(here, 'main.ts')];
 }

@@ -23,8 +23,11 @@ export interface LaneHandlers {
    * time between two calls says, as of tasks that are told of in batches.
    */
   ended(token: number, end?: End, ms?: number): void;
-  /** Not begun, and not going to be: its worker is gone, say. They are queued again, first in line. */
-  returned(tokens: readonly number[]): void;
+  /**
+   * Not begun, and not going to be. They are queued again, first in line.
+   * @param lost their worker is gone: after a few times that is theirs to answer for. Else the lane has no use for them now.
+   */
+  returned(tokens: readonly number[], lost?: boolean): void;
   /** At most `jobLimits.checkpoint` bytes, base64; the newest counts. Not after `ended`. */
   checkpoint(token: number, base64: string): void;
 }
@@ -107,11 +110,6 @@ export interface RunnerParts {
   readonly marks: Marks;
   /** Clean base of the environment of what is started: PATH, HOME, LANG, USER, TZ, TMPDIR; nothing of the agent's own. */
   readonly environment: Readonly<Record<string, string>>;
-  /**
-   * Node's arguments to start one of the agent's own programs: `module` is `modules/worker.ts`, in the bundle
-   * `agent-parts/module.js`.
-   */
-  program(name: 'module'): readonly string[];
   /** Monotonic ms. */
   now(): number;
 }

@@ -76,7 +76,7 @@ export function startExecutor(data: string, bounds: Bounds, how: Program, done: 
   try {
     makeFolder(join(data, 'work'));
     output = openSync(join(data, 'work', 'executor.log'), 'w', 0o600);
-    const args = [...(how.program ?? program('executor')), data, JSON.stringify(bounds)];
+    const args = [...(how.program ?? program()), data, JSON.stringify(bounds)];
     child = spawn(how.nodePath ?? process.execPath, args, {
       // Found by the agent's path, whatever folder that runs in.
       cwd: data,

@@ -174,7 +174,8 @@ export class ModuleLane implements Lane {
         this.#held.delete(at);
         if (!held) return;
         // What only was with a worker that died goes to the next one, without anybody's counting it.
-        if (worker.isAlive || held.stopped || this.#parts.pool.isClosed) handlers.returned([held.task.token]);
+        if (worker.isAlive || held.stopped || this.#parts.pool.isClosed)
+          handlers.returned([held.task.token], !worker.isAlive);
         else orphans.push(held.task);
       },
       gone: () => {
