@@ -222,4 +222,15 @@ test('given back: queued again, no attempt counted', () => {
   );
 });
 
+test('no message has more tasks than the document allows, whatever else goes to the node in the same step', () => {
+  const world = new World();
+  world.node('n1', 10);
+  world.submit('a', { run: 'x', array: '1-5', batch: 2 });
+  world.submit('b', { run: 'x', array: '1-3', batch: 1 });
+  const tasksOf = ({ spans = [] }: { readonly spans?: readonly { readonly n: number }[] }) =>
+    spans.reduce((sum, { n }) => sum + n, 0);
+  const sizes = world.sends.map(({ body }) => tasksOf(body)).filter(n => n > 0);
+  assert.equal(sizes, [2, 2, 1, 1, 1, 1]);
+});
+
 test.run();

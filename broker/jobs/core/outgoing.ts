@@ -2,7 +2,6 @@
  * Messages to nodes: what one step has for one node goes in one, until it is too large for one. Nothing goes to a
  * session before its first report, which says what the node holds; what it would have been told is then told anew.
  */
-
 import { jobLimits } from '../../../shared/schemas/job.ts';
 import type { TokenSpan, WorkSpan } from '../../../shared/schemas/work.ts';
 import type { JobEffect, WorkBody } from './events.ts';
@@ -18,6 +17,9 @@ interface Message {
   readonly forget: number[];
   inventory: boolean;
   bytes: number;
+  tasks: number;
+  /** Most tasks that may be in it. */
+  batch: number;
 }
 
 /** A token span as JSON, at most. */
@@ -31,6 +33,8 @@ const empty = (): Message => ({
   forget: [],
   inventory: false,
   bytes: 0,
+  tasks: 0,
+  batch: jobLimits.batch,
 });
 
 /** Tokens, sorted in place, as spans. */
@@ -79,7 +83,14 @@ export class Outgoing {
   /** With the recipe, where the session does not know it. */
   spans(node: NodeRun, run: RecipeRun, spans: readonly WorkSpan[], bytes: number): void {
     const isNew = !node.knows.has(run);
+    const tasks = spans.reduce((sum, { n }) => sum + n, 0);
+    const { batch } = run.job.document;
+    // What the document says of one message holds for all that is in it.
+    const full = this.#messages.get(node);
+    if (full && full.tasks > 0 && full.tasks + tasks > Math.min(full.batch, batch)) this.#next(node, full);
     const message = this.#room(node, bytes + (isNew ? run.recipeBytes : 0));
+    message.tasks += tasks;
+    message.batch = Math.min(message.batch, batch);
     if (isNew) {
       message.recipes.push(run);
       node.knows.add(run);
@@ -93,10 +104,15 @@ export class Outgoing {
     this.#messages.clear();
   }
 
+  #next(node: NodeRun, full: Message): void {
+    this.#send(node, full);
+    this.#messages.delete(node);
+  }
+
   #room(node: NodeRun, bytes: number): Message {
     let message = this.#messages.get(node);
     if (message && message.bytes > 0 && message.bytes + bytes > dispatchLimits.sendBytes) {
-      this.#send(node, message);
+      this.#next(node, message);
       message = undefined;
     }
     if (!message) {
