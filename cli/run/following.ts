@@ -1,6 +1,7 @@
 /** Follows a job to its end: prints results as their turn comes, and turns how it ended into an exit code. */
 import { Follow, hasEnded } from '../../client/follow.ts';
 import type { Session } from '../../client/session.ts';
+import { printable } from '../../shared/names.ts';
 import type { JobIs } from '../../shared/schemas/job.ts';
 import type { CommittedResult } from '../../shared/schemas/job-out.ts';
 import { InOrder } from './in-order.ts';
@@ -31,6 +32,9 @@ export interface View {
   readonly whole?: (sha256: string) => Promise<void>;
 }
 
+/** A job of which nothing was started for so long is asked why. */
+const idleMs = 5000;
+const mostNodes = 5;
 /** Said one by one; the others are only counted. */
 const mostFailures = 10;
 const mostExitCode = 101;
@@ -69,6 +73,7 @@ export class Following {
 
   /** @returns exit code: 0, the number of failed tasks to 100, 101 for more, 130 where it was canceled. */
   async end(): Promise<number> {
+    const idle = setTimeout(() => void this.#explain(), idleMs).unref();
     try {
       const left = await this.#results();
       if (left !== undefined) return left;
@@ -77,6 +82,7 @@ export class Following {
       await this.#flush();
       return this.#verdict(this.#follow.is);
     } finally {
+      clearTimeout(idle);
       this.close();
     }
   }
@@ -85,6 +91,19 @@ export class Following {
     this.#bar.clear();
     this.#interrupt.close();
     this.#follow.close();
+  }
+
+  /** Says why nothing happens, where no node would take a task: else people wait for ever without knowing. */
+  async #explain(): Promise<void> {
+    const is = this.#follow.is;
+    if (!is || is.paused || is.started_ms !== undefined || hasEnded(is)) return;
+    const answer = await this.#session.order(this.#id, 'explain').catch(() => undefined);
+    const nodes = answer?.explain;
+    if (!nodes || nodes.some(({ why }) => why === undefined)) return;
+    this.#bar.clear();
+    const reasons = nodes.slice(0, mostNodes).map(({ node, why }) => `${node}: ${printable(why ?? '', 200)}`);
+    const all = nodes.length === 0 ? 'there is none' : reasons.join('; ');
+    console.error(`hearth: the job waits for a node that may run it: ${all}${nodes.length > mostNodes ? '; …' : ''}`);
   }
 
   #heard(is: JobIs): void {

@@ -18,7 +18,8 @@ export interface LogLine {
 /** @param now epoch ms. */
 export function logLine(one: CommittedResult, { seq, command, send }: LogLine, now: number): string {
   const { node, ms, end, state } = one;
-  const signal = end?.signal === undefined ? 0 : (constants.signals[end.signal as NodeJS.Signals] ?? 0);
+  const name = end?.signal?.replace(/^(?!SIG)/, 'SIG');
+  const signal = name === undefined ? 0 : (constants.signals[name as NodeJS.Signals] ?? 0);
   // What failed without a status of its own must not look like a success.
   const exit = end?.exit ?? (state === 'failed' && signal === 0 ? 255 : 0);
   const columns = [

@@ -251,8 +251,9 @@ test('the joblog has the columns of GNU parallel, and says what need not be run 
     logLine({ ...result(0, end), state }, { seq, command: 'a\tb\nc', send: 3 }, 2000);
   const log = new Joblog(file, false);
   log.write(line(1, 'succeeded', { out: 'é' }) + line(2, 'failed', { why: 'exit', exit: 2 }));
-  log.write(line(3, 'failed', { why: 'timeout' }) + line(4, 'failed', { why: 'signal', signal: 'SIGKILL' }));
+  log.write(line(3, 'failed', { why: 'timeout' }) + line(4, 'failed', { why: 'signal', signal: 'KILL' }));
   log.close();
+  assert.match(readLog(file), /\n4\tn1\t.*\t0\t9\ta b c\n$/);
   assert.equal(readLog(file).split('\n').slice(0, 2), [
     'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand',
     '1\tn1\t1.995\t     0.005\t3\t2\t0\t0\ta b c',
