@@ -184,15 +184,12 @@ export class WorkCore {
     const tasks: ExecutorTask[] = [];
     const recipes = new Map<number, Recipe>();
     const back: number[] = [];
-    const strange: Ended[] = [];
     for (const task of tasksIn(spans)) {
       const { token, r, index, attempt } = task;
       if (this.#holding.has(token) || this.#outbox.has(token) || this.#revoked.has(token)) continue;
       const recipe = this.#recipes.get(r);
-      if (!recipe) {
-        const end = { why: 'setup', err: `this node was never told what recipe ${r} is` } as const;
-        strange.push({ token, r, index, attempt, ms: 0, shareMs: 0, end });
-      } else if (this.#holding.full) back.push(token);
+      // Where the message with the recipe was lost, who gets its tasks back sends it again.
+      if (!recipe || this.#holding.full) back.push(token);
       else {
         this.#holding.add(token, { r, index, attempt, slots: recipe.cpus, bytes: bytes / count });
         recipes.set(r, recipe);
@@ -201,7 +198,6 @@ export class WorkCore {
     }
     if (tasks.length > 0) effects.push({ type: 'run', recipes: [...recipes.values()], tasks });
     this.#reporting?.returned(back);
-    effects.push(...this.#into(strange));
   }
 
   /** From the outbox. The executor is told of those that it alone had on the safe side. */

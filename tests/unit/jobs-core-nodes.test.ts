@@ -233,4 +233,59 @@ test('no message has more tasks than the document allows, whatever else goes to 
   assert.equal(sizes, [2, 2, 1, 1, 1, 1]);
 });
 
+test('the recipe was lost on its way: its tasks come back uncounted, and the next come with it', () => {
+  const world = new World();
+  const n1 = world.node('n1', 2);
+  world.submit('a', { run: 'x', array: '1-4' });
+  n1.recipes.clear();
+  n1.returnAll(n1.list().map(({ token }) => token));
+  assert.is(n1.recipes.size, 1, 'told again');
+  assert.equal(
+    n1.list().map(({ a }) => a),
+    [1, 1],
+  );
+  n1.work();
+  assert.is(world.state('a'), 'succeeded');
+  assert.ok(world.results('a').every(({ attempts }) => attempts === 1));
+  assert.is(n1.forgot.length, 1, 'and at the end it may forget it');
+});
+
+test('a node that gives everything back for ever: after three times in a row it counts, later and later', () => {
+  const world = new World();
+  const n1 = world.node('n1', 2);
+  world.submit('a', { run: 'x', array: '1-2', retries: 1 });
+  let rounds = 0;
+  for (; n1.list().length > 0 && rounds < 100; rounds++) n1.returnAll(n1.list().map(({ token }) => token));
+  assert.is(rounds, 4, 'then it is not asked again at once');
+  world.pass(1_000);
+  n1.returnAll(n1.list().map(({ token }) => token));
+  assert.is(world.state('a'), 'failed');
+  assert.match(world.results('a')[0]?.end?.err ?? '', /n1 gave it back unstarted, 5 times in a row/);
+});
+
+test('what starts in between begins the count anew', () => {
+  const world = new World();
+  const n1 = world.node('n1', 2);
+  world.submit('a', { run: 'x', array: '1-20', retries: 0 });
+  for (let round = 0; round < 10; round++) {
+    const [first, second] = n1.list();
+    assert.ok(first && second, `round ${round}`);
+    n1.start([first]);
+    n1.returnAll([second.token]);
+    n1.end([first]);
+    n1.report({});
+  }
+  n1.work();
+  assert.is(world.state('a'), 'succeeded');
+});
+
+test('what was sent before it gave something back is no further time', () => {
+  const world = new World();
+  const n1 = world.node('n1', 6);
+  world.submit('a', { run: 'x', array: '1-6', retries: 0 });
+  for (const { token } of n1.list()) n1.returnAll([token]);
+  n1.work();
+  assert.is(world.state('a'), 'succeeded');
+});
+
 test.run();

@@ -99,7 +99,11 @@ export function retire(core: Core, run: RecipeRun): void {
   }
   core.tellLeft();
   if (core.recipes.delete(run.r)) core.placer.gone(run.r);
-  for (const node of run.sentTo) if (node.knows.delete(run)) core.outgoing.forget(node, run.r);
+  for (const node of run.sentTo) {
+    node.knows.delete(run);
+    node.returns.delete(run);
+    core.outgoing.forget(node, run.r);
+  }
   run.sentTo.clear();
   run.fence = core.nextToken();
   run.fetch.clear();

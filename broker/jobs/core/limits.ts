@@ -28,6 +28,8 @@ export const dispatchLimits = {
   /** Commit records of a recipe that are then written as one. */
   compactEvery: 2000,
   compactRanges: 20_000,
+  /** How often in a row a node may give back tasks of one recipe unasked; from then on it counts as their failure. */
+  returns: 3,
 } as const;
 
 export const dispatchTimes = {

@@ -13,7 +13,7 @@
  *   RESTART    of the supervisor: who had run for a second is held for its node, 30 s; then that counts as a loss
  */
 import type { Held, Report } from '../../../shared/schemas/work.ts';
-import { disagreements, dispatchTimes } from './limits.ts';
+import { disagreements, dispatchLimits, dispatchTimes } from './limits.ts';
 import { runKey } from './records.ts';
 import { askInventory, hold } from './sending.ts';
 import { checkpoint, countStart, heldLost, lose, settle } from './settling.ts';
@@ -37,6 +37,7 @@ export function nodeOf(core: Core, id: string): NodeRun {
       credits: 0,
       held: new Map(),
       knows: new Set(),
+      returns: new Map(),
       have: undefined,
       asked: undefined,
       askTimer: false,
@@ -77,6 +78,7 @@ function endSession(node: NodeRun): void {
   node.asked = undefined;
   for (const run of node.knows) run.sentTo.delete(node);
   node.knows.clear();
+  node.returns.clear();
 }
 
 export function offline(core: Core, id: string): void {
@@ -130,9 +132,7 @@ export function report(core: Core, id: string, said: Report): void {
   else if (isGap) askInventory(core, node);
   if (said.results) results(core, node, said.results);
   for (const [first, n] of said.returned ?? []) {
-    each(node, first, n, attempt => {
-      if (!attempt.started) lose(core, attempt, false);
-    });
+    each(node, first, n, attempt => returned(core, node, attempt));
   }
   core.tellLeft();
   if (node.ready) core.placer.room(id, node.slots, node.disagreed < disagreements ? node.credits : 0);
@@ -151,9 +151,32 @@ function started(core: Core, node: NodeRun, attempt: Attempt): void {
   attempt.taken = false;
   attempt.at = core.now;
   attempt.run.started++;
+  if (node.returns.size > 0) node.returns.delete(attempt.run);
   countStart(core, attempt.run);
   watchRunning(core, node);
   if (attempt.run.job.document.speculate) watchStragglers(core, attempt.run);
+}
+
+/**
+ * Unasked: its executor went, it is full, or the message that told the recipe was lost. That goes out once more with the
+ * next tasks; and a node that starts none all the same is not asked for ever.
+ */
+function returned(core: Core, node: NodeRun, attempt: Attempt): void {
+  if (attempt.started) return;
+  if (attempt.taken) {
+    lose(core, attempt, false);
+    return;
+  }
+  const { run } = attempt;
+  let said = node.returns.get(run);
+  if (!said || attempt.token >= said.from) {
+    said = { n: (said?.n ?? 0) + 1, from: core.nextToken() };
+    node.returns.set(run, said);
+    node.knows.delete(run);
+  }
+  if (said.n <= dispatchLimits.returns) lose(core, attempt, false);
+  else
+    settle(core, attempt, 0, 0, { why: 'setup', err: `${node.id} gave it back unstarted, ${said.n} times in a row` });
 }
 
 function results(core: Core, node: NodeRun, said: NonNullable<Report['results']>): void {

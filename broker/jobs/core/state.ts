@@ -32,6 +32,8 @@ export interface NodeRun {
   readonly held: Map<number, Attempt>;
   /** Recipes that this session knows. */
   readonly knows: Set<RecipeRun>;
+  /** Recipes whose tasks it gave back unasked and started none since: how often, and the token of what was sent after that. */
+  readonly returns: Map<RecipeRun, { readonly n: number; readonly from: number }>;
   /** Inventory in parts. */
   have: Held[] | undefined;
   /** Tokens below it were sent before the inventory was asked for, and must be in it; undefined: not asked. */
