@@ -1,7 +1,9 @@
 /** The command line's connection to a broker: one attempt, and one sentence when it fails. */
+
 import { randomBytes } from 'node:crypto';
 import type { IClientOptions, MqttClient } from 'mqtt';
 import mqtt from 'mqtt';
+import { atOnce } from '../client/at-once.ts';
 import { settings } from '../shared/schemas/config.ts';
 import { flagOrEnvironment } from '../shared/settings.ts';
 import { UserError } from '../shared/user-error.ts';
@@ -56,7 +58,7 @@ export async function connect(flags: ClientFlags, options: IClientOptions = {}):
 
 function open(url: string, options: IClientOptions): Promise<MqttClient> {
   return new Promise((resolve, reject) => {
-    const client = mqtt.connect(url, options);
+    const client = atOnce(mqtt.connect(url, options));
     const closed = () => failed(new Error('it closed the connection'));
     const failed = (error: unknown) => {
       clearTimeout(late);

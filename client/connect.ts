@@ -1,7 +1,9 @@
 /** A program's own connection to a broker. What is secret does not leave the machine in the clear. */
+
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { atOnce } from './at-once.ts';
 import { HearthError } from './errors.ts';
 
 export interface ConnectOptions {
@@ -35,7 +37,7 @@ export async function openConnection(url: string, options: ConnectOptions): Prom
     queueQoSZero: false,
   };
   try {
-    return await mqtt.connectAsync(url, wanted, false);
+    return atOnce(await mqtt.connectAsync(url, wanted, false));
   } catch (error) {
     throw new HearthError('connect', reasonOf(error, at), { cause: error });
   }
