@@ -259,8 +259,11 @@ export class Jobs {
 
   /** With what is kept beside: which artifacts are in use. */
   #write(write: number, ops: readonly StoreOp[]): void {
-    for (const op of ops)
-      if ('put' in op && op.put.startsWith(rememberedKey(''))) this.#desk.leaving(idOfKey(op.put), write);
+    for (const op of ops) {
+      if (!('put' in op && op.put.startsWith(rememberedKey('')))) continue;
+      this.#desk.leaving(idOfKey(op.put), write);
+      this.#remembering.added();
+    }
     const also = this.#uses.wrote(ops);
     this.#writing.add(write, also.length === 0 ? ops : [...ops, ...also]);
   }

@@ -21,6 +21,8 @@ export const jobLimits = {
   needs: 100,
   /** Tasks in one message to a node. */
   batch: 1000,
+  /** Ids of jobs that are gone; of more the oldest may be taken again. */
+  remembered: 10_000_000,
   /** Attempts that ended because their node was lost: more, and the task is taken to be the reason. */
   losses: 5,
 } as const;
