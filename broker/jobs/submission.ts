@@ -40,11 +40,14 @@ export function readSubmission(
   if (!document.ok) return { ...marked, submission: document };
   const problem = whatIsWrong(document.value, checkWhere);
   if (problem) return { ...marked, submission: { ok: false, error: problem } };
-  return { ...marked, submission: ok({ document: document.value, hash: hashOf(said) }) };
+  return { ...marked, submission: ok({ document: document.value, hash: hashOf(said, document.value.array) }) };
 }
 
-/** SHA-256 of the canonical JSON: keys sorted, no blanks. */
-export const hashOf = (document: unknown): string => createHash('sha256').update(canonical(document)).digest('hex');
+/** SHA-256 of the canonical JSON: keys sorted, no blanks. The order of an array's dimensions is that of the tasks: it counts. */
+function hashOf(said: object, array: JobArray | undefined): string {
+  const whole = array !== undefined && isSeveral(array) ? { ...said, array: Object.entries(array) } : said;
+  return createHash('sha256').update(canonical(whole)).digest('hex');
+}
 
 /** As JSON.stringify, with the keys of objects in order. Nesting is bounded where it was parsed. */
 function canonical(value: unknown): string {
