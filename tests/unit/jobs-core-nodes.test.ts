@@ -1,6 +1,7 @@
 /** The dispatch core: nodes that go and come back, a supervisor that is killed, and what nodes may say when. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Placement } from '../../broker/jobs/placement/placement.ts';
 import type { FakeTask } from '../fixture/jobs-core-node.ts';
 import { World } from '../fixture/jobs-core-world.ts';
 
@@ -286,6 +287,25 @@ test('what was sent before it gave something back is no further time', () => {
   for (const { token } of n1.list()) n1.returnAll([token]);
   n1.work();
   assert.is(world.state('a'), 'succeeded');
+});
+
+test('a node that could not get what a task needs gets none of it for half a minute, where another one may run it', () => {
+  const world = new World(() => new Placement());
+  const n1 = world.node('n1', 1);
+  world.submit('a', { run: 'x', array: '1-2', retries: 3, backoff_s: 0 });
+  const setup = { why: 'setup', err: 'its input cannot be fetched' } as const;
+  n1.end(n1.start(), setup);
+  assert.is(n1.list().length, 1, 'nobody else is there: it is tried again');
+  const n2 = world.node('n2', 1);
+  n1.end(n1.start(), setup);
+  assert.is(n1.list().length, 0);
+  for (let round = 0; round < 4; round++) n2.work();
+  assert.is(world.state('a'), 'succeeded');
+  world.submit('b', { run: 'x', array: '1-9', retries: 3, backoff_s: 0 });
+  n1.end(n1.start(), setup);
+  assert.is(n1.list().length, 0);
+  world.pass(30_000);
+  assert.is(n1.list().length, 1, 'and then it has another chance');
 });
 
 test.run();

@@ -16,6 +16,7 @@ import { finish, isOf } from './commits.ts';
 import type { JobEffect, JobEvent } from './events.ts';
 import { load } from './loading.ts';
 import { forgotten, nodeOf, offline, online, report } from './reports.ts';
+import { askInventory } from './sending.ts';
 import { Core, currentRun, isOver, type JobRun } from './state.ts';
 import { rebalanceSoon } from './stragglers.ts';
 import { order, setPriority, submit } from './submissions.ts';
@@ -116,6 +117,9 @@ export class Dispatch {
         return;
       case 'offline':
         offline(core, event.node);
+        return;
+      case 'again':
+        for (const node of core.nodes.values()) if (node.session && node.ready) askInventory(core, node);
         return;
       case 'report':
         report(core, event.node, event.report);

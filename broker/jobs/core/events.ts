@@ -70,6 +70,8 @@ export type JobEvent =
       readonly by: string;
       readonly answer: number;
     }
+  /** The broker is back: what was said meanwhile, to nodes or by them, is lost, and each is asked what it holds. */
+  | { readonly type: 'again' }
   /** Facts, telemetry or permissions of a node; undefined: it is forgotten. */
   | { readonly type: 'node'; readonly node: string; readonly view: NodeView | undefined }
   /** A session begins: nothing is sent before its first report. */

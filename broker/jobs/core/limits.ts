@@ -43,6 +43,8 @@ export const dispatchTimes = {
   ran: 1000,
   /** Results stay so long after a start at least, where they are kept so long at all. */
   keptAfterStart: 3_600_000,
+  /** A node that could not do what a recipe needs gets none of it. */
+  shunned: 30_000,
   backoffCap: 3_600_000,
   /** Times of further attempts are rounded up to this, so that a million of them are a few lists. */
   backoffStep: 100,

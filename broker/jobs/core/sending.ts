@@ -10,6 +10,7 @@ import type { WorkSpan } from '../../../shared/schemas/work.ts';
 import { pumpFetches } from './fetching.ts';
 import { disagreements, dispatchLimits, dispatchTimes } from './limits.ts';
 import { bootKey } from './records.ts';
+import { isShunned } from './shunning.ts';
 import type { Attempt, Core, NodeRun, Prepared, RecipeRun } from './state.ts';
 import { isOver, tokensOfBoot } from './state.ts';
 import { task } from './tasks.ts';
@@ -46,7 +47,7 @@ export function dispatch(core: Core): void {
     if (!choice) return;
     const node = core.nodes.get(choice.node);
     const run = core.recipes.get(choice.r);
-    const sent = node?.session && node.ready && run && isTrusted(node, run) ? give(core, node, run, choice.n) : 0;
+    const sent = node?.session && node.ready && run && maySend(core, node, run) ? give(core, node, run, choice.n) : 0;
     if (run && sent > 0) {
       core.placer.given(choice.node, choice.r, sent);
       pumpFetches(core, run);
@@ -55,6 +56,9 @@ export function dispatch(core: Core): void {
     } else core.placer.skip(choice.node, choice.r);
   }
 }
+
+const maySend = (core: Core, node: NodeRun, run: RecipeRun): boolean =>
+  isTrusted(node, run) && !isShunned(core, run, node);
 
 const isTrusted = (node: NodeRun, run: RecipeRun): boolean =>
   node.disagreed === 0 || (run.replicas === 1 && node.disagreed < disagreements);

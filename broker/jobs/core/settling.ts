@@ -19,6 +19,7 @@ import type { Committed, NodeView } from './events.ts';
 import { dispatchLimits, dispatchTimes } from './limits.ts';
 import { checkpointKey, checkpointMark, resultValue } from './records.ts';
 import { drop, revoke } from './sending.ts';
+import { shunAfter } from './shunning.ts';
 import type { Attempt, Core, NodeRun, RecipeRun } from './state.ts';
 import { isOver } from './state.ts';
 import { task } from './tasks.ts';
@@ -37,6 +38,7 @@ export function settle(core: Core, attempt: Attempt, ms: number, shareMs: number
     return;
   }
   if (end?.why !== undefined) {
+    shunAfter(core, run, node, end.why);
     failed(core, run, index, node, ms, wh, end);
     return;
   }
