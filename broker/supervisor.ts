@@ -261,6 +261,7 @@ export class Supervisor {
     // The broker is gone, or this one is at its end, or gave way.
     if (!this.#standing.speaks) return;
     for (const node of this.#journal.durable.keys()) this.#jobs.session(node, this.#attendance.session(node));
+    this.#jobs.again();
     this.#fabric.status('online', () => this.#isReady());
     this.#standing.call();
     if (this.#rounds.has('info')) return;

@@ -159,6 +159,11 @@ export class Jobs {
     this.#crew.session(node, session);
   }
 
+  /** Connected anew, and alone on this base. */
+  again(): void {
+    this.#feed({ type: 'again' });
+  }
+
   /** Facts or telemetry of a node are others. */
   nodeChanged(node: string): void {
     this.#feed({ type: 'node', node, view: this.#views.of(node, this.#parts.view.get(node), this.#said.of(node)) });

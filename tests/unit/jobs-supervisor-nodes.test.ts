@@ -60,6 +60,25 @@ jobs('on an outside broker every message is signed', () => {
   for (const { signed, plain } of node.work()) assert.equal([signed, plain], [true, undefined]);
 });
 
+jobs('an outside broker that was away may have lost work: nodes are asked what they hold, at once', () => {
+  const one = rig({ kind: 'outside' });
+  one.clock.advance(20_000);
+  one.sync();
+  const node = workNode(one, 'n1');
+  const taken = one.clock.now();
+  one.broker.setUp(false);
+  one.deliver({ topic: 'hearth/job/j1/set', payload: Buffer.from('{"run":"true"}'), qos: 1, retain: false });
+  one.sync();
+  one.broker.setUp(true);
+  one.sync();
+  assert.ok(node.work().some(({ inventory }) => inventory === true));
+  node.report({ have: [] });
+  const [span] = spansOf(node);
+  assert.ok(span, 'what never arrived is sent again');
+  assert.is(one.clock.now(), taken);
+  assert.is(span.a, 1, 'uncounted');
+});
+
 jobs('results are on out, and acked, only after the sync; then the job has succeeded', () => {
   const one = rig();
   const node = workNode(one, 'n1');
