@@ -1,6 +1,6 @@
 /**
- * Messages to nodes: what one step has for one node goes in one, until it is too large for one. Nothing goes to a
- * session before its first report, which says what the node holds; what it would have been told is then told anew.
+ * Messages to nodes: what one step has for one node goes in one, until it is too large for one. Nothing but
+ * the question what it holds goes to a session before its first report; what it would have been told is then told anew.
  */
 import { jobLimits } from '../../../shared/schemas/job.ts';
 import type { TokenSpan, WorkSpan } from '../../../shared/schemas/work.ts';
@@ -124,7 +124,14 @@ export class Outgoing {
   }
 
   #send(node: NodeRun, { recipes, spans, ack, revoke, take, forget, inventory }: Message): void {
-    if (!node.session || node.seq === 0) return;
+    if (!node.session) return;
+    if (node.seq === 0) {
+      // It may have said what it holds while it was taken to be away.
+      if (inventory) {
+        this.#effect({ type: 'send', node: node.id, epoch: node.session.epoch, body: { inventory } });
+      }
+      return;
+    }
     const body: WorkBody = {
       ...(recipes.length > 0 && { recipes: recipes.map(({ recipe }) => recipe) }),
       ...(spans.length > 0 && { spans }),
