@@ -1,6 +1,7 @@
 /** The dispatch core: nodes that go and come back, a supervisor that is killed, and what nodes may say when. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { dispatchTimes } from '../../broker/jobs/core/limits.ts';
 import { Placement } from '../../broker/jobs/placement/placement.ts';
 import type { FakeTask } from '../fixture/jobs-core-node.ts';
 import { World } from '../fixture/jobs-core-world.ts';
@@ -187,6 +188,24 @@ test('a report is missing: the node is asked what it holds, and what is missing 
   n1.answer();
   assert.is(n1.list().length, 2, 'with the recipe');
   assert.is(n1.list()[0]?.a, 1);
+});
+
+test('silent for a while, then heard in the same session: it is asked what it holds, since what it said was not heard', () => {
+  const world = new World();
+  const n1 = world.node('n1', 2);
+  world.submit('a', { run: 'x', array: '1-2' });
+  n1.start();
+  world.tell({ type: 'offline', node: 'n1' });
+  n1.end();
+  world.tell({ type: 'online', node: 'n1', inst: n1.inst, epoch: n1.epoch });
+  world.pass(dispatchTimes.first);
+  assert.is(n1.inventories, 1);
+  n1.answer();
+  assert.is(world.state('a'), 'succeeded');
+  assert.equal(
+    world.results('a').map(({ attempts }) => attempts),
+    [1, 1],
+  );
 });
 
 test('silence about a task for a minute: the node is asked', () => {
