@@ -62,12 +62,16 @@ function assign<K extends 'info' | 'is'>(node: KnownNode, key: K, value: KnownNo
  * a SUBSCRIBE in their order, and at QoS 0 nothing overtakes: the supervisor's own status, asked for last, is the end.
  *
  * @param client without subscriptions of its own: theirs would be taken for these.
- * @param more further parts of nodes, such as `want`, and who hears every message on the way.
+ * @param more further parts of nodes, such as `want`, other topics below the base, and who hears every message on the way.
  */
 export async function gather(
   client: MqttClient,
   base: string,
-  more?: { readonly parts: readonly string[]; hear(topic: string, payload: Uint8Array): void },
+  more?: {
+    readonly parts: readonly string[];
+    readonly others?: readonly string[];
+    hear(topic: string, payload: Uint8Array): void;
+  },
 ): Promise<Known> {
   const known: Known = { nodes: new Map() };
   const end = `${base}/status`;
@@ -88,7 +92,9 @@ export async function gather(
   };
   client.on('message', listen);
   const late = setTimeout(complete, longestMs);
-  const filters = [...['status', 'info', 'is', ...(more?.parts ?? [])].map(part => `${base}/node/+/${part}`), end];
+  const parts = ['status', 'info', 'is', ...(more?.parts ?? [])];
+  const others = (more?.others ?? []).map(other => `${base}/${other}`);
+  const filters = [...parts.map(part => `${base}/node/+/${part}`), ...others, end];
   await client.subscribeAsync(filters, { qos: 0 });
   quiet();
   await whole;

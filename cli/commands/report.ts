@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { checkId, nearest, printable } from '../../shared/names.ts';
+import type { JobIs } from '../../shared/schemas/job.ts';
 import type { Report } from '../../shared/schemas/report.ts';
 import { parseTopic } from '../../shared/topics.ts';
 import { UserError } from '../../shared/user-error.ts';
@@ -9,6 +10,7 @@ import { type ClientFlags, connect, disconnect } from '../connection.ts';
 import { gather, json } from '../fleet.ts';
 import { buildReport, failsOn, type WantForReport, wantForReport } from '../report/build.ts';
 import { reportHtml } from '../report/html.ts';
+import { jobsReport, learnJob } from '../report/jobs.ts';
 import { reportText, summaryText } from '../report/text.ts';
 import { supervisorAway } from './nodes.ts';
 
@@ -34,19 +36,24 @@ export async function report(flags: ReportFlags): Promise<number> {
 
   const { client, base, broker } = await connect(flags);
   const wants = new Map<string, WantForReport>();
+  const jobs = new Map<string, JobIs>();
   const hear = (topic: string, payload: Uint8Array) => {
     const parsed = parseTopic(topic, base);
-    if (!parsed.ok || parsed.value.kind !== 'noun' || parsed.value.part !== 'want') return;
-    const { target } = parsed.value;
+    if (!parsed.ok || parsed.value.kind !== 'noun') return;
+    const { noun, target, part } = parsed.value;
+    if (noun === 'job' && part === 'is' && target.kind === 'one') learnJob(jobs, target.id, payload);
+    if (noun !== 'node' || part !== 'want') return;
     const want = json(wantForReport, payload);
     if (want && target.kind === 'one' && wants.size < mostNodes) wants.set(target.id, want);
   };
-  const known = await gather(client, base, { parts: ['want'], hear }).finally(() => disconnect(client));
+  const others = node === undefined ? ['job/+/is'] : [];
+  const known = await gather(client, base, { parts: ['want'], others, hear }).finally(() => disconnect(client));
   if (node !== undefined && !known.nodes.has(node)) {
     const near = nearest(node, known.nodes.keys());
     throw new UserError(`No node "${node}" is known at ${broker}${near ? `: did you mean ${near}?` : '.'}`);
   }
-  const made = buildReport(known, wants, { base, now: Date.now(), node });
+  const ofJobs = jobsReport(jobs);
+  const made = { ...buildReport(known, wants, { base, now: Date.now(), node }), ...(ofJobs ? { jobs: ofJobs } : {}) };
   const text = textOf(made, flags);
   if (out === undefined) process.stdout.write(`${text.trimEnd()}\n`);
   else {

@@ -4,10 +4,10 @@
  * a runbook that is plainly http or https.
  */
 import { printable } from '../../shared/names.ts';
-import type { CheckResult, NodeReport, Report } from '../../shared/schemas/report.ts';
+import type { CheckResult, JobsReport, NodeReport, Report } from '../../shared/schemas/report.ts';
 import { ago } from '../table.ts';
 import { stylesheet } from './stylesheet.ts';
-import { stateOf, summaryText, weights } from './text.ts';
+import { jobCells, jobHead, jobsText, stateOf, summaryText, weights } from './text.ts';
 
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -43,11 +43,21 @@ export function reportHtml(report: Report): string {
 </header>
 ${totals(report)}
 <main>
+${report.jobs ? jobsSection(report.jobs) : ''}
 ${nodes.length === 0 ? '<p>No node has joined yet.</p>' : nodes.map(node => section(node, made)).join('\n')}
 </main>
 </body>
 </html>
 `;
+}
+
+function jobsSection(jobs: JobsReport): string {
+  const row = (cells: readonly string[], tag: 'td' | 'th') =>
+    `<tr>${cells.map(cell => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`;
+  const rows = jobs.jobs.map(job => row(jobCells(job), 'td'));
+  const all = [row(jobHead, 'th'), ...rows].join('\n');
+  const list = rows.length === 0 ? '' : `<div class="wide"><table>\n${all}\n</table></div>`;
+  return `<section>\n<h2>Jobs</h2>\n<p>${escaped(jobsText(jobs))}</p>\n${list}\n</section>`;
 }
 
 function totals({ summary, supervisor }: Report): string {

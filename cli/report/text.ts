@@ -1,6 +1,6 @@
 /** A report for a terminal. What nodes say is hostile: every cell is made printable. */
 import { printable } from '../../shared/names.ts';
-import type { NodeReport, Report } from '../../shared/schemas/report.ts';
+import type { JobsReport, NodeReport, Report } from '../../shared/schemas/report.ts';
 import { ago, table } from '../table.ts';
 
 export function reportText(report: Report): string {
@@ -9,6 +9,11 @@ export function reportText(report: Report): string {
   const cells = (row: readonly string[]) => row.map(cell => printable(cell, 160));
   const parts = [summaryText(report)];
   if (nodes.length > 0) parts.push(table(['NODE', 'STATE', 'AS WANTED', 'ITEMS', 'CHECKS', 'SYSTEM'], nodes.map(row)));
+  const { jobs } = report;
+  if (jobs) {
+    const rows = jobs.jobs.map(job => cells(jobCells(job)));
+    parts.push([jobsText(jobs), ...(rows.length > 0 ? [table(jobHead, rows)] : [])].join('\n'));
+  }
   const items = nodes.flatMap(({ node, items }) =>
     items.map(one => cells([node, one.item, one.state, since(one.since_ms), one.why])),
   );
@@ -59,6 +64,27 @@ export function reportText(report: Report): string {
 
 export const weights = { info: 0, warning: 1, critical: 2 } as const;
 export const stateOf = (node: NodeReport): string => (node.online ? (node.state ?? 'online') : 'offline');
+
+export const jobHead = ['JOB', 'STATE', 'TASKS', 'FAILED', 'WH', 'BY', 'WHY'];
+export const jobCells = ({
+  job,
+  state,
+  tasks,
+  succeeded,
+  failed,
+  wh,
+  by,
+  err,
+}: JobsReport['jobs'][number]): string[] => [
+  ...[job, state, `${succeeded}/${tasks}`, String(failed), wh === undefined ? '' : energy(wh), by, err],
+];
+const energy = (wh: number): string => String(Number(wh.toPrecision(3)));
+
+/** One sentence. */
+export function jobsText({ known, queued, running, succeeded, failed, canceled, wh }: JobsReport): string {
+  const used = wh === undefined ? '' : `; ${energy(wh)} Wh`;
+  return `${known} jobs: ${running} running, ${queued} queued, ${succeeded} succeeded, ${failed} failed, ${canceled} canceled${used}.`;
+}
 
 /** One sentence. */
 export function summaryText({ base, supervisor, summary }: Report): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { checkSeverities } from './check.ts';
+import { jobStates } from './job.ts';
 import { nodeState } from './observed.ts';
 
 /** Version of {@link reportSchema}: raised where a key goes or changes its meaning, not for a new one. */
@@ -58,6 +59,33 @@ export const nodeReport = z.object({
 });
 export type NodeReport = z.output<typeof nodeReport>;
 
+export const jobsReport = z.object({
+  /** Jobs that are known: the running, and the ended as long as they are kept. */
+  known: count,
+  queued: count,
+  running: count,
+  succeeded: count,
+  /** With rejected and timed-out ones. */
+  failed: count,
+  canceled: count,
+  /** Energy of what ran, Wh, as far as the nodes' watts are known. */
+  wh: z.number().nonnegative().optional(),
+  /** Those that have not ended, or not well, the newest first; at most 50. */
+  jobs: z.array(
+    z.object({
+      job: z.string(),
+      state: z.enum(jobStates),
+      tasks: count,
+      succeeded: count,
+      failed: count,
+      wh: z.number().nonnegative().optional(),
+      by: z.string(),
+      err: z.string(),
+    }),
+  ),
+});
+export type JobsReport = z.output<typeof jobsReport>;
+
 /** What `hearth report --json` prints. */
 export const reportSchema = z.object({
   version: z.literal(reportVersion),
@@ -83,5 +111,7 @@ export const reportSchema = z.object({
     worst: z.enum(checkSeverities).optional(),
   }),
   nodes: z.array(nodeReport),
+  /** Absent where there are none, or only one node is reported. */
+  jobs: jobsReport.optional(),
 });
 export type Report = z.output<typeof reportSchema>;
