@@ -3,6 +3,7 @@ import { start } from '../fixture/processes.ts';
 import { findProgram } from '../fixture/programs.ts';
 import { bullmq, bullmqVersion } from './jobs/bullmq.ts';
 import { Fabric, perfectUse } from './jobs/hearth.ts';
+import { type Million, million } from './jobs/million.ts';
 import { celery, dask, pythonVersion } from './jobs/python-peers.ts';
 import { programVersion } from './machine.ts';
 import type { BenchOptions, Report } from './report.ts';
@@ -108,6 +109,22 @@ export async function run(options: BenchOptions): Promise<Report> {
     raw.uses = uses;
     const what = `tasks of 10 ms on ${agents} simulated one-core nodes: time in tasks ÷ time in all`;
     row(what, median(uses), '%', '≥ 95 %', atLeast(median(uses), 95));
+  }
+  if (is('million')) {
+    const runs: Million[] = [];
+    for (let round = 0; round < rounds; round++) runs.push(await million(1_000_000 * share));
+    raw.million = runs;
+    const of = (pick: (run: Million) => number) => median(runs.map(pick));
+    const what = `supervisor killed with ${figure(1_000_000 * share)} tasks, half of them done`;
+    row(
+      `${what}: started again and ready`,
+      of(run => run.readyS),
+      's',
+    );
+    const work = of(run => run.workS);
+    row(`${what}: new results`, work, 's', '≤ 3 s', atMost(work, 3));
+    const most = of(run => run.mostMb);
+    row(`${what}: most memory until then`, most, 'MB', '≤ 400 MB', atMost(most, 400));
   }
   const python = ['distributed', 'celery'].flatMap(name => {
     const version = pythonVersion(name);
