@@ -177,6 +177,8 @@ export class ModuleLane implements Lane {
         if (worker.isAlive || held.stopped || this.#parts.pool.isClosed)
           handlers.returned([held.task.token], !worker.isAlive);
         else orphans.push(held.task);
+        // Nobody ends any more who would ask for what waits here.
+        if (worker.held === 0) this.#feed();
       },
       gone: () => {
         if (this.#worker === worker) this.#worker = undefined;
