@@ -218,7 +218,9 @@ export class Jobs {
   #run(effects: readonly JobEffect[]): void {
     this.#running = true;
     try {
-      for (const effect of effects) this.#act(effect);
+      // Somebody waits for work, and nobody for the rest in the same way.
+      for (const effect of effects) if (effect.type === 'send') this.#act(effect);
+      for (const effect of effects) if (effect.type !== 'send') this.#act(effect);
     } finally {
       this.#running = false;
     }
