@@ -119,6 +119,40 @@ testWith(readme, clients, 'the three lines, pasted, show the cluster, start a se
   await watching.stop();
 });
 
+testWith(
+  readme,
+  clients,
+  'the lines of jobs, pasted one after the other, give what they say',
+  async ({ clone, printed }) => {
+    const text = readFileSync(join(root, 'README.md'), 'utf8');
+    const jobs = (/^```sh jobs\n([\s\S]*?)^```$/m.exec(text)?.[1] ?? '').split('\n').filter(line => line !== '');
+    assert.is(jobs.length, 3);
+    const broker = /mosquitto_pub .*?(-p \d+)/.exec(printed)?.[1] ?? '';
+    const outputs: string[] = [];
+    for (const line of jobs) {
+      const run = clone.run(line.replace(/^mosquitto_pub/, `mosquitto_pub ${broker}`));
+      assert.is(await run.ended, 0, `${line}\n${run.output()}`);
+      outputs.push(run.output());
+    }
+    const numbers = (output = '') =>
+      output
+        .split('\n')
+        .filter(line => /^\d+$/.test(line))
+        .map(Number);
+    assert.equal(
+      numbers(outputs[0]),
+      Array.from({ length: 1000 }, (_, index) => (index + 1) ** 2),
+    );
+    const squares = Array.from({ length: 1000 }, (_, index) => (index + 1) ** 2);
+    assert.equal(numbers(outputs[0]), squares);
+    assert.equal(
+      numbers(outputs[2]).sort((a, b) => a - b),
+      squares,
+      outputs[2]?.slice(0, 500),
+    );
+  },
+);
+
 testWith(readme, ['git'], 'Ctrl-C ends it with exit code 0, and the second npm start is quick', async context => {
   const { clone, running } = context;
   pressCtrlC(running);
