@@ -27,6 +27,8 @@ export interface DeskParts extends AcceptanceParts {
   feed(event: JobEvent): void;
   /** Whether the job is there: accepted, and not removed. */
   has(job: string): boolean;
+  /** Certainly no job that is forgotten had this id. */
+  isNew(job: string): boolean;
   jobs(): Iterable<string>;
   explain(job: string): Explanation | undefined;
   checkWhere(where: string): Result<unknown>;
@@ -115,7 +117,7 @@ export class Desk {
   }
 
   #submit(question: Asked, job: string): void {
-    const { answers, store, has, checkWhere } = this.#parts;
+    const { answers, store, has, isNew, checkWhere } = this.#parts;
     const { tx, submission } = readSubmission(question.message.payload, checkWhere);
     const asked = cut(question, tx);
     const problem = submission.ok ? this.#forbidden(question, submission.value.document) : submission.error;
@@ -130,6 +132,10 @@ export class Desk {
     // Of what is there the core compares nothing but the hash.
     if (has(job)) {
       this.#feed(asked, job, submission.value, submission.value.document);
+      return;
+    }
+    if (isNew(job)) {
+      this.#complete(asked, job, submission.value);
       return;
     }
     this.#fetching++;

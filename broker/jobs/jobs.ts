@@ -107,6 +107,7 @@ export class Jobs {
       feed: event => this.#feed(event),
       has: this.#shown.has,
       jobs: this.#shown.jobs,
+      isNew: job => this.#remembering.isNew(job),
       explain: job => core.explain(job),
     });
     this.#crew = new Crew({
@@ -269,7 +270,7 @@ export class Jobs {
     for (const op of ops) {
       if (!('put' in op && op.put.startsWith(rememberedKey('')))) continue;
       this.#desk.leaving(idOfKey(op.put), write);
-      this.#remembering.added();
+      this.#remembering.added(idOfKey(op.put));
     }
     const also = this.#uses.wrote(ops);
     this.#writing.add(write, also.length === 0 ? ops : [...ops, ...also]);

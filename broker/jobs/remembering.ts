@@ -13,6 +13,8 @@ export const remembering = {
   everyMs: 3_600_000,
   /** Ids forgotten in one write, or counted in one read. */
   page: 2000,
+  /** Up to so many are in memory, and nobody asks the disk for another one. */
+  inMemory: 100_000,
 } as const;
 
 const dayMs = 86_400_000;
@@ -33,6 +35,9 @@ export class Remembering {
   readonly #most: number;
   /** Counted once, at the start; what is written while that goes on may count twice. */
   #count = 0;
+  /** All of them, once they are read; undefined: too many. */
+  #ids: Set<string> | undefined = new Set();
+  #read = false;
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -46,8 +51,19 @@ export class Remembering {
   }
 
   /** One more is being written. */
-  added(): void {
+  added(job: string): void {
     this.#count++;
+    this.#keep(job);
+  }
+
+  /** True: it certainly is none of them. Otherwise the store knows. */
+  isNew(job: string): boolean {
+    return this.#read && this.#ids?.has(job) === false;
+  }
+
+  #keep(job: string): void {
+    this.#ids?.add(job);
+    if ((this.#ids?.size ?? 0) > remembering.inMemory) this.#ids = undefined;
   }
 
   stop(): void {
@@ -59,9 +75,13 @@ export class Remembering {
     this.#parts.store.readRange(from, end, remembering.page, (error, entries) => {
       if (this.#stopped) return;
       this.#count += entries.length;
+      for (const [key] of entries) this.#keep(idOfKey(key));
       const last = entries.at(-1)?.[0];
       if (!error && last !== undefined && entries.length === remembering.page) this.#countFrom(`${last}\0`);
-      else this.#forget();
+      else {
+        this.#read = error === undefined;
+        this.#forget();
+      }
     });
   }
 
@@ -82,6 +102,7 @@ export class Remembering {
         if (failure) this.#later(failure);
         else {
           this.#count -= entries.length;
+          for (const [key] of entries) this.#ids?.delete(idOfKey(key));
           this.#forget();
         }
       });

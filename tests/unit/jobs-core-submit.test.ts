@@ -6,12 +6,34 @@ import { World } from '../fixture/jobs-core-world.ts';
 
 const test = suite('jobs: submissions and orders');
 
+test("killed before the submission is synced: what was sent of it is revoked, and its results are nobody's", () => {
+  const world = new World();
+  world.autoSync = false;
+  const n1 = world.node('n1');
+  world.submit('pi', { run: 'true', array: '1-3' });
+  const [done] = n1.start(n1.list().slice(0, 1));
+  assert.ok(done);
+  n1.end([done]);
+  world.crash();
+  world.autoSync = true;
+  n1.connect();
+  assert.is(world.core.job('pi'), undefined);
+  assert.equal([...n1.tasks.keys()], [], 'revoked and acknowledged');
+  world.submit('pi', { run: 'true', array: '1-3' });
+  n1.work();
+  assert.equal(
+    world.results('pi').map(({ index }) => index),
+    [0, 1, 2],
+  );
+});
+
 test('one job from submission to its end', () => {
   const world = new World();
   world.autoSync = false;
   const n1 = world.node('n1');
   assert.is(world.submit('pi', { run: 'true', array: '1-250' }), undefined, 'not answered before it is synced');
-  assert.is(n1.list().length, 0, 'nothing runs of what is not accepted');
+  assert.is(n1.list().length, 100, 'but its tasks are on their way');
+  assert.is(world.is.size, 0, 'and nothing is said of it');
   world.sync();
   assert.equal(world.answers, [{ type: 'answer', answer: 1, job: 'pi', fresh: true }]);
   assert.is(n1.list().length, 100);

@@ -53,9 +53,9 @@ test('of too many the oldest days go first, whatever their ids', () => {
   remembers.start();
   assert.equal(left(), ['a', 'b', 'm']);
   gone('c', 0);
-  remembers.added();
+  remembers.added('c');
   gone('d', 0);
-  remembers.added();
+  remembers.added('d');
   clock.advance(remembering.everyMs);
   assert.equal(left(), ['a', 'c', 'd']);
 });
@@ -78,6 +78,23 @@ test('a disk that refuses is asked again in an hour', () => {
   assert.equal(left(), ['old']);
   clock.advance(remembering.everyMs);
   assert.equal(left(), []);
+});
+
+test('what is certainly new is known without the disk: once all are read, as long as they are not too many', () => {
+  const { clock, gone, remembers } = world();
+  gone('old', 29);
+  gone('young', 1);
+  assert.not.ok(remembers.isNew('other'), 'nothing is read yet');
+  remembers.start();
+  assert.ok(remembers.isNew('other'));
+  assert.not.ok(remembers.isNew('old'));
+  remembers.added('other');
+  assert.not.ok(remembers.isNew('other'));
+  clock.advance(3 * day);
+  assert.ok(remembers.isNew('old'), 'forgotten');
+  assert.not.ok(remembers.isNew('young'));
+  for (let n = 0; n <= remembering.inMemory; n++) remembers.added(`n${n}`);
+  assert.not.ok(remembers.isNew('another'), 'too many: the disk knows');
 });
 
 test.run();

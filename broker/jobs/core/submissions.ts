@@ -2,7 +2,8 @@
  * What people want of jobs. Everything is answered, and only once it is on stable storage.
  *
  *   SUBMIT     the id is the key: the same document under it again is the same job, whatever became of it; another one is
- *              refused. Ids of jobs that are gone are looked up by the adapter before this (records.ts).
+ *              refused. Ids of jobs that are gone are looked up by the adapter before this (records.ts). Its tasks are sent while
+ *              it is being written: nothing is promised by that, and what a crash takes with the job is revoked.
  *   CANCEL     what runs is revoked, what waits never starts; what is committed stays
  *   RETRY      dead letters are queued again with all their attempts; of a canceled or timed-out job the rest, too, and its
  *              deadline begins anew; a rejected job waits for what it needs once more
@@ -100,10 +101,8 @@ export function submit(core: Core, { id, document, hash, by, answer: number }: S
   }
   core.dirtyJobs.add(job);
   awaitNeeds(core, job);
-  core.journal.promise(() => {
-    answer(core, number, undefined, id, true);
-    activate(core, job);
-  });
+  core.journal.promise(() => answer(core, number, undefined, id, true));
+  activate(core, job);
 }
 
 function tooMuch(core: Core, n: number, bytes: number): { error: ContractError } | undefined {
