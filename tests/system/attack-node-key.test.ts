@@ -185,8 +185,11 @@ attack('over HTTPS and WebSocket it is that node, too', async () => {
     (await ask(cluster, path, { identity, headers: { 'x-forwarded-for': 'a' }, ...more })).status;
   for (const path of ['/', '/index.html', '/api/fleet', '/api/fleet/stream']) assert.is(await status(path), 403, path);
   assert.is(await status('/api/me'), 200);
+  // It may leave what its tasks made, and nothing under another hash than its own.
   const hash = 'ab'.repeat(32);
-  assert.is(await status(`/artifacts/${hash}`, { method: 'PUT', body: 'x' }), 403);
+  assert.is(await status(`/artifacts/${hash}`, { method: 'PUT', body: 'x' }), 400);
+  assert.is(await status(`/artifacts/${hash}`), 404);
+  assert.is(await status(`/artifacts/${hash}/upload`, { method: 'PATCH', body: 'x' }), 403);
   const verbs = ['token.create', 'join.approve', 'node.revoke', 'user.add', 'api.create', 'backup.take', 'audit.tail'];
   for (const verb of [...verbs, 'ca.show', 'node.list', 'secret.key', 'no.such']) {
     assert.is(await status(`/api/trust/${verb}`, { body: {} }), 403, verb);

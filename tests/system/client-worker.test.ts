@@ -142,8 +142,12 @@ test('a program that is killed loses nothing: the job is done by the next one', 
   const first = run("() => { console.log('running'); return new Promise(() => {}); }");
   await first.line(/ready killed/);
   const manager = new Manager({ broker: cluster.url });
-  const result = manager.sendJob('slow', 1);
+  const result = manager.sendJob('slow', 1, { id: 'slow-killed' });
   await first.line(/running/);
+  // An attempt counts when the node has said that it started.
+  const jobs = await connectClient(cluster.url, ['hearth/job/slow-killed/is']);
+  await jobs.wait('it runs', ({ text }) => (JSON.parse(text) as { running: number }).running === 1);
+  await jobs.close();
   await first.stop('SIGKILL');
   const second = run("(_payload, ctx) => 'attempt ' + ctx.attempt");
   await second.line(/ready killed/, patienceMs);

@@ -1,10 +1,10 @@
 /** What ends a task, and that nobody of it is left then: time, orders, its output, its memory, its own end. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isAlive, listProcesses, readProcess } from '../../node-agent/reconcile/services/processes.ts';
-import { ExecutorRig, recipeOf, taskOf } from '../fixture/executor-rig.ts';
+import { ExecutorRig, executorsOf, recipeOf, taskOf } from '../fixture/executor-rig.ts';
 import { folder, until } from '../fixture/processes.ts';
 
 const ends = suite('ends of tasks');
@@ -154,5 +154,17 @@ function commandLine(pid: number): string {
     return '';
   }
 }
+
+ends('its folder is gone, and nobody could ask for results: all end', async () => {
+  const other = new ExecutorRig();
+  const file = join(place, 'orphans');
+  const recipe = recipeOf(family(file));
+  other.run(recipe, taskOf(recipe));
+  await alive(file);
+  const executors = executorsOf(other.data);
+  assert.is(executors.length, 1);
+  rmSync(join(other.data, 'work'), { recursive: true, force: true });
+  await until('nobody is left', () => living(file).length === 0 && executors.every(pid => readProcess(pid) === undefined));
+});
 
 ends.run();

@@ -1,5 +1,5 @@
 /** The executor's process, but for what it runs: its socket, the agent that is there at the moment, and when it ends. */
-import { chmodSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Clock } from '../../../shared/clock.ts';
 import type { Recipe } from '../../../shared/schemas/work.ts';
@@ -192,6 +192,11 @@ export class Server {
     const { clock, idleMs } = this.#parts;
     clock.after(Math.min(idleMs, 1000) / (this.#draining ? 10 : 1), () => {
       if (this.#ending) return;
+      // The folder is gone, and with it whoever could ask for results: the agent was taken from this machine.
+      if (!existsSync(socketName)) {
+        this.end();
+        return;
+      }
       const idle = clock.now() - this.#idleSince;
       const empty = this.#line.size === 0 && this.#results.size === 0;
       if (empty && this.#draining) this.#over();
