@@ -35,6 +35,8 @@ const root = 0;
 
 interface Asked {
   readonly keys: readonly string[];
+  /** It was not in the list: looked for once more, since an entry may be passed over while others come and go (seq_file). */
+  missed: boolean;
   answer(uid: number | undefined): void;
 }
 
@@ -82,7 +84,7 @@ export class ProcSocketOwners implements SocketOwners {
     const keys = procKeys(ends);
     if (keys.length === 0 || this.waiting.length >= mostWaiting) return Promise.resolve(undefined);
     return new Promise(answer => {
-      this.waiting.push({ keys, answer });
+      this.waiting.push({ keys, missed: false, answer });
       if (!this.reading) void this.readAll();
     });
   }
@@ -100,7 +102,14 @@ export class ProcSocketOwners implements SocketOwners {
       const uids = await this.look(asked).catch(() => new Map<string, number>());
       const ended = this.parts.now();
       this.nextAt = ended + (ended - started) * pauseFactor;
-      for (const { keys, answer } of asked) answer(keys.map(key => uids.get(key)).find(uid => uid !== undefined));
+      for (const one of asked) {
+        const uid = one.keys.map(key => uids.get(key)).find(each => each !== undefined);
+        if (uid !== undefined || one.missed) one.answer(uid);
+        else {
+          one.missed = true;
+          this.waiting.push(one);
+        }
+      }
     }
     this.reading = false;
   }

@@ -189,7 +189,7 @@ attack('over HTTPS and WebSocket it is that node, too', async () => {
   const hash = 'ab'.repeat(32);
   assert.is(await status(`/artifacts/${hash}`, { method: 'PUT', body: 'x' }), 400);
   assert.is(await status(`/artifacts/${hash}`), 404);
-  assert.is(await status(`/artifacts/${hash}/upload`, { method: 'PATCH', body: 'x' }), 403);
+  assert.is(await status(`/artifacts/${hash}/upload`, { method: 'PATCH', body: 'x' }), 400);
   const verbs = ['token.create', 'join.approve', 'node.revoke', 'user.add', 'api.create', 'backup.take', 'audit.tail'];
   for (const verb of [...verbs, 'ca.show', 'node.list', 'secret.key', 'no.such']) {
     assert.is(await status(`/api/trust/${verb}`, { body: {} }), 403, verb);

@@ -120,6 +120,23 @@ test('where owners cannot be known: open, but not for root; tried again after a 
   assert.equal(await user.isOwner(ends), false);
 });
 
+test('who is passed over in one reading, since others come and go, is looked for in another; then they are nobody', async () => {
+  let readings = 0;
+  const owners = (found: number) =>
+    new ProcSocketOwners({
+      uid: 1000,
+      now: () => 0,
+      probe: async () => true,
+      async read(name, take) {
+        if (name === 'tcp' && ++readings >= found) take(Buffer.from(head + line(key)));
+      },
+    });
+  assert.equal(await owners(2).isOwner(ends), true);
+  readings = 0;
+  assert.equal(await owners(99).isOwner(ends), false);
+  assert.equal(readings, 2, 'not looked for without end');
+});
+
 test('many at once share one reading, later ones the next, and a slow reading is followed by a pause', async () => {
   let now = 0;
   const texts: ((text: string) => void)[] = [];
