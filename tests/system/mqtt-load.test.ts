@@ -76,12 +76,14 @@ withBroker(
     }
     const payload = 'x'.repeat(64 * kb);
     for (let i = 0; i < 200; i++) await rig.publish('a/b', payload, { qos: 0 });
+    let pausing: NodeJS.Timeout | undefined;
     const reading = setInterval(() => {
       slow.socket.resume();
-      setTimeout(() => slow.socket.pause(), 20);
+      pausing = setTimeout(() => slow.socket.pause(), 20);
     }, 300);
     await until('the frozen one is closed', () => rig.broker.gauges().frozen === 1);
     clearInterval(reading);
+    clearTimeout(pausing);
     slow.socket.resume();
     await slow.heard();
     await until('only that one', () => rig.broker.gauges().connections === 1);
