@@ -36,7 +36,7 @@ export class Authority implements Property {
     }
     if (!message.topic.endsWith('/want') || message.text === '') return;
     // The true one may speak to its own broker while another supervisor has the machine's address.
-    const isOwn = who === undefined && message.text.includes(`"cluster":"${headquarters.options.signer.cluster}"`);
+    const isOwn = who === undefined && message.text.includes(`"key":"${headquarters.options.signer.key}"`);
     if (!byAuthority && !isOwn) return;
     const node = message.topic.split('/')[2] ?? '';
     const { rev, services } = JSON.parse(message.text) as WantText;
