@@ -151,6 +151,6 @@ function createRun(
     speculateTimer: false,
     told: 0,
     sentTo: new Set(),
-    shunned: new Map(),
+    shunned: new Set(),
   };
 }

@@ -11,8 +11,8 @@ import { viewOf } from './views.ts';
 const ofTheNode: ReadonlySet<Failure | undefined> = new Set(['setup', 'denied']);
 
 export function shunAfter(core: Core, run: RecipeRun, node: NodeRun, why: Failure | undefined): void {
-  if (!ofTheNode.has(why)) return;
-  run.shunned.set(node, core.now + dispatchTimes.shunned);
+  if (!ofTheNode.has(why) || run.shunned.has(node)) return;
+  run.shunned.add(node);
   core.timers.at(core.now + dispatchTimes.shunned, () => {
     // Placement is told something, or it would not offer the node again.
     if (run.shunned.delete(node) && node.ready && node.disagreed < disagreements) {

@@ -127,8 +127,8 @@ export interface RecipeRun {
   /** What placement was told to be waiting. */
   told: number;
   readonly sentTo: Set<NodeRun>;
-  /** Nodes that get none of it for now, and until when. */
-  readonly shunned: Map<NodeRun, number>;
+  /** Nodes that get none of it for now. */
+  readonly shunned: Set<NodeRun>;
 }
 
 export interface Prepared {
