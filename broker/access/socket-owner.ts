@@ -3,7 +3,7 @@
  * list names every connection of the machine and is read as a whole, so those who ask at the same time share one
  * reading, and a reading that took long is followed by a pause.
  */
-import { open } from 'node:fs/promises';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { isLoopback, ProcTcpScan, procKeys, type SocketEnds } from './proc-tcp.ts';
 
@@ -27,6 +27,8 @@ export interface OwnerParts {
 
 /** What others wait while a list of thousands is read again and again: the reading takes a quarter of the time at most. */
 const pauseFactor = 3;
+/** And at most this long: a reading between much other work took long without having cost that much. */
+const mostPauseMs = 500;
 /** Of those who ask at once; more are not owners. */
 const mostWaiting = 20_000;
 
@@ -101,7 +103,7 @@ export class ProcSocketOwners implements SocketOwners {
       const started = this.parts.now();
       const uids = await this.look(asked).catch(() => new Map<string, number>());
       const ended = this.parts.now();
-      this.nextAt = ended + (ended - started) * pauseFactor;
+      this.nextAt = ended + Math.min((ended - started) * pauseFactor, mostPauseMs);
       for (const one of asked) {
         const uid = one.keys.map(key => uids.get(key)).find(each => each !== undefined);
         if (uid !== undefined || one.missed) one.answer(uid);
@@ -134,18 +136,24 @@ export class ProcSocketOwners implements SocketOwners {
 
 /** The kernel hands such a list out by the page. */
 const pieceBytes = 4096;
+/** A list of thousands is hundreds of pages: what else there is to do waits this long for some of them, not they for a turn each. */
+const sliceMs = 4;
 
-/** `readFile` would take 64 kB for every page, of a file whose size the kernel gives as 0. */
 async function readProc(name: 'tcp' | 'tcp6', take: (piece: Buffer) => boolean): Promise<void> {
-  const file = await open(`/proc/self/net/${name}`);
+  const file = openSync(`/proc/self/net/${name}`, 'r');
   try {
     const buffer = Buffer.allocUnsafe(pieceBytes);
+    let sliceEnds = performance.now() + sliceMs;
     for (let more = true; more; ) {
-      const { bytesRead } = await file.read(buffer, 0, pieceBytes, null);
+      const bytesRead = readSync(file, buffer, 0, pieceBytes, null);
       more = bytesRead > 0 && take(buffer.subarray(0, bytesRead));
+      if (more && performance.now() > sliceEnds) {
+        await new Promise<void>(resolve => setImmediate(resolve));
+        sliceEnds = performance.now() + sliceMs;
+      }
     }
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

@@ -163,6 +163,23 @@ test('many at once share one reading, later ones the next, and a slow reading is
   assert.equal(owners.readings, 2);
 });
 
+test('a reading that took a minute, since there was much else to do, is followed by a short pause all the same', async () => {
+  let now = 0;
+  let readings = 0;
+  const owners = new ProcSocketOwners(
+    parts({
+      now: () => now,
+      read: reads(name => {
+        if (name === 'tcp' && ++readings === 1) now += 60_000;
+        return head + line(readings === 1 ? '0100007F:0001 0100007F:0002' : key);
+      }),
+    }),
+  );
+  const began = performance.now();
+  assert.equal(await owners.isOwner(ends), true, 'found in the second reading');
+  assert.ok(performance.now() - began < 30_000, 'who logs in does not wait for minutes');
+});
+
 const accepting = async (host: string): Promise<{ port: number; next: () => Promise<Socket>; close: () => void }> => {
   const server = createServer();
   server.listen(0, host);
