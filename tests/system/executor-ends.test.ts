@@ -164,7 +164,10 @@ ends('its folder is gone, and nobody could ask for results: all end', async () =
   const executors = executorsOf(other.data);
   assert.is(executors.length, 1);
   rmSync(join(other.data, 'work'), { recursive: true, force: true });
-  await until('nobody is left', () => living(file).length === 0 && executors.every(pid => readProcess(pid) === undefined));
+  await until(
+    'nobody is left',
+    () => living(file).length === 0 && executors.every(pid => readProcess(pid) === undefined),
+  );
 });
 
 ends.run();
