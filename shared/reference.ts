@@ -56,6 +56,10 @@ const nodeRows: Readonly<Record<Exclude<Part, 'out' | 'failed' | 'in'>, readonly
   info: [row('info', node, 1, true, 'info', 'facts about the machine')],
   load: [row('load', node, 0, false, 'load', 'measurements, and the sign of life')],
   cores: [row('cores', node, 0, false, 'cores', 'load per core')],
+  sensors: [row('sensors', node, 0, false, 'sensors', 'what its own thermometers of the room show')],
+  power: [
+    row('power', supervisor, 0, false, 'power', 'what it draws, where that is known from, and the heat asked of it'),
+  ],
   heartbeat: [row('heartbeat', node, 1, false, 'heartbeat', 'sign of life where the period is long')],
   log: [
     row(

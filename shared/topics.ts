@@ -12,7 +12,19 @@ export type Noun = (typeof nouns)[number];
 /** Parts that any noun has. */
 export const commonParts = ['set', 'do', 'in', 'own', 'want', 'is', 'result', 'status'] as const;
 /** Parts that only a node has. */
-export const nodeParts = ['lwt', 'info', 'load', 'heartbeat', 'cores', 'log', 'cmd', 'work', 'done'] as const;
+export const nodeParts = [
+  'lwt',
+  'info',
+  'load',
+  'heartbeat',
+  'cores',
+  'log',
+  'cmd',
+  'work',
+  'done',
+  'sensors',
+  'power',
+] as const;
 export type Part = (typeof commonParts)[number] | (typeof nodeParts)[number] | 'out' | 'failed';
 
 export const fabricParts = ['status', 'info', 'event', 'hello', 'result', 'audit'] as const;

@@ -8,10 +8,11 @@
  * | …/do/forget, …/do/exec                      | admin                                  | admin                                   |
  * | …/in/<reading>                              | admin, operator, integration           | admin, operator, viewer                 |
  * | node is info load cores                     | that node                              | admin, operator, viewer; integration    |
+ * | node sensors                                | that node                              | admin, operator, viewer; integration    |
  * | node heartbeat lwt log done                 | that node                              | admin, operator, viewer                 |
  * | node want                                   | supervisor                             | that node; admin, operator, viewer      |
  * | node cmd work                               | supervisor                             | that node                               |
- * | node status; room is status result          | supervisor                             | admin, operator, viewer; integration    |
+ * | node status power; room is status result    | supervisor                             | admin, operator, viewer; integration    |
  * | job own is out result, and anything else    | supervisor                             | admin, operator, viewer                 |
  * | <base>/status info event                    | supervisor                             | admin, operator, viewer; integration    |
  * | <base>/hello                                | supervisor                             | admin, operator, viewer; nodes          |
@@ -47,15 +48,26 @@ const people = admin | operator | viewer;
 const asking = admin | operator;
 
 /** Parts that a node writes about itself. */
-const nodeWrites = new Set<string>(['is', 'info', 'load', 'cores', 'heartbeat', 'lwt', 'log', 'done']);
+const nodeWrites = new Set<string>(['is', 'info', 'load', 'cores', 'heartbeat', 'lwt', 'log', 'done', 'sensors']);
 /** Parts that the supervisor sends to one node. `want` is signed, not secret, and people may look at it. */
 const nodeReads = new Set<string>(['want', 'cmd', 'work']);
 /** Nobody but the addressed node needs an order. */
 const nodeOnly = new Set<string>(['cmd', 'work']);
-const neverRetained = new Set<string>(['load', 'lwt', 'cmd', 'work', 'cores', 'heartbeat', 'log', 'done']);
+const neverRetained = new Set<string>([
+  'load',
+  'lwt',
+  'cmd',
+  'work',
+  'cores',
+  'heartbeat',
+  'log',
+  'done',
+  'sensors',
+  'power',
+]);
 const long = new Set<string>(['work', 'done']);
 /** What an integration reads. */
-const telemetry = new Set<string>(['status', 'info', 'is', 'load', 'cores']);
+const telemetry = new Set<string>(['status', 'info', 'is', 'load', 'cores', 'sensors', 'power']);
 const roomView = new Set<string>(['is', 'status', 'result']);
 const fabricView = new Set<string>(['status', 'info', 'event']);
 /** They end a thing for good, or run anything at all. */

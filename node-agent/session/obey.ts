@@ -82,6 +82,9 @@ export function obey({ verb, args }: Cmd, node: Obedient, sender: Sender, answer
       if (node.machine) node.machine[verb](answer);
       else answer(`a simulated node has no machine to ${verb}`);
       break;
+    case 'heat':
+      answer('this agent gives no heat yet');
+      break;
     case 'forget':
       node.forget(() => answer());
   }

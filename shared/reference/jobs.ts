@@ -38,6 +38,7 @@ export const jobPayloads: readonly Payload[] = [
       outputs: 'paths by name, of files that the task leaves: kept as artifacts',
       where: 'which nodes may: an expression such as `cores>=4 && arch=="x64"`',
       policy: 'which of them is best: `fit` (default), `spread`, `round-robin`, `greenest`',
+      class: '`heat`: runs only while a room asks for warmth',
       priority: 'among one person’s jobs the higher goes first, -100 to 100',
       deadline_s: 'seconds from its acceptance; then it ends `timed-out`',
       timeout_s: 'seconds that one attempt may take, 3600 by default',
@@ -179,6 +180,7 @@ export const jobPayloads: readonly Payload[] = [
       cpus: 'as in the job',
       mem_mb: 'as in the job',
       reduce: 'its tasks get lists of results',
+      heat: 'of class `heat`: runs only as far as heat is asked of the node',
     },
     {
       r: 7,

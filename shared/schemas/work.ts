@@ -53,6 +53,8 @@ export const recipePayload = z.object({
   mem_mb: z.number().optional(),
   /** Its tasks get lists of results (see `reduce` of the document). */
   reduce: z.boolean().optional(),
+  /** Of class `heat`: runs only as far as heat is asked of the node, and is frozen where it is not any more. */
+  heat: z.boolean().optional(),
 });
 export type Recipe = z.output<typeof recipePayload>;
 
