@@ -16,6 +16,7 @@ import { Holding } from './holding.ts';
 import { Outbox } from './outbox.ts';
 import { Reporting, type Standing } from './reporting.ts';
 import { Saved } from './saved.ts';
+import type { HeatTasks } from './side.ts';
 import { tasksIn, tokensIn } from './token-spans.ts';
 
 export const workLimits = {
@@ -33,6 +34,7 @@ export class WorkCore {
   readonly #recipes = new Map<number, Recipe>();
   readonly #saved = new Saved();
   readonly #revoked = new Set<number>();
+  #frozen: readonly number[] = [];
   #reporting: Reporting | undefined;
   #lastSeq = -1;
   /** The executor has said what it holds. */
@@ -50,6 +52,11 @@ export class WorkCore {
   /** Tasks that run. */
   get running(): number {
     return this.#holding.running;
+  }
+
+  /** Of class `heat`. */
+  get heat(): HeatTasks {
+    return this.#holding.heat;
   }
 
   /** Why nothing more is taken though somebody may send it; empty where there is nothing wrong. */
@@ -113,6 +120,10 @@ export class WorkCore {
         this.#reporting?.returned(dropped);
         return [];
       }
+      case 'frozen':
+        this.#frozen = event.tokens;
+        this.#reporting?.frozen(event.tokens);
+        return [];
       case 'lost':
         return this.#lost(event.reason);
       case 'kept':
@@ -155,6 +166,7 @@ export class WorkCore {
     const have = [...this.#holding.all()].concat([...this.#outbox.entries].map(entry => ended(entry.ended)));
     this.#reporting.everything(have, this.#outbox.tokens, this.#outbox);
     for (const [token, base64] of this.#saved) this.#reporting.checkpoint(token, base64);
+    if (this.#frozen.length > 0) this.#reporting.frozen(this.#frozen);
   }
 
   #report(): WorkEffect {
@@ -174,6 +186,7 @@ export class WorkCore {
     const over = (work.forget ?? []).filter(r => this.#recipes.delete(r));
     if (over.length > 0) effects.push({ type: 'forget', recipes: over });
     for (const recipe of work.recipes ?? []) this.#recipes.set(recipe.r, recipe);
+    if (work.urgent) this.#urgent(work.urgent, effects);
     this.#take(work, bytes, effects);
     if (work.inventory) this.#sayEverything();
     return effects;
@@ -191,13 +204,24 @@ export class WorkCore {
       // Where the message with the recipe was lost, who gets its tasks back sends it again.
       if (!recipe || this.#holding.full) back.push(token);
       else {
-        this.#holding.add(token, { r, index, attempt, slots: recipe.cpus, bytes: bytes / count });
+        const { cpus: slots, heat } = recipe;
+        this.#holding.add(token, { ...{ r, index, attempt, slots }, bytes: bytes / count, heat });
         recipes.set(r, recipe);
         tasks.push(task);
       }
     }
     if (tasks.length > 0) effects.push({ type: 'run', recipes: [...recipes.values()], tasks });
     this.#reporting?.returned(back);
+  }
+
+  #urgent(said: readonly number[], effects: WorkEffect[]): void {
+    for (const r of said) {
+      const { heat, ...recipe } = this.#recipes.get(r) ?? {};
+      if (heat) this.#recipes.set(r, recipe as Recipe);
+    }
+    // Also those that an earlier agent was told of.
+    this.#holding.urgent(new Set(said));
+    effects.push({ type: 'urgent', recipes: said });
   }
 
   /** From the outbox. The executor is told of those that it alone had on the safe side. */
@@ -267,6 +291,7 @@ export class WorkCore {
   /** What ran ended with the executor, what waited is for others. */
   #lost(reason: string): WorkEffect[] {
     this.#ready = true;
+    this.#frozen = [];
     const [running, waiting] = this.#holding.clear();
     this.#reporting?.returned(waiting);
     const end = { why: 'lost', err: reason.slice(0, 2000) } as const;

@@ -68,6 +68,7 @@ export const jobPayloads: readonly Payload[] = [
       job: 'id',
       state: '`queued running succeeded failed rejected timed-out canceled`',
       paused: 'no task of it is started',
+      waiting: '`for heat`: it is of class `heat`, and nothing of it runs, as no heat is asked of a node that may run it',
       tasks: 'all of them',
       queued: 'tasks that wait',
       running: 'tasks that run',
@@ -136,6 +137,7 @@ export const jobPayloads: readonly Payload[] = [
       revoke: 'tokens that must not run any more',
       take: 'tokens to give back where they have not started',
       forget: 'recipes that are over',
+      urgent: 'recipes of class `heat` whose tasks wait for no heat any more',
       inventory: 'say everything again',
     },
     {
@@ -209,6 +211,7 @@ export const jobPayloads: readonly Payload[] = [
       started: 'tokens of tasks that began',
       results: 'token, its own time and its share of the node’s time (ms), and how it ended where there is more to say',
       returned: 'tokens of tasks that were not started, and will not be',
+      frozen: 'tokens of tasks of class `heat` that are frozen now, all of them; said where these are others',
       checkpoints: 'token and what its task saved, base64',
     },
     {

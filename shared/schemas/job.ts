@@ -209,6 +209,8 @@ export const jobIsPayload = z.object({
   job: jobIdSchema,
   state: z.enum(jobStates),
   paused: z.boolean(),
+  /** `for heat`: of class `heat`, and nothing of it runs since no heat is asked of a node that may run it. */
+  waiting: z.string().optional(),
   tasks: z.number().int(),
   queued: z.number().int(),
   running: z.number().int(),

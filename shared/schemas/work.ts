@@ -103,6 +103,8 @@ export const workPayload = z.object({
   take: z.array(tokens).optional(),
   /** Recipes that are over. */
   forget: z.array(recipeId).optional(),
+  /** Recipes of class `heat` that wait for no heat any more: what there is of them runs as everything else does. */
+  urgent: z.array(recipeId).optional(),
   /** Say everything again: see `have`. */
   inventory: z.boolean().optional(),
 });
@@ -171,6 +173,8 @@ export const reportPayload = z.object({
   results: z.array(resultPayload).optional(),
   /** Not started, and not going to be. */
   returned: z.array(tokens).optional(),
+  /** Of class `heat`, begun and frozen at the moment: all of them, whenever these are others. */
+  frozen: z.array(tokens).optional(),
   /** Bytes that tasks saved, base64. */
   checkpoints: z.array(z.tuple([token, z.string().max(jobLimits.checkpoint * 2)])).optional(),
 });
