@@ -1,0 +1,274 @@
+/**
+ * The room's controller: degrees to watts. Pure: state and input to state and demand; to be asked every few seconds.
+ *
+ * Proportional-integral on the smoothed thermometer, with feed-forward of what the room loses to the weather. All in watts of
+ * the room's machines, what they draw idle counted:
+ * `demand = Kc (target - T) + integral + UA (target - outdoor)`.
+ *
+ * - Anti-windup: the integral stands still where the demand is at a bound and the error pushes further, and goes back to what was
+ *   really drawn where that is less (a fuse, minimum times, hot machines) (Åström & Hägglund, PID Controllers, 2nd ed.,
+ *   section 3.5: conditional integration and back-calculation).
+ * - No jumps: gains, feed-forward and what demands change without a jump of the demand; a new target moves it by what P
+ *   says.
+ * - Not sensed, off, above the hard limit, window open: nothing.
+ */
+import type { RoomAim, Sensed } from '../types.ts';
+import { aimedAt, type NextTarget, timed } from './early-start.ts';
+import { lossesInterrupted, lossesWPerC, weathered } from './losses.ts';
+import { watched } from './open-window.ts';
+import { excited, interrupted, observed, response } from './response.ts';
+import { type ControlState, freshControl } from './state.ts';
+import { clamp, type Gains, simc, startGains } from './tuning.ts';
+
+export { type ControlState, freshControl, loadedControl } from './state.ts';
+
+export interface ControlInput {
+  /** Monotonic ms. */
+  readonly now: number;
+  readonly aim: RoomAim;
+  readonly sensed: Sensed;
+  /** °C; absent where there is no reading that counts. */
+  readonly outdoorC?: number;
+  /** Watts that somebody demands instead of the thermometer. */
+  readonly directW?: number;
+  /** What the room's machines draw whatever is asked, and with all that they may do. */
+  readonly minW: number;
+  readonly maxW: number;
+  /** Watts they drew since the last step, on average. */
+  readonly heatW: number;
+  /** Default true. */
+  readonly learn?: boolean;
+  /** The schedule's next target, for a start ahead of it. */
+  readonly next?: NextTarget;
+}
+
+export interface Control {
+  readonly state: ControlState;
+  /** Total watts of the room's machines, 0 to `maxW`. Below `minW` means: nothing on top of what they draw anyway. */
+  readonly demandW: number;
+  readonly action: 'off' | 'idle' | 'heating';
+  /** What is in the way, one sentence; empty where nothing is. */
+  readonly err: string;
+}
+
+const smoothS = 90;
+const forwardS = 3600;
+const bumpS = 600;
+/** A step longer than this (suspended, stopped) tells nothing about what was in between. */
+const gapMs = 5 * 60_000;
+/** Of the weather's share, what is fed forward: the rest is the integral's, so that an error in UA does not overshoot. */
+const forwardShare = 0.85;
+
+/** Numbers from outside may be anything; from here on they are finite and in order. */
+interface Bounds {
+  readonly minW: number;
+  readonly maxW: number;
+  readonly heatW: number;
+  readonly rangeW: number;
+}
+
+function bounds({ minW, maxW, heatW, aim }: ControlInput): Bounds {
+  const watts = (value: number) => (Number.isFinite(value) ? clamp(value, 0, 1e6) : 0);
+  const most = watts(maxW);
+  const least = Math.min(watts(minW), most);
+  const capped = aim.maxW >= 0 ? Math.min(most, aim.maxW) : 0;
+  return { minW: least, maxW: capped, heatW: watts(heatW), rangeW: Math.max(most - least, 1) };
+}
+
+export function control(before: ControlState, input: ControlInput): Control {
+  const { aim, sensed, now } = input;
+  const elapsed = before.at === undefined ? 0 : now - before.at;
+  const ms = elapsed > 0 && elapsed <= gapMs ? elapsed : 0;
+  const state = elapsed > gapMs || elapsed < 0 ? broken(before) : before;
+  const stamped = { ...state, at: now };
+  const target = aim.mode === 'heat' ? aim.targetC : undefined;
+  if (!sensed.ok || !Number.isFinite(sensed.c)) {
+    const off = target === undefined;
+    const err = sensed.ok ? 'the thermometer says no number' : sensed.why;
+    return nothing(broken(stamped), off ? 'off' : 'idle', off ? '' : err);
+  }
+  if (target === undefined || !Number.isFinite(target)) return nothing(stamped, 'off', '');
+  if (!(sensed.c < aim.limitC)) {
+    return nothing(stamped, 'idle', `${sensed.c} °C is at or above the room’s hard limit of ${aim.limitC} °C`);
+  }
+  const limits = bounds(input);
+  const seen = look(stamped, input, limits, ms, sensed.c);
+  if (input.directW !== undefined) return direct(seen, input, limits, sensed.c);
+  return regulated(seen, input, limits, ms, sensed.c, target);
+}
+
+/** Nobody heats. The integral stays: it is the best guess of what the room needs when somebody does again. */
+function nothing(state: ControlState, action: 'off' | 'idle', err: string): Control {
+  const { targetC: _t, ...rest } = state;
+  return { state: { ...rest, by: 'nobody', bumpW: 0, demandW: 0 }, demandW: 0, action, err };
+}
+
+/** After a gap: what is learned stays, what was running begins anew. */
+function broken(state: ControlState): ControlState {
+  const { c: _c, drawnW: _d, steadyW: _s, ...rest } = state;
+  const { run: _r, ...pace } = state.pace;
+  return {
+    ...rest,
+    window: freshControl().window,
+    response: interrupted(state.response),
+    losses: lossesInterrupted(state.losses),
+    pace,
+  };
+}
+
+/** Smooths and learns from what is seen, whoever demands. */
+function look(state: ControlState, input: ControlInput, limits: Bounds, ms: number, c: number): ControlState {
+  const { heatW, rangeW } = limits;
+  const slower = (old: number | undefined, value: number, seconds: number) =>
+    old === undefined ? value : old + (1 - Math.exp(-ms / 1000 / seconds)) * (value - old);
+  const steadyW = slower(state.steadyW, heatW, 900);
+  const wasOpen = state.window.open !== undefined;
+  const window = watched(state.window, ms, c, heatW > steadyW - 0.1 * rangeW);
+  const opened = window.open !== undefined && !wasOpen;
+  const learn = input.learn !== false;
+  const outdoorC = finite(input.outdoorC);
+  return {
+    ...state,
+    c: slower(state.c, c, smoothS),
+    drawnW: slower(state.drawnW, heatW, 300),
+    steadyW,
+    window,
+    response: opened
+      ? interrupted(state.response)
+      : learn && window.open === undefined
+        ? observed(state.response, ms, c, heatW)
+        : state.response,
+    losses: !learn
+      ? state.losses
+      : outdoorC === undefined
+        ? lossesInterrupted(state.losses)
+        : weathered(state.losses, ms, c, outdoorC, heatW),
+  };
+}
+
+const finite = (value: number | undefined): number | undefined =>
+  value !== undefined && Number.isFinite(value) ? value : undefined;
+
+function direct(state: ControlState, { directW, aim }: ControlInput, limits: Bounds, c: number): Control {
+  const wanted = Math.max(finite(directW) ?? 0, leastW(aim));
+  const demandW = clamp(wanted, 0, limits.maxW);
+  const moved = state.by === 'direct' && Math.abs(demandW - state.demandW) < 0.25 * limits.rangeW;
+  const { run: _r, early: _e, ...pace } = state.pace;
+  return {
+    state: {
+      ...state,
+      by: 'direct',
+      bumpW: 0,
+      demandW,
+      targetC: aim.targetC ?? c,
+      pace,
+      response: moved ? state.response : excited(state.response),
+    },
+    demandW,
+    action: demandW > limits.minW + 0.5 ? 'heating' : 'idle',
+    err: '',
+  };
+}
+
+const leastW = (aim: RoomAim): number => (aim.minW > 0 ? aim.minW : 0);
+
+function regulated(
+  seen: ControlState,
+  input: ControlInput,
+  limits: Bounds,
+  ms: number,
+  rawC: number,
+  target: number,
+): Control {
+  const { aim } = input;
+  const c = seen.c ?? rawC;
+  const pace = aimedAt(seen.pace, c, target, input.next);
+  const targetC = pace.early ?? target;
+  const error = targetC - c;
+  const gains = gainsOf(seen, limits.rangeW);
+  const fresh = seen.targetC === undefined || Math.abs(seen.targetC - targetC) >= 0.8;
+  const open = seen.window.open !== undefined;
+  const state = forwarded(seen, input, limits, ms, targetC, gains, error);
+  const low = Math.max(limits.minW, leastW(aim));
+  const high = Math.max(limits.maxW, low);
+  const bumpW = state.by === 'direct' ? bumpFrom(state, gains, error) : state.bumpW * Math.exp(-ms / 1000 / bumpS);
+  const pi = gains.kc * error + state.integralW + (state.forwardW ?? 0);
+  const factor = aim.factor >= 0 && Number.isFinite(aim.factor) ? aim.factor : 1;
+  const free = pi + bumpW;
+  const integralW = open ? state.integralW : integrated(state, { gains, error, free, low, high, factor, ms });
+  const asked = open ? 0 : clamp(Math.max(free, 0) * factor, 0, limits.maxW);
+  const demandW = Math.min(Math.max(asked, open ? 0 : leastW(aim)), limits.maxW);
+  const full = !open && free >= high && error > 0.3 && factor === 1 && (state.drawnW ?? 0) > 0.85 * high;
+  const answer: ControlState = {
+    ...state,
+    by: 'room',
+    integralW,
+    bumpW,
+    targetC,
+    demandW,
+    pace: timed(pace, ms, c, full),
+    response: fresh ? excited(state.response) : state.response,
+  };
+  return {
+    state: answer,
+    demandW,
+    action: demandW > limits.minW + 0.5 ? 'heating' : 'idle',
+    err: open ? 'a window seems to be open: heat is held back until it gets warmer, half an hour at most' : '',
+  };
+}
+
+/** What keeps the demand where a direct one left it. */
+function bumpFrom(state: ControlState, gains: Gains, error: number): number {
+  return state.demandW - (gains.kc * error + state.integralW + (state.forwardW ?? 0));
+}
+
+function gainsOf(state: ControlState, rangeW: number): Gains {
+  const learned = response(state.response, rangeW);
+  return learned === undefined ? startGains(rangeW) : simc(learned, rangeW);
+}
+
+/** Moves the feed-forward on, and puts into the integral what a change of gains or of the outdoor reading would make jump. */
+function forwarded(
+  state: ControlState,
+  input: ControlInput,
+  { rangeW, maxW }: Bounds,
+  ms: number,
+  targetC: number,
+  gains: Gains,
+  error: number,
+): ControlState {
+  const outdoorC = finite(input.outdoorC);
+  const shift = state.kc > 0 ? (state.kc - gains.kc) * error : 0;
+  const moved = { ...state, kc: gains.kc, integralW: state.integralW + clamp(shift, -rangeW, rangeW) };
+  if (outdoorC === undefined) {
+    const { forwardW = 0, ...rest } = moved;
+    return { ...rest, integralW: moved.integralW + forwardW };
+  }
+  const goal = clamp(forwardShare * lossesWPerC(state.losses, rangeW) * (targetC - outdoorC), 0, maxW);
+  if (state.forwardW === undefined) return { ...moved, forwardW: goal, integralW: moved.integralW - goal };
+  return { ...moved, forwardW: state.forwardW + (1 - Math.exp(-ms / 1000 / forwardS)) * (goal - state.forwardW) };
+}
+
+interface Step {
+  readonly gains: Gains;
+  readonly error: number;
+  /** The demand before bounds. */
+  readonly free: number;
+  readonly low: number;
+  readonly high: number;
+  readonly factor: number;
+  readonly ms: number;
+}
+
+function integrated(state: ControlState, { gains, error, free, low, high, factor, ms }: Step): number {
+  const s = ms / 1000;
+  const forward = state.forwardW ?? 0;
+  const pushed =
+    (error > 0 && (free >= high || factor < 1)) || (error < 0 && (free <= low || factor > 1)) || factor === 0;
+  let integral = state.integralW + (pushed ? 0 : (gains.kc / gains.tiS) * error * s);
+  // What was drawn is what counts, where it is clearly less than asked: somebody else has the fuse.
+  const lacking = Math.min(free, high) * factor - (state.drawnW ?? free);
+  if (error > 0 && state.by === 'room' && lacking > 0.15 * free + 20) integral -= (lacking * s) / gains.tiS;
+  // Never outside of what the machines can do.
+  return clamp(integral, Math.min(0, low - forward), high - Math.min(forward, high));
+}
