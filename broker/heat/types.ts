@@ -40,6 +40,8 @@ export interface PowerModel {
   readonly peakW: number;
   /** Of the busy share: `idle + (peak - idle) * share ** exponent`. */
   readonly exponent: number;
+  /** Points that a calibration measured between idle and peak, by busy share, where no exponent follows them. */
+  readonly curve?: readonly (readonly [share: number, watts: number])[];
   readonly source: 'document' | 'learned' | 'guess';
   /** Half the width of its error band, as a share of the watts. */
   readonly err: number;
@@ -97,4 +99,6 @@ export interface RoomShare {
   readonly maxW: number;
   /** What the levels come to. */
   readonly givenW: number;
+  /** Why it is less than was asked for, one sentence, where a bound is in the way. */
+  readonly why?: string;
 }
