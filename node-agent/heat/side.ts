@@ -1,16 +1,20 @@
 /** What an agent asks of its part in heating. The dimmer, the burner, the filler and the watchdog are behind it. */
 import type { HeatOrder } from '../../shared/schemas/heat.ts';
+import type { Dimmed } from '../reconcile/host.ts';
 
 export interface HeatHandlers {
   /** Something that `info`, `load` or `is` shows may be another. */
   changed(): void;
   /**
-   * So many tasks of class `heat` may run; those above are frozen, not ended. `group`: the cgroup folders they belong into,
+   * So many tasks of class `heat` may run; those above are frozen, not ended. `groups`: the cgroup folders they belong into,
    * so that their processor time is dimmed with the rest; empty where there are none.
    */
   tasks(most: number, groups: readonly string[]): void;
-  /** A service of this node that is the filler: it runs (`cores` above 0) or is frozen. */
-  service(name: string, cores: number): void;
+  /**
+   * How far a service of this node may run that is the filler: 0 cores is frozen, undefined is no filler any more. Called
+   * each second while heat is asked for.
+   */
+  service(name: string, cores: number | undefined): Dimmed;
 }
 
 /** What the machine is doing, sampled once a second while heat is asked for. */

@@ -288,6 +288,7 @@ export class Machine {
       },
       adjust: (unit, spec, done) => host.adjust(unit, spec, done),
       note: unit => host.note(unit),
+      dim: (unit, cores) => host.dim(unit, cores),
       discard: unit => host.discard(unit),
       tail: (unit, lines) => host.tail(unit, lines),
       follow: (unit, on, fromStart) => host.follow(unit, on, fromStart),

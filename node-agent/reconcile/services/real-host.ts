@@ -1,14 +1,15 @@
 /**
  * The real {@link Host}: a shim (shim.ts) per unit, which outlives the agent. What is on disk (unit-folder.ts) and what
- * /proc says are the truth; what is kept here in memory only saves asking. In steady state: no child process but the
- * shims and the one that waits for a service (starter.ts), no timer, one inotify watch and one more per running unit.
+ * /proc says are the truth; what is kept in memory only saves asking. In steady state: no child process but the shims and
+ * the one that waits for a service (starter.ts), no timer, one inotify watch and one more per running unit.
  */
 import type { Log } from '../../../shared/log.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
-import type { FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
+import type { Dimmed, FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
 import { Becoming } from './becoming.ts';
 import { Cgroups } from './cgroup.ts';
 import type { Containers } from './containers.ts';
+import { Dimming } from './dimming.ts';
 import { whyUnwritable } from './disk-probe.ts';
 import { findUnits } from './find-units.ts';
 import { inherited, launchParts } from './launch.ts';
@@ -35,9 +36,8 @@ export interface RealHostParts {
   readonly inherited?: Readonly<Record<string, string>>;
 }
 
-/** Units that are not this agent's children are looked after this often too, should a file event be missed. */
+/** Units that are not this agent's children are looked after this often too, should a file event be missed; and while a record is awaited. */
 const slowLookMs = 15_000;
-/** The same, while a shim was asked for and has not written its record. */
 const startLookMs = 500;
 
 export const createRealHost = (parts: RealHostParts): RealHost => new RealHost(parts);
@@ -47,6 +47,7 @@ export class RealHost implements Host {
   readonly #log: Log;
   readonly #cgroups: Cgroups;
   readonly #limiting: Limiting;
+  readonly #dimming: Dimming;
   readonly #containers: Containers;
   readonly #processes: UnitProcesses;
   readonly #boot = bootId();
@@ -62,13 +63,13 @@ export class RealHost implements Host {
     this.#log = parts.log;
     this.#cgroups = parts.cgroups ?? Cgroups.find();
     this.#limiting = new Limiting(this.#cgroups);
+    this.#dimming = new Dimming(this.#cgroups);
     const asked = launchParts(this.#folder, parts.inherited ?? inherited);
     this.#containers = asked.containers;
     this.#processes = new UnitProcesses(this.#cgroups, this.#limiting, this.#containers, this.#boot);
     this.#starter = new Starter(this.#folder, this.#boot, asked, parts.starting ?? {});
   }
 
-  /** Whether the next start will be a quick one. */
   get primed(): boolean {
     return this.#starter.primed;
   }
@@ -114,6 +115,7 @@ export class RealHost implements Host {
     const live = this.#units.get(unit);
     if (!live && !this.#closed) setImmediate(done);
     if (!live || this.#closed) return;
+    this.#dimming.thaw(live, this.#processes.others(live));
     live.stopping?.abandon();
     live.stopping = this.#processes.stop(live, signal, graceMs, error => {
       live.stopping = undefined;
@@ -134,8 +136,7 @@ export class RealHost implements Host {
       setImmediate(done);
       return;
     }
-    const others = () => this.#processes.members(live).filter(each => !this.#processes.isShim(live, each));
-    this.#limiting.adjust(live, spec, others, place => {
+    this.#limiting.adjust(live, spec, this.#processes.others(live), place => {
       if (this.#closed || !this.#units.has(unit)) return;
       try {
         this.#folder.change(unit, { spec, ...place });
@@ -144,6 +145,12 @@ export class RealHost implements Host {
       }
       done();
     });
+  }
+
+  dim(unit: string, cores: number | undefined): Dimmed {
+    const live = this.#units.get(unit);
+    if (!live || live.ended || live.stopping || this.#closed) return {};
+    return this.#dimming.dim(live, cores, this.#processes.others(live));
   }
 
   note(unit: string): string | undefined {
