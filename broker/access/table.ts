@@ -4,7 +4,8 @@
  *
  * | topic                                       | written by                             | read by                                 |
  * | ------------------------------------------- | -------------------------------------- | --------------------------------------- |
- * | …/set, …/do/<verb>                          | admin, operator; of rooms integration  | admin, operator, viewer                 |
+ * | …/set, …/do/<verb>                          | admin, operator                        | admin, operator, viewer                 |
+ * | room set/{dials}, do/<verb>                 | admin, operator, integration           | admin, operator, viewer                 |
  * | …/do/forget, …/do/exec                      | admin                                  | admin                                   |
  * | …/in/<reading>                              | admin, operator, integration           | admin, operator, viewer                 |
  * | node is info load cores                     | that node                              | admin, operator, viewer; integration    |
@@ -73,6 +74,10 @@ const fabricView = new Set<string>(['status', 'info', 'event']);
 /** They end a thing for good, or run anything at all. */
 const adminVerbs = new Set<string>(['forget', 'exec']);
 
+/** Keys of a room that are as the dial of a thermostat. Others name commands that nodes run: they are for people. */
+export const roomDials = ['mode', 'target_c', 'preset', 'max_w'] as const;
+const isDial = (key: string): boolean => (roomDials as readonly string[]).includes(key);
+
 const rule = (rest: Partial<TopicRule>): TopicRule => ({
   writers: nobody,
   readers: people,
@@ -102,7 +107,8 @@ export function ruleOf(topic: string, base: string): TopicRule {
   // Orders pass whatever they address: the supervisor says on `result` what is wrong with the address.
   if (part === 'in') return widerOrder;
   if (part === 'do' && adminVerbs.has(verb)) return adminOrder;
-  if (part === 'set' || part === 'do') return noun === 'room' ? widerOrder : order;
+  if (part === 'do') return noun === 'room' ? widerOrder : order;
+  if (part === 'set') return noun === 'room' && isDial(verb) && topic.split('/', 6).length === 5 ? widerOrder : order;
   const parsed = parseTopic(topic, base);
   return parsed.ok ? ruleOfParsed(parsed.value) : rule({ reason: parsed.error.message });
 }
