@@ -185,3 +185,16 @@ export function matches(filter: string, topic: string): boolean {
   }
   return pattern.length === levels.length;
 }
+
+/** Whether every topic that `narrow` matches is matched by `wide` too; both are filters. A filter covers itself. */
+export function covers(wide: string, narrow: string): boolean {
+  if (/^[+#]/.test(wide) && narrow.startsWith('$')) return false;
+  const pattern = wide.split('/');
+  const levels = narrow.split('/');
+  for (const [index, level] of pattern.entries()) {
+    if (level === '#') return true;
+    const other = levels[index];
+    if (other === undefined || other === '#' || (level !== '+' && level !== other)) return false;
+  }
+  return pattern.length === levels.length;
+}
