@@ -42,6 +42,8 @@ export interface PowerModel {
   readonly exponent: number;
   /** Points that a calibration measured between idle and peak, by busy share, where no exponent follows them. */
   readonly curve?: readonly (readonly [share: number, watts: number])[];
+  /** The machine's watts by those of RAPL, where a calibration saw both: `base + slope * rapl`. */
+  readonly rapl?: { readonly base: number; readonly slope: number };
   readonly source: 'document' | 'learned' | 'guess';
   /** Half the width of its error band, as a share of the watts. */
   readonly err: number;

@@ -18,12 +18,13 @@ const finite = (value: unknown, from: number, to: number): value is number =>
 
 /** Whether numbers make a model; those that were read from disk are asked first. */
 export function isModel(model: PowerModel): boolean {
-  const { idleW, peakW, exponent, err, curve } = model;
+  const { idleW, peakW, exponent, err, curve, rapl } = model;
   return (
     finite(idleW, 0, mostNodeW) &&
     finite(peakW, idleW, mostNodeW) &&
     finite(exponent, 0.2, 3) &&
     finite(err, 0, 1) &&
+    (rapl === undefined || (finite(rapl.base, 0, mostNodeW) && finite(rapl.slope, 0, 10))) &&
     (curve === undefined ||
       (curve.length <= 16 &&
         curve.every(
