@@ -67,7 +67,7 @@ const fillerInput = z.union(
   [
     z
       .string()
-      .regex(/^[A-Za-z0-9._@:~-]{1,64}$/)
+      .regex(/^[A-Za-z0-9._@:~-]{1,64}$/, 'not a service’s name: a command goes in {"run": COMMAND}')
       .transform((service): Filler => ({ service })),
     fillerSchema,
   ],
@@ -169,6 +169,8 @@ export const roomIsPayload = z.object({
   room: roomIdSchema,
   mode: z.enum(roomModes),
   target_c: z.number(),
+  /** What rules make of the target, where that is another one. */
+  aim_c: z.number().optional(),
   temp_c: z.number().optional(),
   outdoor_c: z.number().optional(),
   preset: z.enum(presetNames),
