@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { printable } from '../../../../shared/names.ts';
 import type { End, Failure, Recipe } from '../../../../shared/schemas/work.ts';
 import { systemShell } from '../../../reconcile/services/launch.ts';
+import { readProcess } from '../../../reconcile/services/processes.ts';
 import { simpleCommand } from '../../../reconcile/services/simple-command.ts';
 import { reason } from '../../../reconcile/services/unit-folder.ts';
 import type { ExecutorTask } from '../../executor.ts';
 import { signalGroup } from '../marks.ts';
-import type { Files, LaneHandlers, Marks } from '../runner.ts';
+import type { Files, LaneHandlers, Marks, RunnerParts } from '../runner.ts';
 import { Checkpoint } from './checkpoint.ts';
 import type { Command, Filled } from './filled.ts';
 import type { Inputs } from './inputs.ts';
@@ -26,6 +27,7 @@ export interface Around {
   readonly files: Files;
   readonly inputs: Inputs;
   readonly memory: Memory;
+  readonly heat: RunnerParts['heat'];
   /** Bytes of stdout and stderr together. */
   readonly maxOutput: number;
   /** Between TERM and KILL. */
@@ -62,6 +64,11 @@ export class Running {
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
   #lookedMs = 0;
   #done = false;
+  /** It is not to run now; and what there is to start once it may. */
+  #frozen = false;
+  #held: (() => void) | undefined;
+  /** Of class `heat`, and waits for it. */
+  #heat: boolean;
 
   /** @param over called once, before `ended`. */
   constructor(around: Around, recipe: Recipe, task: ExecutorTask, handlers: LaneHandlers, over: () => void) {
@@ -74,6 +81,36 @@ export class Running {
     this.#mark = around.marks.take();
     this.#own = join(around.folder, 'tasks', this.#name);
     this.#checkpoint = new Checkpoint(join(around.folder, 'saved', this.#name));
+    this.#heat = recipe.heat === true;
+  }
+
+  get stoppedByOthers(): boolean {
+    return !this.#frozen && this.#lives() && /^t$/i.test(readProcess(this.#child?.pid ?? 0)?.state ?? '');
+  }
+
+  #lives(): boolean {
+    return this.#child?.pid !== undefined && !this.#exit;
+  }
+
+  freeze(on: boolean): void {
+    if (this.#done || (!on && this.#stopped)) return;
+    this.#frozen = on;
+    const { marks } = this.#around;
+    if (this.#lives()) marks[on ? 'freeze' : 'thaw'](this.#mark, this.#child?.pid ?? 0);
+    // What it has saved goes along, should it be moved.
+    if (on && this.#lives()) this.#save();
+    const held = this.#held;
+    if (on || !held) return;
+    this.#held = undefined;
+    held();
+  }
+
+  /** Whether it belongs to the groups of heat. */
+  heat(on: boolean): void {
+    this.#heat = on;
+    if (!this.#lives()) return;
+    const { marks, heat } = this.#around;
+    heat[on ? 'take' : 'leave'](marks.members(this.#mark, this.#child?.pid ?? 0));
   }
 
   start(command: () => Command): void {
@@ -93,7 +130,10 @@ export class Running {
   stop(why: Failure | 'asked' = 'asked'): void {
     if (this.#done || this.#stopped) return;
     this.#stopped = why;
+    this.#held = undefined;
     this.#cancel();
+    // A group that somebody has frozen lets nobody end (version 1).
+    if (this.#heat) this.heat(false);
     if (this.#child && !this.#exit) this.#endAll(this.#around.graceMs);
     else this.#finish(this.#how());
   }
@@ -116,6 +156,10 @@ export class Running {
   }
 
   #launch(command: () => Command, inputs: Readonly<Record<string, string>>): void {
+    if (this.#frozen) {
+      this.#held = () => this.#launch(command, inputs);
+      return;
+    }
     let stdin: number | undefined;
     try {
       this.#makeFolder();
@@ -125,7 +169,8 @@ export class Running {
       this.#output = new Output(join(this.#around.folder, 'out'), this.#name);
       stdin = this.#stdin(filled.stdin);
       const { mem_mb } = this.#recipe;
-      if (mem_mb !== undefined) this.#limit = this.#around.memory.limit(this.#mark, mem_mb);
+      const alone = this.#heat && this.#around.heat.isUnified;
+      if (mem_mb !== undefined) this.#limit = this.#around.memory.limit(this.#mark, mem_mb, alone);
       this.#spawn(this.#words(filled), filled.variables, stdin ?? 'ignore');
     } catch (error) {
       this.#fail('error', reason(error));
@@ -160,7 +205,8 @@ export class Running {
 
   #words({ script, argv = [] }: Filled): readonly string[] {
     const words = script === undefined ? argv : [systemShell, ...this.#script(simpleCommand(script) ?? script)];
-    return this.#limit?.wrap(words) ?? words;
+    const limited = this.#limit?.wrap(words) ?? words;
+    return this.#heat ? this.#around.heat.wrap(limited) : limited;
   }
 
   #script(script: string): readonly string[] {
