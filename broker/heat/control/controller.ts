@@ -55,6 +55,7 @@ const smoothS = 90;
 const forwardS = 3600;
 const bumpS = 600;
 /** A step longer than this (suspended, stopped) tells nothing about what was in between. */
+const dayMs = 86_400_000;
 const gapMs = 5 * 60_000;
 /** Of the weather's share, what is fed forward: the rest is the integral's, so that an error in UA does not overshoot. */
 const forwardShare = 0.85;
@@ -67,12 +68,12 @@ interface Bounds {
   readonly rangeW: number;
 }
 
-function bounds({ minW, maxW, heatW, aim }: ControlInput): Bounds {
+function bounds(state: ControlState, { minW, maxW, heatW, aim }: ControlInput, ms: number): Bounds {
   const watts = (value: number) => (Number.isFinite(value) ? clamp(value, 0, 1e6) : 0);
   const most = watts(maxW);
   const least = Math.min(watts(minW), most);
   const capped = aim.maxW >= 0 ? Math.min(most, aim.maxW) : 0;
-  return { minW: least, maxW: capped, heatW: watts(heatW), rangeW: Math.max(most - least, 1) };
+  return { minW: least, maxW: capped, heatW: watts(heatW), rangeW: Math.max(most - least, state.rangeW * Math.exp(-ms / dayMs), 1) };
 }
 
 export function control(before: ControlState, input: ControlInput): Control {
@@ -91,7 +92,7 @@ export function control(before: ControlState, input: ControlInput): Control {
   if (!(sensed.c < aim.limitC)) {
     return nothing(stamped, 'idle', `${sensed.c} °C is at or above the room’s hard limit of ${aim.limitC} °C`);
   }
-  const limits = bounds(input);
+  const limits = bounds(stamped, input, ms);
   const seen = look(stamped, input, limits, ms, sensed.c);
   if (input.directW !== undefined) return direct(seen, input, limits, sensed.c);
   return regulated(seen, input, limits, ms, sensed.c, target);
@@ -129,6 +130,7 @@ function look(state: ControlState, input: ControlInput, limits: Bounds, ms: numb
   const outdoorC = finite(input.outdoorC);
   return {
     ...state,
+    rangeW,
     c: slower(state.c, c, smoothS),
     drawnW: slower(state.drawnW, heatW, 300),
     steadyW,

@@ -6,7 +6,7 @@
 import { type Fit, fitted, freshFit } from './least-squares.ts';
 import { clamp } from './tuning.ts';
 
-const averageMs = 12 * 3_600_000;
+const averageMs = 24 * 3_600_000;
 const sampleMs = 3_600_000;
 const forget = 0.9985;
 

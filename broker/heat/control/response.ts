@@ -1,5 +1,5 @@
 /**
- * Learns how a room's air answers to watts: gain, time constant and dead time of a first-order model
+ * Learns how a room's air answers to watts: slope, time constant and dead time of a first-order model
  * `T[k+1] - T[k] = -α T[k] + β P[k-d]`, by least squares for each dead time d that is possible; the one that predicts best counts.
  * Both signals without their slow part (walls, weather, season), so two numbers are enough.
  *
@@ -10,12 +10,13 @@
 import { type Fit, fitted, freshFit, predicted } from './least-squares.ts';
 import { clamp, type RoomResponse } from './tuning.ts';
 
-const sampleMs = 180_000;
+const sampleMs = 300_000;
+const sampleS = sampleMs / 1000;
 const slowMs = 3 * 3_600_000;
 const excitedMs = 100 * 60_000;
-const delays = 6;
+const delays = 5;
 /** Samples until it is believed: two or three mornings. */
-const enough = 60;
+const enough = 36;
 /** Variance of a difference of two readings, each with 0.05 °C of noise or a step of 0.1 °C. */
 const noise = 0.005;
 const forget = 0.998;
@@ -100,13 +101,14 @@ export function response(state: ResponseState, rangeW: number): RoomResponse | u
   });
   const { fit, error } = state.candidates[best] as Candidate;
   const [alpha = 0, beta = 0] = fit.theta;
-  if (error > 0.7 * state.naive || !(alpha > 0.005) || !(beta > 0) || alpha >= 1) return undefined;
-  const sampleS = sampleMs / 1000;
-  // Discrete to continuous: α = 1 - exp(-h/τ).
-  const tauS = clamp(-sampleS / Math.log(1 - alpha), 300, 6 * 3600);
-  const kCPerW = beta / unitW / alpha;
-  const swing = kCPerW * rangeW;
-  if (!(swing > 0.3) || swing > 40) return undefined;
+  const [p00 = 1, , , p11 = 1] = fit.p;
+  const slope = beta / unitW / sampleS;
+  // Believed where it is four standard deviations from nothing, and no room of paper or of rock.
+  if (beta < 4 * Math.sqrt(Math.abs(p11)) || error > state.naive) return undefined;
+  if (slope * rangeW * 3600 < 0.1 || slope * rangeW * 3600 > 60) return undefined;
   // A sample's mean is half a sample old, and so is the zero-order hold of watts.
-  return { kCPerW, tauS, deadS: clamp((best + 0.5) * sampleS, 120, 1800) };
+  const deadS = clamp((best + 0.5) * sampleS, 150, 1800);
+  // Discrete to continuous: α = 1 - exp(-h/τ). Often it is lost in the noise: then the room is an integrator.
+  const settles = alpha > 2 * Math.sqrt(Math.abs(p00)) && alpha < 1;
+  return { slope, deadS, ...(settles && { tauS: clamp(-sampleS / Math.log(1 - alpha), 300, 6 * 3600) }) };
 }

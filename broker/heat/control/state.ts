@@ -17,6 +17,8 @@ export interface ControlState {
   /** What is added so that a change of what demands makes no jump; wears off. */
   readonly bumpW: number;
   readonly kc: number;
+  /** Watts between idle and all, the most of the last day: quiet hours make no other room of it. */
+  readonly rangeW: number;
   readonly targetC?: number;
   /** The thermometer, smoothed. */
   readonly c?: number;
@@ -36,6 +38,7 @@ export const freshControl = (): ControlState => ({
   integralW: 0,
   bumpW: 0,
   kc: 0,
+  rangeW: 0,
   demandW: 0,
   window: freshWindow(),
   response: freshResponse(),
@@ -54,7 +57,8 @@ const saved = z.object({
   v: z.literal(1),
   integralW: watts,
   forwardW: watts.optional(),
-  kc: z.number().min(0).max(1e5),
+  kc: z.number().min(0).max(1e6),
+  rangeW: z.number().min(0).max(1e6),
   demandW: watts,
   response: z.object({
     candidates: z.array(z.object({ fit: fit(2), error: counter })).length(fresh.candidates.length),
@@ -78,6 +82,7 @@ export function loadedControl(kept: unknown): ControlState {
     integralW: rest.integralW,
     ...(forwardW !== undefined && { forwardW }),
     kc: rest.kc,
+    rangeW: rest.rangeW,
     demandW: rest.demandW,
     response: { ...fresh, ...rest.response },
     losses: { ...freshLosses(), ...rest.losses },

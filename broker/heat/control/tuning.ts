@@ -1,8 +1,8 @@
 /**
  * Gains of the PI controller. Learned ones come from SIMC (S. Skogestad, "Simple analytic rules for model reduction and PID
- * controller tuning", J. Process Control 13, 2003): for a gain k, time constant τ and dead time θ
- * `Kc = τ / (k (τc + θ))`, `τI = min(τ, 4 (τc + θ))`. τc, the wanted closed-loop time constant, is θ (Skogestad's "tight"
- * choice, gain margin about 3), and not below 10 minutes.
+ * controller tuning", J. Process Control 13, 2003): for a slope k' = k / τ, a time constant τ and a dead time θ
+ * `Kc = 1 / (k' (τc + θ))`, `τI = min(τ, 4 (τc + θ))`, which holds for integrators (τ unknown, long) as well. τc, the wanted closed-loop time constant, is
+ * θ (Skogestad's "tight" choice, gain margin about 3), and not below 15 minutes: watts that jump with every tenth of a degree are loud fans.
  */
 export interface Gains {
   /** W per °C. */
@@ -11,28 +11,31 @@ export interface Gains {
   readonly tiS: number;
 }
 
-/** How a room answers to watts within the hour. */
+/** How a room answers to watts within the hour or two: its air and what stands in it. */
 export interface RoomResponse {
-  /** °C per W, of what answers within an hour or two: the air and what stands in it. */
-  readonly kCPerW: number;
-  readonly tauS: number;
+  /** °C per s and W, right after watts change. */
+  readonly slope: number;
+  /** After which it does not rise further; absent: longer than could be seen. */
+  readonly tauS?: number;
   readonly deadS: number;
 }
 
 /**
- * Without knowledge: all its watts for 4 °C off. The air of a usual room answers to all its heater's watts with 2 to 8 °C within the hour (more heats
- * no faster for its walls), which makes a loop gain of at most 2; with τ / θ about 1.3 it would swing at 2.8.
+ * Without knowledge: two thirds of its watts per °C. Where all watts of the room warm its air by 1 to 4 °C within the hour that is a loop gain of
+ * at most 2.8, just below where a lag and a dead time of 12 and 8 minutes begin to swing; for rooms that are heated harder see {@link calmed}.
  */
-export const startGains = (rangeW: number): Gains => ({ kc: rangeW / 4, tiS: 2400 });
+export const startGains = (rangeW: number): Gains => ({ kc: 0.7 * rangeW, tiS: 1800 });
 
-const leastTauC = 600;
+const leastTauC = 900;
+/** Longer than that a person waits for a disturbance to be made up for: as damped as a room with walls allows. */
+const mostTiS = 2400;
 
-export function simc({ kCPerW, tauS, deadS }: RoomResponse, rangeW: number): Gains {
+export function simc({ slope, tauS = Number.POSITIVE_INFINITY, deadS }: RoomResponse, rangeW: number): Gains {
   const wait = Math.max(deadS, leastTauC) + deadS;
   const start = startGains(rangeW).kc;
   return {
-    kc: clamp(tauS / (kCPerW * wait), start / 3, start * 4),
-    tiS: clamp(Math.min(tauS, 4 * wait), 900, 7200),
+    kc: clamp(1 / (slope * wait), start / 6, start * 4),
+    tiS: clamp(Math.min(tauS, 4 * wait), 900, mostTiS),
   };
 }
 
