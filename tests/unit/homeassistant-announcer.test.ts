@@ -13,7 +13,6 @@ import {
   type Sent,
 } from '../fixture/home-assistant-rig.ts';
 import { haNode, haView } from '../fixture/home-assistant-view.ts';
-import { manualClock } from '../fixture/manual-clock.ts';
 
 const test = suite('home assistant announcer');
 
@@ -359,12 +358,13 @@ test('an announcer at rest has no timer', () => {
   assert.equal(rig.clock.pending, 0);
 });
 
-test('a store that cannot be written takes nothing away', () => {
-  const rig = haRig({ clock: manualClock() });
-  const broker = new FakeBroker('uplink');
-  broker.connect(rig.ha, rig.clock);
+test('a full disk takes nothing away: what was deleted stays away as long as this life lasts', () => {
+  const { rig, broker } = standing();
+  rig.failWrites(new Error('no space left on device'));
+  broker.publish(nodeTopic('n1'), '');
+  broker.birth();
   rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.take()), all);
+  assert.deepEqual(topics(broker.take()), [hubTopic, roomTopic('study')]);
 });
 
 test.run();
