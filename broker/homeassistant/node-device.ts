@@ -13,8 +13,8 @@ import type { HaFacts, HaNode, HaView, TelemetryKey } from './view.ts';
 
 /** `power` comes every 10 s. */
 const powerExpireS = 30;
-/** Telemetry is not given up sooner than this, however short its period is. */
-const leastExpireS = 15;
+/** Telemetry is not given up sooner than this, however short its period is: over the uplink it comes every 10 s. */
+const leastExpireS = 30;
 
 type Config = Component['config'];
 

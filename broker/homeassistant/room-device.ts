@@ -5,6 +5,9 @@
  * "unavailable" then, and Home Assistant sends nothing for it. So what must still be possible, and what must still be seen,
  * hangs on the supervisor alone: the switch that forbids heating, the watts, the energy, the bound on the watts, and
  * the sensor that says what is wrong.
+ *
+ * `is` is retained, and over the uplink it is told on change only: nothing made of it expires. The supervisor's will takes it
+ * all away, the room's `status` what is measured.
  */
 import { presetNames, roomLimits, roomModes } from '../../shared/schemas/room.ts';
 import { type Component, type Device, named, webAddress } from './component.ts';
@@ -12,8 +15,6 @@ import { roomObject } from './ids.ts';
 import { attribute, isSaid, readingOf } from './templates.ts';
 import type { HaRoom, HaView } from './view.ts';
 
-/** `is` comes on change and every 30 s. */
-const expireS = 90;
 const degrees = { device_class: 'temperature', unit_of_measurement: '°C', suggested_display_precision: 1 } as const;
 const watts = { device_class: 'power', unit_of_measurement: 'W', suggested_display_precision: 0 } as const;
 /** Most that the key `max_w` takes. */
@@ -87,12 +88,10 @@ export function roomDevice(view: HaView, room: HaRoom): Device {
           qos: 1,
         },
       },
-      sensor('temperature', 'temp_c', 'Temperature', { ...degrees, expire_after: expireS, availability: both }),
-      ...(room.outdoor
-        ? [sensor('outdoor', 'outdoor_c', 'Outdoor temperature', { ...degrees, expire_after: expireS })]
-        : []),
-      sensor('power', 'heat_w', 'Power', { ...watts, expire_after: expireS }),
-      sensor('demand', 'demand_w', 'Demand', { ...watts, expire_after: expireS }),
+      sensor('temperature', 'temp_c', 'Temperature', { ...degrees, availability: both }),
+      ...(room.outdoor ? [sensor('outdoor', 'outdoor_c', 'Outdoor temperature', { ...degrees })] : []),
+      sensor('power', 'heat_w', 'Power', { ...watts }),
+      sensor('demand', 'demand_w', 'Demand', { ...watts }),
       sensor('energy', 'energy_kwh', 'Energy', {
         device_class: 'energy',
         unit_of_measurement: 'kWh',

@@ -127,6 +127,8 @@ test('a stale room cannot be heated blindly, but still be forbidden to heat, and
   for (const key of ['allowed', 'power', 'demand', 'energy', 'max_power', 'problem']) {
     assert.equal(availability(components[key]), 'hearth/status', key);
   }
+  // Over the uplink it is told on change only.
+  for (const [key, { expire_after }] of Object.entries(components)) assert.equal(expire_after, undefined, key);
   const { allowed } = components;
   assert.deepEqual(
     [allowed?.payload_on, allowed?.payload_off, allowed?.state_on, allowed?.state_off],
@@ -182,8 +184,8 @@ test('telemetry expires after three periods, where the period is known', () => {
   const expiry = (loadEveryMs: number | undefined) =>
     of(haView({ nodes: [haNode('n1', loadEveryMs === undefined ? {} : { loadEveryMs })] }), 'node_n1').components.cpu
       ?.expire_after;
-  assert.equal(expiry(10_000), 30);
-  assert.equal(expiry(500), 15);
+  assert.equal(expiry(60_000), 180);
+  assert.equal(expiry(500), 30);
   for (const bad of [Number.NaN, 0, -1, Number.POSITIVE_INFINITY]) assert.equal(expiry(bad), undefined);
   // A period of a minute: six beats, of which one is a load.
   assert.equal(loadEveryMs(10_000, { epoch: 3, seq: 14 }, { epoch: 3, seq: 8 }), 60_000);
