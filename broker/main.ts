@@ -127,6 +127,7 @@ async function startParts(
     given: node => trust.desk.given(node),
     release: async () => ({ ver, sha256: (await trust.agent()).sha256 }),
     forgotten: node => trust.forgotten(node),
+    heating: { fuseW: config.maxW, discovery: config.discovery },
     jobs: {
       inline: config.inline,
       shares: config.shares,

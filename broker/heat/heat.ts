@@ -1,0 +1,286 @@
+/**
+ * Heating, put together: the adapter around its cores. Rooms and machines are looked at every ten seconds, and at once when a
+ * person changes something; what comes out goes to nodes as orders that are leases, to jobs as room for those of class
+ * `heat`, and to everybody as `is` of rooms and `power` of nodes.
+ */
+import type { Bus } from '../../shared/bus.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
+import type { Log } from '../../shared/log.ts';
+import type { Store } from '../../shared/store.ts';
+import { topicsOf } from '../../shared/topics.ts';
+import type { Journal } from '../desired/journal.ts';
+import type { FleetReader } from '../fleet/fleet.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Answers } from '../orders/answers.ts';
+import type { Orders, Session } from '../orders/orders.ts';
+import { freshControl } from './control/controller.ts';
+import { freshThermometer } from './control/thermometer.ts';
+import { Leases, orderFor } from './leases.ts';
+import { type MachineNow, Machines, roomOf } from './machines.ts';
+import { HeatMemory } from './memory.ts';
+import type { Reading } from './power/draw.ts';
+import { Rooms } from './rooms/rooms.ts';
+import { type Measured, type RoomMemory, type Round, round } from './round.ts';
+import { SaidOfHeat } from './said.ts';
+import { powerOf, roomIs } from './shown.ts';
+import type { Draw, Level } from './types.ts';
+
+export interface HeatOptions {
+  /** What the fuse bears, W. */
+  readonly fuseW?: number | undefined;
+}
+
+export interface HeatParts {
+  readonly base: string;
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly answers: Answers;
+  readonly journal: Journal;
+  readonly view: Pick<FleetReader, 'get'>;
+  readonly jobs: Pick<Jobs, 'heat' | 'heatWork'>;
+  readonly options: HeatOptions;
+  session(node: string): Session | undefined;
+  order(node: string, session: Session, args: Parameters<Orders['command']>[3]): void;
+  maySpeak(): boolean;
+  /** The document of a room is another one, or gone. */
+  roomsChanged(room: string, gone: boolean): void;
+}
+
+const everyMs = 10_000;
+/** Of machines in no room, which nobody heats with. */
+const homelessEveryMs = 60_000;
+
+export class Heat {
+  readonly rooms: Rooms;
+  readonly #parts: HeatParts;
+  readonly #topics: ReturnType<typeof topicsOf>;
+  readonly #machines = new Machines();
+  readonly #leases = new Leases();
+  readonly #said: SaidOfHeat;
+  readonly #memory: HeatMemory;
+  readonly #roomMemory = new Map<string, RoomMemory>();
+  readonly #meters = new Map<string, Reading>();
+  readonly #heard = new Map<string, { readonly c: number; readonly atMs: number }>();
+  readonly #outdoors = new Map<string, { readonly c: number; readonly atMs: number }>();
+  readonly #powerAt = new Map<string, number>();
+  #last: Round | undefined;
+  #lastAt: number | undefined;
+  #timer: Timer | undefined;
+  #soon: Timer | undefined;
+  #stopped = false;
+
+  constructor(parts: HeatParts) {
+    this.#parts = parts;
+    const { base, bus, store, clock, log, answers, journal, maySpeak } = parts;
+    this.#topics = topicsOf(base);
+    this.#said = new SaidOfHeat(journal);
+    this.rooms = new Rooms({
+      ...{ base, bus, journal, clock, log, answers, maySpeak },
+      changed: (room, what) => this.#changed(room, what),
+    });
+    this.#memory = new HeatMemory({
+      ...{ store, clock, log },
+      rooms: () => [...this.#roomMemory].map(([room, { control }]) => [room, control] as const),
+      allocation: () => this.#memory.allocation,
+      written: () => {},
+    });
+  }
+
+  /** The journal is loaded. `done` once, with one sentence where that failed. */
+  load(done: (error?: string) => void): void {
+    this.#memory.load(error => {
+      if (error === undefined) this.rooms.load(done);
+      else done(error);
+    });
+  }
+
+  /** Alone on this base: from now on it heats. */
+  begin(): void {
+    this.rooms.again();
+    if (!this.#timer) this.#again();
+  }
+
+  /** The room that a node is in. */
+  roomOf(node: string): string | undefined {
+    return roomOf(this.#said.of(node));
+  }
+
+  /** Facts or telemetry of a node are others. */
+  nodeChanged(node: string): void {
+    const view = this.#parts.view.get(node);
+    if (view?.load) this.#machines.heard(node, view.info, view.load, this.#parts.clock.now());
+  }
+
+  /** Documents of nodes are others. */
+  changed(nodes: Iterable<string>): void {
+    for (const node of nodes) this.#said.changed(node);
+    if (this.#parts.journal.durableRooms.size > 0) this.#now();
+  }
+
+  nodeGone(node: string): void {
+    this.#said.changed(node);
+    this.#machines.forget(node);
+    this.#leases.forget(node);
+    this.#memory.forgetNode(node);
+    this.#meters.delete(node);
+    this.#powerAt.delete(node);
+  }
+
+  /** What sources heard; times are on the clock. */
+  temp = (room: string, c: number, atMs: number): void => void this.#heard.set(room, { c, atMs });
+  outdoor = (room: string, c: number, atMs: number): void => void this.#outdoors.set(room, { c, atMs });
+  meter = (node: string, meter: Reading): void => void this.#meters.set(node, meter);
+
+  stop(done: () => void): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#soon?.cancel();
+    this.rooms.stop(() => this.#memory.stop(done));
+  }
+
+  #changed(room: string, what: string): void {
+    if (what === 'document' && !this.#parts.journal.durableRooms.has(room)) {
+      this.#roomMemory.delete(room);
+      this.#memory.forgetRoom(room);
+      this.#heard.delete(room);
+      this.#outdoors.delete(room);
+    }
+    if (what === 'document') this.#parts.roomsChanged(room, !this.#parts.journal.durableRooms.has(room));
+    // A thermometer's word can wait for the next round; a person's, and a demand in watts, cannot.
+    if (what === 'document' || what === 'demand_w') this.#now();
+  }
+
+  #again(): void {
+    this.#timer = this.#parts.clock.after(everyMs, () => {
+      this.#again();
+      this.#round();
+    });
+  }
+
+  /** What changes together is looked at once. */
+  #now(): void {
+    if (this.#soon || this.#stopped || !this.#timer) return;
+    this.#soon = this.#parts.clock.after(0, () => {
+      this.#soon = undefined;
+      this.#round();
+    });
+  }
+
+  #round(): void {
+    const { clock, maySpeak, options } = this.#parts;
+    if (this.#stopped || !maySpeak()) return;
+    const now = clock.now();
+    const machines = this.#all();
+    const draws = new Map(
+      machines.flatMap(one => {
+        const draw = this.#machines.draw(one, now);
+        return draw ? [[one.node, draw] as const] : [];
+      }),
+    );
+    this.#count(machines, draws, now);
+    const entries = this.rooms.entries();
+    const last = round({
+      ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
+      rooms: [...entries].map(([room, entry]) => ({
+        ...{ room, entry, measured: this.#measured(room, now), memory: this.#remembered(room) },
+        heatW: sumOf(machines, draws, room),
+      })),
+      machines: homes =>
+        machines.flatMap(one => this.#machines.of(one, draws.get(one.node), homes.get(roomOf(one) ?? ''), now) ?? []),
+    });
+    this.#last = last;
+    this.#memory.allocation = last.allocation;
+    for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
+    for (const level of last.levels) this.#tell(level, machines, now);
+    this.#show(last, machines, draws, now);
+    this.#memory.tick();
+  }
+
+  #all(): readonly MachineNow[] {
+    const { journal, view, jobs } = this.#parts;
+    return [...journal.durable.keys()].map(node => {
+      const { online = false, info, load, is } = view.get(node) ?? {};
+      const { running, waiting } = jobs.heatWork(node);
+      return {
+        ...{ node, online, info, load, state: is?.state, ...this.#said.of(node), work: running + waiting },
+        ...{ meter: this.#meters.get(node), learned: this.#memory.models.get(node) },
+      };
+    });
+  }
+
+  #remembered(room: string): RoomMemory {
+    const known = this.#roomMemory.get(room);
+    if (known) return known;
+    return { thermometer: freshThermometer(), control: this.#memory.controls.get(room) ?? freshControl() };
+  }
+
+  #measured(room: string, now: number): Measured {
+    const { rooms } = this;
+    const said = rooms.latest(room, 'temp_c');
+    const own = said && { c: said.value, atMs: now - said.ageMs };
+    const heard = this.#heard.get(room);
+    const newest = own && heard ? (own.atMs >= heard.atMs ? own : heard) : (own ?? heard);
+    const outdoors = this.#outdoors.get(room);
+    const outdoorC =
+      rooms.latest(room, 'outdoor_c')?.value ??
+      (outdoors && now - outdoors.atMs < 3 * 3_600_000 ? outdoors.c : undefined);
+    return {
+      ...{ temp: newest, outdoorC, directW: rooms.latest(room, 'demand_w')?.value },
+      ...{ price: rooms.latest(room, 'price')?.value, surplusW: rooms.latest(room, 'surplus_w')?.value },
+    };
+  }
+
+  /** Energy since the last round. */
+  #count(machines: readonly MachineNow[], draws: ReadonlyMap<string, Draw>, now: number): void {
+    const ms = this.#lastAt === undefined ? 0 : now - this.#lastAt;
+    this.#lastAt = now;
+    if (ms <= 0) return;
+    const { ledger } = this.#memory;
+    for (const [node, { watts }] of draws) ledger.add(`node/${node}`, watts, ms);
+    for (const room of this.rooms.entries().keys()) ledger.add(`room/${room}`, sumOf(machines, draws, room), ms);
+  }
+
+  #tell({ node, cores }: Level, machines: readonly MachineNow[], now: number): void {
+    const { session, order, jobs } = this.#parts;
+    const machine = machines.find(one => one.node === node);
+    const to = session(node);
+    if (!machine || !to) return;
+    const room = this.rooms.entries().get(roomOf(machine) ?? '');
+    const said = orderFor(cores, machine.heat, room?.document ?? {});
+    jobs.heat(node, cores === 0 ? 0 : Math.max(1, Math.ceil(cores - 0.05)));
+    if (this.#leases.due(node, `${to.inst}/${to.epoch}`, said, now)) order(node, to, said);
+  }
+
+  #show(last: Round, machines: readonly MachineNow[], draws: ReadonlyMap<string, Draw>, now: number): void {
+    const { bus, journal } = this.#parts;
+    const { ledger } = this.#memory;
+    for (const [room, one] of last.rooms) {
+      const { outdoorC } = this.#measured(room, now);
+      const maxW = journal.durableRooms.get(room)?.document.max_w;
+      const kwh = ledger.kwh(`room/${room}`);
+      const there = machines.filter(machine => machine.online && roomOf(machine) === room);
+      const is = roomIs(room, one, { outdoorC, maxW, kwh, heatW: sumOf(machines, draws, room), machines: there });
+      this.rooms.say(room, is, one.sensed.ok && there.length > 0);
+    }
+    const given = new Map(last.levels.map(level => [level.node, level]));
+    for (const machine of machines) {
+      const { node } = machine;
+      const draw = draws.get(node);
+      const every = roomOf(machine) === undefined ? homelessEveryMs : everyMs;
+      if (!draw || now - (this.#powerAt.get(node) ?? Number.NEGATIVE_INFINITY) < every * 0.9) continue;
+      this.#powerAt.set(node, now);
+      const power = powerOf(node, draw, given.get(node), ledger.kwh(`node/${node}`));
+      bus.publish(this.#topics.node(node, 'power'), JSON.stringify(power), { qos: 0 });
+    }
+  }
+
+  /** The last round, for who looks. */
+  get last(): Round | undefined {
+    return this.#last;
+  }
+}
+
+const sumOf = (machines: readonly MachineNow[], draws: ReadonlyMap<string, Draw>, room: string): number =>
+  machines.reduce((sum, one) => (roomOf(one) === room ? sum + (draws.get(one.node)?.watts ?? 0) : sum), 0);
