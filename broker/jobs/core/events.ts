@@ -29,6 +29,8 @@ export interface NodeView {
   };
   readonly maxTempC: number;
   readonly inline: boolean;
+  /** Slots that tasks of class `heat` may use now, those of all others counted; absent: none. */
+  readonly heat?: number;
   /** Takes nothing new: drained, in safe mode, quarantined by people. */
   readonly closed?: string;
 }

@@ -60,6 +60,7 @@ function because(view: RecipeView, where: Gate['where'], node: Node, hint: Hint)
   if (view.needs === 'code' && !inline) return 'does not allow inline code';
   if (closed !== undefined) return closed;
   if (!node.online) return 'is offline';
+  if (view.heat && node.heat === 0) return 'heat is not asked of it';
   if (view.cpus > node.slots) return `has ${node.slots} slots, needs ${view.cpus}`;
   if (node.hot) return `is ${load.temp_c ?? 'too hot'}${load.temp_c === undefined ? '' : ` °C, limit ${maxTempC}`}`;
   const memory = node.memory();

@@ -10,6 +10,7 @@ import type { NodeView } from '../core/events.ts';
 import { Classes, type RecipeState } from './classes.ts';
 import { allows, explain } from './eligible.ts';
 import { FairQueue } from './fair-queue.ts';
+import { heated, heatFor, lasts } from './heat.ts';
 import { type Fleet, Node } from './nodes.ts';
 import { Openings } from './openings.ts';
 import type { Placer, RecipeView, WhyNot } from './placer.ts';
@@ -25,6 +26,8 @@ const rebalanceMs = 10;
 export class Placement implements Placer {
   readonly #nodes = new Map<string, Node>();
   readonly #recipes = new Map<number, RecipeState>();
+  /** Those of class heat, urgent ones too. */
+  readonly #ofHeat = new Set<RecipeState>();
   readonly #queue = new FairQueue();
   readonly #kinds = new Kinds();
   readonly #classes = new Classes(bit => this.#forgetBit(bit));
@@ -67,11 +70,14 @@ export class Placement implements Placer {
       const kind = this.#kinds.use(view.kind, view.needs);
       const [by, shared] = [this.#queue.join(view.by), this.#classes.join(view, kind)];
       const counts = { waiting: 0, inHand: 0, gone: false };
-      this.#recipes.set(view.r, { heapAt: -1, view, by, kind, shared, own: undefined, ...counts });
+      const state: RecipeState = { heapAt: -1, view, by, kind, shared, own: undefined, ...counts };
+      this.#recipes.set(view.r, state);
+      if (view.heat) this.#ofHeat.add(state);
       return;
     }
     this.#queue.leaveLane(known);
     this.#rejoin(known);
+    if ((view.heat ?? false) !== known.shared.heat) this.#reclass(known, view);
     known.view = view;
     if (known.gone) known.by = this.#queue.join(view.by);
     known.gone = false;
@@ -105,7 +111,7 @@ export class Placement implements Placer {
     const recipe = this.#recipes.get(r);
     if (!recipe || n <= 0) return;
     const node = this.#node(id);
-    if (node.tasks === 0) node.progressAt = this.#fleet.now;
+    if (node.handSlots === 0) node.progressAt = this.#fleet.now;
     this.#queue.serve(recipe.by, node.take(recipe, n));
     recipe.inHand += n;
     recipe.shared.cursor = node.index;
@@ -210,6 +216,21 @@ export class Placement implements Placer {
     return recipe && node ? expectedMs(recipe.kind, node) : undefined;
   }
 
+  lasts(r: number, n: number): number | undefined {
+    const recipe = this.#recipes.get(r);
+    return recipe && lasts(this.#nodes.values(), recipe, n);
+  }
+
+  heated(r: number): boolean {
+    const recipe = this.#recipes.get(r);
+    return recipe !== undefined && heated(this.#nodes.values(), recipe);
+  }
+
+  heatFor(id: string): number {
+    const node = this.#nodes.get(id);
+    return node ? heatFor(node, this.#ofHeat) : 0;
+  }
+
   #node(id: string): Node {
     let node = this.#nodes.get(id);
     if (!node) {
@@ -259,6 +280,15 @@ export class Placement implements Placer {
     else if (recipe.heapAt < 0) this.#queue.enter(recipe);
   }
 
+  /** It waits for heat no more; or, tried once more, again. */
+  #reclass(recipe: RecipeState, view: RecipeView): void {
+    for (const node of view.heat ? [] : this.#nodes.values()) {
+      if (node.urgent(recipe)) this.#openings.touch(node);
+    }
+    this.#classes.leave(recipe.shared);
+    recipe.shared = this.#classes.join(view, recipe.kind);
+  }
+
   /** Out of its own class, if it had one. It is in no lane. */
   #rejoin(recipe: RecipeState): void {
     if (!recipe.own) return;
@@ -268,6 +298,7 @@ export class Placement implements Placer {
 
   #drop(recipe: RecipeState): void {
     this.#recipes.delete(recipe.view.r);
+    this.#ofHeat.delete(recipe);
     this.#classes.leave(recipe.shared);
     const forgotten = this.#kinds.release(recipe.kind);
     if (forgotten) for (const node of this.#nodes.values()) node.pairs.delete(forgotten);
