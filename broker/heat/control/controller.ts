@@ -18,7 +18,8 @@ import { lossesInterrupted, lossesWPerC, weathered } from './losses.ts';
 import { watched } from './open-window.ts';
 import { excited, interrupted, observed, response } from './response.ts';
 import { type ControlState, freshControl } from './state.ts';
-import { clamp, type Gains, simc, startGains } from './tuning.ts';
+import { swung } from './swing.ts';
+import { calmed, clamp, type Gains, simc, startGains } from './tuning.ts';
 
 export { type ControlState, freshControl, loadedControl } from './state.ts';
 
@@ -209,6 +210,7 @@ function regulated(
     targetC,
     demandW,
     pace: timed(pace, ms, c, full),
+    swing: swung(state.swing, ms, open || factor !== 1 ? undefined : (demandW - low) / Math.max(high - low, 1)),
     response: fresh ? excited(state.response) : state.response,
   };
   return {
@@ -226,7 +228,7 @@ function bumpFrom(state: ControlState, gains: Gains, error: number): number {
 
 function gainsOf(state: ControlState, rangeW: number): Gains {
   const learned = response(state.response, rangeW);
-  return learned === undefined ? startGains(rangeW) : simc(learned, rangeW);
+  return calmed(learned === undefined ? startGains(rangeW) : simc(learned, rangeW), state.swing.calm);
 }
 
 /** Moves the feed-forward on, and puts into the integral what a change of gains or of the outdoor reading would make jump. */

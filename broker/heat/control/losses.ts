@@ -41,6 +41,7 @@ export const lossesInterrupted = (state: LossesState): LossesState => {
 };
 
 export function weathered(state: LossesState, ms: number, c: number, outdoorC: number, w: number): LossesState {
+  if (!(ms > 0)) return state;
   // The plain mean at first, so that it does not lean on one moment for half a day.
   const seenMs = Math.min(averageMs, state.seenMs + ms);
   const share = Math.min(1, ms / seenMs);

@@ -64,6 +64,7 @@ export const interrupted = (state: ResponseState): ResponseState => {
 };
 
 export function observed(state: ResponseState, ms: number, c: number, w: number): ResponseState {
+  if (!(ms > 0)) return state;
   const sum = { ms: state.sum.ms + ms, c: state.sum.c + c * ms, w: state.sum.w + w * ms };
   const excitedLeftMs = Math.max(0, state.excitedLeftMs - ms);
   if (sum.ms < sampleMs) return { ...state, sum, excitedLeftMs };

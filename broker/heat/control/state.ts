@@ -4,6 +4,7 @@ import { freshPace, type PaceState } from './early-start.ts';
 import { freshLosses, type LossesState } from './losses.ts';
 import { freshWindow, type WindowState } from './open-window.ts';
 import { freshResponse, type ResponseState } from './response.ts';
+import { freshSwing, type SwingState } from './swing.ts';
 
 export interface ControlState {
   readonly v: 1;
@@ -30,6 +31,7 @@ export interface ControlState {
   readonly response: ResponseState;
   readonly losses: LossesState;
   readonly pace: PaceState;
+  readonly swing: SwingState;
 }
 
 export const freshControl = (): ControlState => ({
@@ -44,6 +46,7 @@ export const freshControl = (): ControlState => ({
   response: freshResponse(),
   losses: freshLosses(),
   pace: freshPace(),
+  swing: freshSwing(),
 });
 
 const number = z.number();
@@ -67,6 +70,7 @@ const saved = z.object({
   }),
   losses: z.object({ fit: fit(3), samples: counter, mean: degrees, variance: counter }),
   pace: z.object({ pace: z.number().min(0.1).max(10), runs: counter }),
+  swing: z.object({ calm: z.number().min(0.05).max(1) }),
 });
 
 /**
@@ -87,5 +91,6 @@ export function loadedControl(kept: unknown): ControlState {
     response: { ...fresh, ...rest.response },
     losses: { ...freshLosses(), ...rest.losses },
     pace: rest.pace,
+    swing: { ...freshSwing(), calm: rest.swing.calm },
   };
 }

@@ -39,4 +39,7 @@ export function simc({ slope, tauS = Number.POSITIVE_INFINITY, deadS }: RoomResp
   };
 }
 
+/** The same, calmer (0..1): as if its lag were longer, which by SIMC lowers `Kc` and raises `τI` alike. */
+export const calmed = ({ kc, tiS }: Gains, calm: number): Gains => ({ kc: kc * calm, tiS: Math.min(7200, tiS / calm) });
+
 export const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
