@@ -13,9 +13,13 @@ const usedUpMs = 3_600_000;
 /** So much may be missing before another one starts: a share of what is asked, and watts. */
 export const missingShare = 0.04;
 const missingW = 2;
+/** The same when it is missing for ten minutes. */
+const littleShare = 0.01;
+const littleW = 1;
 const tiny = 1e-6;
 const spareShare = 0.25;
 const minute = 60_000;
+const lackMs = 10 * minute;
 /** What must go on that long, by the starts of the last day, before one is spared. */
 const spareMs = [10 * minute, 10 * minute, 30 * minute, 120 * minute];
 /** The same when nothing is asked for at all. */
@@ -38,8 +42,6 @@ export interface Chosen {
   readonly room: RoomRecord;
 }
 
-const sum = (machines: readonly Machine[], key: 'capW' | 'floorW') => machines.reduce((all, one) => all + one[key], 0);
-
 export function mayStart(machine: Machine, record: NodeRecord, now: number): boolean {
   if (!machine.able || record.on || machine.capW < machine.floorW * 2 || machine.capW <= 0) return false;
   const pause = record.starts.length >= startsPerDay ? Math.max(machine.minOffMs, usedUpMs) : machine.minOffMs;
@@ -54,72 +56,127 @@ export function choose(
   machines: readonly Machine[],
   records: Map<string, NodeRecord>,
   before: RoomRecord,
-  { needW, demandW, mostW }: Asked,
+  asked: Asked,
   now: number,
   mayStartOne: () => boolean,
 ): Chosen {
-  const record = (machine: Machine) => records.get(machine.node) as NodeRecord;
-  const turn = (machine: Machine, on: boolean) => records.set(machine.node, turned(record(machine), on, now));
-  const order = machines.toSorted(firstOf);
-  for (const machine of order) if (record(machine).on && !machine.able) turn(machine, false);
-  let running = order.filter(machine => record(machine).on);
-
-  // A bound below what they draw at their least: the last in order first.
-  while (running.length > 0 && sum(running, 'floorW') > mostW + tiny) {
-    turn(running.at(-1) as Machine, false);
-    running = running.slice(0, -1);
-  }
-
-  const missing = Math.max(missingW, missingShare * demandW);
-  const usedUp = (machine: Machine) => Number(record(machine).starts.length >= startsPerDay);
-  const waiting = order
-    .filter(machine => mayStart(machine, record(machine), now))
-    .sort((a, b) => usedUp(a) - usedUp(b) || firstOf(a, b));
-  for (const machine of waiting) {
-    const lacks = needW - sum(running, 'capW');
-    if (lacks <= missing) break;
-    if (lacks < machine.floorW || !mayStartOne()) continue;
-    turn(machine, true);
-    running = [...running, machine].sort(firstOf);
-  }
-
-  const workAt = workWaits(running, waiting, needW) ? (before.workAt ?? now) : undefined;
-  if (workAt !== undefined && now - workAt >= workMs) {
-    const room = needW - sum(running, 'floorW');
-    const willing = waiting.find(
-      one => one.useful && !record(one).on && record(one).starts.length < workStartsPerDay && one.floorW <= room,
-    );
-    if (willing && mayStartOne()) {
-      turn(willing, true);
-      running = [...running, willing].sort(firstOf);
-    }
-  }
-
-  const spare = (machine: Machine) => {
-    const others = sum(running, 'capW') - machine.capW;
-    return others > 0 ? needW < others - spareShare * Math.min(others, machine.capW) : needW <= 0;
-  };
-  const spareAt = running.some(spare) ? (before.spareAt ?? now) : undefined;
-  if (spareAt !== undefined)
-    for (const machine of running.toReversed()) {
-      const { since = 0, starts } = record(machine);
-      const hold = (demandW > 0 ? spareMs : nothingMs)[starts.length] ?? Number.POSITIVE_INFINITY;
-      if (!spare(machine) || now - since < machine.minOnMs || now - spareAt < hold) continue;
-      turn(machine, false);
-      running = running.filter(one => one !== machine);
-    }
-  return {
-    running,
-    room: { ...(spareAt === undefined ? {} : { spareAt }), ...(workAt === undefined ? {} : { workAt }) },
-  };
+  const choice = new Choice(machines, records, asked, now, mayStartOne);
+  choice.stopUnable();
+  const lackAt = choice.startMissing(before.lackAt);
+  const workAt = choice.startUseful(before.workAt);
+  const spareAt = choice.stopSpare(before.spareAt);
+  const since = { lackAt, workAt, spareAt };
+  const room = Object.fromEntries(Object.entries(since).filter(([, at]) => at !== undefined));
+  return { running: choice.running, room };
 }
 
-/** Heat is made of nothing by one that runs, and one that could run has work. */
-function workWaits(running: readonly Machine[], waiting: readonly Machine[], needW: number): boolean {
-  return (
-    needW > missingW &&
-    running.length > 0 &&
-    running.every(one => !one.useful) &&
-    waiting.some(one => one.useful && one.floorW <= needW)
-  );
+class Choice {
+  running: readonly Machine[];
+  readonly #order: readonly Machine[];
+  readonly #records: Map<string, NodeRecord>;
+  readonly #asked: Asked;
+  readonly #now: number;
+  readonly #mayStartOne: () => boolean;
+
+  constructor(
+    machines: readonly Machine[],
+    records: Map<string, NodeRecord>,
+    asked: Asked,
+    now: number,
+    mayStartOne: () => boolean,
+  ) {
+    this.#order = machines.toSorted(firstOf);
+    this.#records = records;
+    this.#asked = asked;
+    this.#now = now;
+    this.#mayStartOne = mayStartOne;
+    this.running = this.#order.filter(machine => this.#record(machine).on);
+  }
+
+  #record(machine: Machine): NodeRecord {
+    return this.#records.get(machine.node) as NodeRecord;
+  }
+
+  #turn(machine: Machine, on: boolean): void {
+    this.#records.set(machine.node, turned(this.#record(machine), on, this.#now));
+    const others = this.running.filter(one => one !== machine);
+    this.running = on ? [...others, machine].sort(firstOf) : others;
+  }
+
+  #sum(key: 'capW' | 'floorW'): number {
+    return this.running.reduce((all, one) => all + one[key], 0);
+  }
+
+  /** Who may not; and where a bound is below what they draw at their least, the last in order first. */
+  stopUnable(): void {
+    for (const machine of this.running) if (!machine.able) this.#turn(machine, false);
+    for (
+      let last = this.running.at(-1);
+      last && this.#sum('floorW') > this.#asked.mostW + tiny;
+      last = this.running.at(-1)
+    )
+      this.#turn(last, false);
+  }
+
+  get #waiting(): readonly Machine[] {
+    const usedUp = (machine: Machine) => Number(this.#record(machine).starts.length >= startsPerDay);
+    return this.#order
+      .filter(machine => mayStart(machine, this.#record(machine), this.#now))
+      .sort((a, b) => usedUp(a) - usedUp(b) || firstOf(a, b));
+  }
+
+  get #lacks(): number {
+    return this.#asked.needW - this.#sum('capW');
+  }
+
+  /** @returns since when a little is missing */
+  startMissing(before: number | undefined): number | undefined {
+    const { demandW } = this.#asked;
+    const little = Math.max(littleW, littleShare * demandW);
+    const lackAt = this.#lacks > little ? (before ?? this.#now) : undefined;
+    if (lackAt === undefined) return undefined;
+    const long = this.#now - lackAt >= lackMs;
+    const missing = long ? little : Math.max(missingW, missingShare * demandW);
+    if (this.#lacks <= missing) return lackAt;
+    for (const machine of this.#waiting) {
+      if (this.#lacks <= missing) break;
+      if (this.#lacks >= machine.floorW && this.#mayStartOne()) this.#turn(machine, true);
+    }
+    return lackAt;
+  }
+
+  /** @returns since when heat is made of nothing while one that is off has work */
+  startUseful(before: number | undefined): number | undefined {
+    const { needW } = this.#asked;
+    const ofNothing = needW > missingW && this.running.length > 0 && this.running.every(one => !one.useful);
+    if (!ofNothing) return undefined;
+    const room = needW - this.#sum('floorW');
+    const willing = this.#waiting.find(
+      one => one.useful && this.#record(one).starts.length < workStartsPerDay && one.floorW <= room,
+    );
+    if (!willing) return undefined;
+    const workAt = before ?? this.#now;
+    if (this.#now - workAt >= workMs && this.#mayStartOne()) this.#turn(willing, true);
+    return workAt;
+  }
+
+  #spare(machine: Machine): boolean {
+    const others = this.#sum('capW') - machine.capW;
+    const { needW } = this.#asked;
+    return others > 0 ? needW < others - spareShare * Math.min(others, machine.capW) : needW <= 0;
+  }
+
+  /** @returns since when one is not needed */
+  stopSpare(before: number | undefined): number | undefined {
+    if (!this.running.some(machine => this.#spare(machine))) return undefined;
+    const spareAt = before ?? this.#now;
+    const holds = this.#asked.demandW > 0 ? spareMs : nothingMs;
+    for (const machine of this.running.toReversed()) {
+      const { since = 0, starts } = this.#record(machine);
+      const hold = holds[starts.length] ?? Number.POSITIVE_INFINITY;
+      const may = this.#now - since >= machine.minOnMs && this.#now - spareAt >= hold;
+      if (may && this.#spare(machine)) this.#turn(machine, false);
+    }
+    return spareAt;
+  }
 }

@@ -21,6 +21,8 @@ export interface NodeRecord {
 }
 
 export interface RoomRecord {
+  /** Since when a little is missing that one more could give. */
+  readonly lackAt?: number;
   /** Since when one of its running machines could be spared. */
   readonly spareAt?: number;
   /** Since when one that is off has useful work while those that run have none. */
@@ -73,8 +75,9 @@ export function movedState(state: AllocationState, by: number): AllocationState 
   const nodes: Record<string, NodeRecord> = {};
   for (const [node, record] of Object.entries(state.nodes)) nodes[node] = moved(record, by);
   const rooms: Record<string, RoomRecord> = {};
-  for (const [room, { spareAt, workAt }] of Object.entries(state.rooms))
+  for (const [room, { lackAt, spareAt, workAt }] of Object.entries(state.rooms))
     rooms[room] = {
+      ...(lackAt === undefined ? {} : { lackAt: lackAt + by }),
       ...(spareAt === undefined ? {} : { spareAt: spareAt + by }),
       ...(workAt === undefined ? {} : { workAt: workAt + by }),
     };
@@ -98,6 +101,10 @@ function isRecord(value: unknown): value is NodeRecord {
   );
 }
 
+/** Whose lease ended unrenewed. */
+const lapsed = (record: NodeRecord, now: number): NodeRecord =>
+  record.on ? { ...record, on: false, since: record.seenAt + absentMs, cores: 0, modelW: 0, movedAt: now } : record;
+
 /**
  * A state that was written as JSON, for a clock that may count from elsewhere since. Records that are none are left out.
  * @param now by the new clock
@@ -111,10 +118,15 @@ export function loadAllocation(value: unknown, now: number, awayMs = 0): Allocat
   const rooms: Record<string, RoomRecord> = {};
   if (isObject(value.rooms))
     for (const [room, record] of Object.entries(value.rooms).slice(0, mostRecords))
-      if (isObject(record) && maybe(record.spareAt) && maybe(record.workAt)) rooms[room] = record;
+      if (isObject(record) && maybe(record.lackAt) && maybe(record.spareAt) && maybe(record.workAt))
+        rooms[room] = record;
   const starts = isNumber(value.starts) && value.starts >= 0 ? value.starts : 0;
   const away = isNumber(awayMs) && awayMs > 0 ? awayMs : 0;
-  return movedState({ at: value.at, starts, nodes, rooms }, now - away - value.at);
+  const by = now - away - value.at;
+  const state = movedState({ at: value.at, starts, nodes, rooms }, by);
+  if (away <= absentMs) return state;
+  const lapsedNodes = Object.entries(state.nodes).map(([node, record]) => [node, lapsed(record, now)] as const);
+  return { ...state, nodes: Object.fromEntries(lapsedNodes) };
 }
 
 /**
