@@ -5,12 +5,14 @@ import type { Log } from '../shared/log.ts';
 import type { Is } from '../shared/schemas/observed.ts';
 import type { Info } from '../shared/schemas/telemetry.ts';
 import { topicsOf } from '../shared/topics.ts';
+import type { HeatHandlers, HeatSide } from './heat/side.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Beat, beatMs } from './session/beat.ts';
 import { ClockWatch } from './session/clock-watch.ts';
 import { LogGate, lastPart } from './session/log-gate.ts';
 import { Observed } from './session/observed.ts';
 import { coresText, doneText, heartbeatText, infoText, isText, loadText, lwtText } from './session/reports.ts';
+import { rounded } from './telemetry/machine-files.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import type { WorkHandlers, WorkSide } from './work/side.ts';
 
@@ -40,6 +42,8 @@ export interface ReporterParts {
   readonly speaker: Speaker;
   /** Its part in jobs, where it has one. */
   readonly work?: Pick<WorkSide, 'running' | 'plugins' | 'can'> | undefined;
+  /** Its part in heating, where it has one. */
+  readonly heat?: Pick<HeatSide, 'cores' | 'can' | 'tasksThere'> | undefined;
 }
 
 type NodePart = 'lwt' | 'is' | 'info' | 'load' | 'cores' | 'heartbeat' | 'done';
@@ -151,6 +155,19 @@ export class Reporter {
         this.placed();
         touch();
       },
+      heat: ({ running, waiting }) => this.#parts.heat?.tasksThere(running, waiting),
+    };
+  }
+
+  /** What the node's part in heating tells, and asks of the others. */
+  forHeat(touch: () => void, tasks: HeatHandlers['tasks']): HeatHandlers {
+    return {
+      changed: () => {
+        this.placed();
+        touch();
+      },
+      tasks,
+      service: (name, cores) => this.#parts.reconciler.dim(name, cores),
     };
   }
 
@@ -168,8 +185,7 @@ export class Reporter {
     const due = this.#beat.take(now);
     if (due === 'load') {
       const { load, cores } = this.#parts.telemetry.sample();
-      const jobs = this.#parts.work?.running;
-      this.#publish('load', loadText(node, epoch, this.#seq++, jobs === undefined ? load : { ...load, jobs }));
+      this.#publish('load', loadText(node, epoch, this.#seq++, { ...load, ...this.#doing() }));
       if (cores) this.#publish('cores', coresText(node, cores));
     } else if (due === 'heartbeat') {
       this.#publish('heartbeat', heartbeatText(node, epoch, this.#seq++));
@@ -199,12 +215,23 @@ export class Reporter {
     if (this.#observed.takeInfo(text, always)) this.#publish('info', text);
   }
 
-  /** What of jobs this node can do. */
+  /** What it runs, for `load`. */
+  #doing(): { readonly jobs?: number; readonly heat_cores?: number } {
+    const { work, heat } = this.#parts;
+    const jobs = work?.running;
+    const cores = heat?.cores;
+    return {
+      ...(jobs === undefined ? {} : { jobs }),
+      ...(cores === undefined ? {} : { heat_cores: rounded(cores, 2) }),
+    };
+  }
+
+  /** What of jobs and heat this node can do. */
   #jobs(): { readonly caps?: string; readonly plugins?: string } {
-    const { work } = this.#parts;
-    if (!work || !this.#facts) return {};
-    const caps = [this.#facts.caps, ...work.can].filter(Boolean).join();
-    const plugins = cutList(work.plugins, pluginsBytes);
+    const { work, heat } = this.#parts;
+    if (!(work || heat) || !this.#facts) return {};
+    const caps = [this.#facts.caps, ...(work?.can ?? []), ...(heat?.can ?? [])].filter(Boolean).join();
+    const plugins = cutList(work?.plugins ?? [], pluginsBytes);
     return { ...(caps === '' ? {} : { caps }), ...(plugins === '' ? {} : { plugins }) };
   }
 

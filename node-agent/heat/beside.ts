@@ -47,7 +47,12 @@ export function kill(one: Beside): void {
  */
 export function startBeside(
   { folder, shell = systemShell }: BesideParts,
-  { name, text, args, nice }: { readonly name: string; readonly text: string; readonly args: readonly string[]; readonly nice: number },
+  {
+    name,
+    text,
+    args,
+    nice,
+  }: { readonly name: string; readonly text: string; readonly args: readonly string[]; readonly nice: number },
   ended: (how: string) => void,
 ): Beside | undefined {
   // A shell reads its script while it runs it: another text is another file.

@@ -42,18 +42,15 @@ export class Burner {
     return [...this.#running.values()];
   }
 
-  /** So many cores, by so many processes at most. @param used what it used of late, cores. */
-  set(cores: number, most: number, used: number): void {
+  /** So many cores, by so many processes at most. @param used cores that it used since the last look, once for each look. */
+  set(cores: number, most: number, used: number | undefined): void {
     const count = cores <= 0 ? 0 : Math.min(most, Math.max(1, this.#parts.quota ? most : Math.ceil(cores / 0.97)));
     if (count === 0) {
       this.stop();
       return;
     }
     this.#ending = false;
-    const share = cores / count;
-    const known = this.#pace && this.#running.size > 0;
-    if (this.#parts.quota) this.#pace = underQuota;
-    else this.#pace = known && this.#pace ? pace(this.#pace, share, used / this.#running.size) : firstPace(share);
+    this.#pace = this.#paced(cores / count, used);
     try {
       const level = `${this.#pace.loops} ${this.#pace.pause}\n`;
       if (level !== this.#level) replaceFile(this.#parts.folder, 'level', level, false);
@@ -67,6 +64,12 @@ export class Burner {
       this.error = `the burner cannot be started: ${(error as Error).message}`;
     }
     for (const { pid } of [...this.#running.values()].slice(count)) this.#end(pid);
+  }
+
+  #paced(share: number, used: number | undefined): Pace {
+    if (this.#parts.quota) return underQuota;
+    if (!this.#pace || this.#running.size === 0) return firstPace(share);
+    return used === undefined ? this.#pace : pace(this.#pace, share, used / this.#running.size);
   }
 
   stop(): void {
@@ -101,15 +104,11 @@ export class Burner {
     const { boot, procs, now } = this.#parts;
     const at = now();
     let pid: number | undefined;
-    const one = startBeside(
-      this.#parts,
-      { name: 'burner', text: burnerScript, args: [boot, ...procs], nice },
-      how => {
-        const early = pid === undefined || (this.#running.has(pid) && now() - at < againMs);
-        if (early && !this.#ending && how !== '0') this.error = `the burner ended at once (${how})`;
-        if (pid !== undefined) this.#gone(pid);
-      },
-    );
+    const one = startBeside(this.#parts, { name: 'burner', text: burnerScript, args: [boot, ...procs], nice }, how => {
+      const early = pid === undefined || (this.#running.has(pid) && now() - at < againMs);
+      if (early && !this.#ending && how !== '0') this.error = `the burner ended at once (${how})`;
+      if (pid !== undefined) this.#gone(pid);
+    });
     if (!one) return;
     pid = one.pid;
     this.#running.set(pid, one);

@@ -183,7 +183,12 @@ export class HeatGroups {
   #write(path: string, text: string, again = false): void {
     if (!again && this.#written.get(path) === text) return;
     this.#written.delete(path);
-    this.#files.write(path, text);
+    try {
+      this.#files.write(path, text);
+    } catch (error) {
+      // More than a group above has: then that is what holds.
+      if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+    }
     this.#written.set(path, text);
   }
 

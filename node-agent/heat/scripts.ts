@@ -41,6 +41,7 @@ done
  * ```
  * write WORD FILE      freezes a group
  * kill - PROCS         KILLs everybody in a group
+ * sh - SCRIPT          runs a script that says so to somebody else
  * end START PID        KILLs a process, `stop START PID` stops it: that very one, by the start time in /proc/PID/stat
  * ```
  * Without /proc/uptime it counts its own sleeps since the lease was renewed, and looks at the wall clock, which goes on
@@ -70,6 +71,7 @@ over() {
       write) { echo "$word" >"$path"; } 2>/dev/null ;;
       kill) { while read -r pid; do kill -9 "$pid"; done <"$path"; } 2>/dev/null ;;
       end) same "$path" "$word" && kill -9 "$path" 2>/dev/null ;;
+      sh) (sh "$path") >/dev/null 2>&1 </dev/null & ;;
       stop) same "$path" "$word" && kill -STOP "$path" 2>/dev/null ;;
     esac
   done

@@ -57,7 +57,10 @@ export class Watchdog {
     try {
       const stat = parseStat(readFileSync(join(this.#parts.folder, 'watchdog'), 'latin1').trim());
       const one = stat && { pid: stat.pid, start: stat.start };
-      return one && lives(one) ? one : undefined;
+      // Numbers and start times come again in another start of the machine; who runs our script is ours.
+      const ours =
+        one && readFileSync(`/proc/${one.pid}/cmdline`, 'latin1').includes(join(this.#parts.folder, 'watchdog-'));
+      return ours && lives(one) ? one : undefined;
     } catch {
       return undefined;
     }
