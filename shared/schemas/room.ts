@@ -162,6 +162,8 @@ export const roomDefaults = {
 
 export const roomReadings = ['temp_c', 'outdoor_c', 'demand_w', 'price', 'surplus_w'] as const;
 export type RoomReading = (typeof roomReadings)[number];
+/** `in/<reading>` with its time; a bare number is short for `{"value": …}`. */
+export const roomReadingPayload = z.strictObject({ value: z.number(), at_ms: z.number().optional() });
 export { brokerChoice };
 
 /** `is` of a room, retained, on change and every 30 s: flat. What is not known has no key. */

@@ -2,11 +2,10 @@
  * What is measured in rooms, as it comes on `in/<reading>`: a bare number, or `{"value": 21.3, "at_ms": 1800000000000}` where
  * the sender knows when it was measured. Nothing of it is kept on disk, and everything gets too old to be used. Pure.
  */
-import { z } from 'zod';
 import { check, decodeText, parseJson } from '../../../shared/codec.ts';
 import { fail, ok, type Result } from '../../../shared/errors.ts';
 import { nearest, printable } from '../../../shared/names.ts';
-import { type RoomReading, roomReadings } from '../../../shared/schemas/room.ts';
+import { type RoomReading, roomReadingPayload, roomReadings } from '../../../shared/schemas/room.ts';
 import { readValue } from '../../../shared/values.ts';
 
 const minuteMs = 60_000;
@@ -33,8 +32,6 @@ const bounds: Readonly<Record<RoomReading, readonly [least: number, most: number
   price: [-1_000_000, 1_000_000],
   surplus_w: [-1_000_000, 1_000_000],
 };
-
-const timed = z.strictObject({ value: z.number(), at_ms: z.number().optional() });
 
 /** A reading as somebody sent it; undefined: there is none any more. */
 export interface Sent {
@@ -82,7 +79,7 @@ function readBare(word: string): Result<Sent> {
 function readTimed(word: string): Result<Sent> {
   const json = parseJson(word, 2);
   if (!json.ok) return json;
-  const read = check(timed, json.value);
+  const read = check(roomReadingPayload, json.value);
   return read.ok ? ok({ value: read.value.value, atMs: read.value.at_ms }) : read;
 }
 
