@@ -164,6 +164,8 @@ rooms('what is wrong is answered in a sentence, and changes nothing', () => {
   assert.match(why('attic/set', new Uint8Array([0xff, 0xfe])), 'UTF-8');
   assert.match(why('attic/set', '{"__proto__":{"mode":"heat"}}'), '__proto__');
   assert.match(why('attic/set/thermometer', 'a/+/b'), 'a topic name has no "+"');
+  const template = JSON.stringify({ topic: 'a', template: 'value_json.t +' });
+  assert.match(why('attic/set/thermometer', template), 'thermometer.template: ');
   assert.match(why('attic/set/filler', './fold --all'), 'a command goes in');
   assert.match(
     why(

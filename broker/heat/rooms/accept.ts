@@ -9,6 +9,7 @@ import { isObject } from '../../../shared/merge-patch.ts';
 import { sameJson } from '../../../shared/same-json.ts';
 import type { RoomDocument } from '../../../shared/schemas/room.ts';
 import { readSet } from '../../desired/desired.ts';
+import { compileTemplate } from '../sources/template.ts';
 import { type RoomEntry, type SpokenKey, spokenKeys } from './entry.ts';
 import { compileRules } from './rules.ts';
 
@@ -49,6 +50,12 @@ function withoutPreset(document: RoomDocument, said: readonly string[]): RoomDoc
 function wrongWith(document: RoomDocument): ContractError | undefined {
   const rules = compileRules(document.rules ?? []);
   if (!rules.ok) return rules.error;
+  for (const key of ['thermometer', 'outdoor'] as const) {
+    const source = document[key];
+    if (!source || !('topic' in source) || source.template === undefined) continue;
+    const template = compileTemplate(source.template);
+    if (!template.ok) return { ...template.error, at: `${key}.template` };
+  }
   const tooLong = (most: number, at?: string) =>
     fail('too-large', `it would have more than ${most} characters of JSON`, at).error;
   if (JSON.stringify(document.filler ?? '').length > mostFiller) return tooLong(mostFiller, 'filler');
