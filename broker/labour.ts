@@ -1,7 +1,8 @@
 /** What the cluster works at: jobs, and the heat that comes of work. One front door for the supervisor. */
 import type { ArtifactUse } from './artifacts/uses.ts';
 import { Heating, type HeatingParts } from './heat/heating.ts';
-import { Jobs, type JobsParts } from './jobs/jobs.ts';
+import { Jobs } from './jobs/jobs.ts';
+import type { JobsParts } from './jobs/parts.ts';
 import type { Session } from './orders/orders.ts';
 
 export interface LabourParts {

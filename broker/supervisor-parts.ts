@@ -7,7 +7,7 @@ import type { Store } from '../shared/store.ts';
 import type { Given } from './desired/compile.ts';
 import type { AgentRelease } from './desired/following.ts';
 import type { HeatingOptions } from './heat/heating.ts';
-import type { JobsOptions } from './jobs/jobs.ts';
+import type { JobsOptions } from './jobs/parts.ts';
 import type { Told } from './orders/answers.ts';
 
 export interface SupervisorParts {

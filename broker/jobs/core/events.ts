@@ -98,6 +98,7 @@ export interface WorkBody {
   readonly revoke?: readonly TokenSpan[];
   readonly take?: readonly TokenSpan[];
   readonly forget?: readonly number[];
+  readonly urgent?: readonly number[];
   readonly inventory?: boolean;
 }
 

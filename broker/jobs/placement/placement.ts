@@ -8,13 +8,13 @@
  */
 import type { NodeView } from '../core/events.ts';
 import { Classes, type RecipeState } from './classes.ts';
-import { allows, explain } from './eligible.ts';
+import { explain, forgetBit } from './eligible.ts';
 import { FairQueue } from './fair-queue.ts';
 import { heated, heatFor, lasts } from './heat.ts';
 import { type Fleet, Node } from './nodes.ts';
 import { Openings } from './openings.ts';
 import type { Placer, RecipeView, WhyNot } from './placer.ts';
-import { choose, fit } from './policies.ts';
+import { another, choose } from './policies.ts';
 import { type Back, rebalance } from './rebalance.ts';
 import { expectedMs, type Kind, Kinds, learn } from './speeds.ts';
 
@@ -183,16 +183,7 @@ export class Placement implements Placer {
     const recipe = this.#recipes.get(r);
     if (!recipe || recipe.gone || recipe.inHand >= (recipe.view.maxParallel ?? Number.POSITIVE_INFINITY))
       return undefined;
-    let best: Node | undefined;
-    let bestRank = Number.POSITIVE_INFINITY;
-    for (const node of this.#openings.nodes) {
-      if (except.has(node.id) || !allows(recipe.shared.gate, node) || node.room(recipe.shared) < 1) continue;
-      const rank = fit(recipe.shared, node);
-      if (rank >= bestRank) continue;
-      best = node;
-      bestRank = rank;
-    }
-    return best?.id;
+    return another(this.#openings.nodes, recipe, except)?.id;
   }
 
   rebalance(now: number): readonly Back[] {
@@ -306,12 +297,6 @@ export class Placement implements Placer {
 
   /** A new gate has this position: what nodes answered to an earlier one is void. */
   #forgetBit(bit: number): void {
-    const word = bit >>> 5;
-    const others = ~(1 << (bit & 31));
-    for (const node of this.#nodes.values()) {
-      if (word >= node.yes.length) continue;
-      node.yes[word] = (node.yes[word] ?? 0) & others;
-      node.no[word] = (node.no[word] ?? 0) & others;
-    }
+    forgetBit(bit, this.#nodes.values());
   }
 }
