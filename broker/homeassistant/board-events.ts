@@ -5,7 +5,7 @@ export const boardTimes = {
   learnMs: 5000,
   /** Between two publishes of one topic. */
   debounceMs: 5000,
-  /** After a clearing, empty messages are its echo, or Home Assistant's own for entities that were disabled. */
+  /** Before something is said again on a topic that was cleared: by then its echo, and what Home Assistant clears for disabled entities, is through. */
   clearedMs: 10_000,
   /** Nobody is taken for gone sooner after the start, who was not seen since. */
   graceMs: 60_000,

@@ -119,7 +119,7 @@ export class Board {
   heard(topic: string, text: string | undefined, now: number, wall: number): readonly BoardEffect[] {
     if (ownObject(topic, this.#cluster) === undefined) return [];
     let entry = this.#topics.get(topic);
-    if (text === '') return entry ? this.#cleared(topic, entry, now, wall) : [];
+    if (text === '') return entry ? this.#cleared(topic, entry, wall) : [];
     if (!entry) {
       if (this.#topics.size >= mostTopics && !this.#wanted?.has(topic)) return [];
       entry = new OnBroker();
@@ -130,8 +130,9 @@ export class Board {
     return [];
   }
 
-  #cleared(topic: string, entry: OnBroker, now: number, wall: number): readonly BoardEffect[] {
-    if (entry.hash === undefined || now - entry.clearedAt < boardTimes.clearedMs) return [];
+  #cleared(topic: string, entry: OnBroker, wall: number): readonly BoardEffect[] {
+    // Our own echo, or Home Assistant's further messages for one device.
+    if (entry.hash === undefined) return [];
     entry.hash = undefined;
     entry.foreign = false;
     entry.components = new Map();

@@ -341,6 +341,56 @@ test('off clears what an earlier life announced, and so does another prefix', ()
   }
 });
 
+test('a fleet is announced in small portions', () => {
+  const nodes = Array.from({ length: 400 }, (_, index) => haNode(`n${index}`));
+  const rig = haRig({ view: haView({ nodes }) });
+  const broker = new FakeBroker('uplink');
+  broker.connect(rig.ha, rig.clock);
+  rig.clock.advance(boardTimes.learnMs);
+  while (broker.retained.size < 402) {
+    rig.clock.advance(boardTimes.paceMs);
+    assert.ok(broker.take().length <= 2 * boardTimes.atOnce);
+  }
+});
+
+test('an older one of our own that comes back late is not taken for a stranger’s', () => {
+  const { rig, broker } = standing();
+  broker.slow = true;
+  for (const room of ['a', 'b']) {
+    rig.view = haView({ nodes: [haNode('n1', { room })] });
+    rig.ha.changed();
+    rig.clock.advance(10_000);
+  }
+  assert.equal(broker.take().length, 2);
+  broker.slow = false;
+  broker.settle();
+  rig.clock.advance(settled * 5);
+  assert.deepEqual(broker.sent, []);
+  assert.match(broker.retained.get(nodeTopic('n1')) ?? '', /"sa":"b"/);
+});
+
+test('who may no longer speak says nothing more, whatever happens', () => {
+  const { rig, broker } = standing();
+  rig.leads = false;
+  broker.birth();
+  broker.publish(nodeTopic('ghost'), '{}');
+  rig.clock.advance(settled * 5);
+  assert.deepEqual(broker.sent, []);
+  rig.ha.stop();
+});
+
+test('a birth that lies on the broker, or comes while it is learning, changes nothing', () => {
+  const { rig, broker } = standing();
+  broker.disconnect();
+  broker.publish('homeassistant/status', 'online');
+  broker.connect(rig.ha, rig.clock);
+  rig.clock.advance(1000);
+  broker.birth();
+  rig.clock.advance(settled);
+  assert.deepEqual(broker.sent, []);
+  assert.deepEqual(rig.reborn, []);
+});
+
 test('nothing is done after the end', () => {
   const { rig, broker } = standing();
   rig.ha.stop();

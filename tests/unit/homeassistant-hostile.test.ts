@@ -141,6 +141,7 @@ test('components of a stranger’s text are names and platforms such as ours', (
   for (const bad of ['', 'null', '[]', '5', '"a"', '{"cmps":5}', '{"cmps":[{"p":"sensor"}]}']) {
     assert.equal(componentsOf(bad).size, 0);
   }
+  assert.equal(componentsOf(JSON.stringify({ cmps: { a: { p: 'sensor', b: 'x'.repeat(64 * 1024) } } })).size, 0);
   assert.equal(withRemoved('{"cmps":{}}', new Map()), '{"cmps":{}}');
 });
 
