@@ -19,6 +19,9 @@ import {
   timeOf,
 } from './payload.ts';
 
+/** What a broken sensor says stays below this, and is judged where the room is known. */
+const mostC = 1000;
+
 const celsius = (fahrenheit: number): number => Math.round((((fahrenheit - 32) * 5) / 9) * 1000) / 1000;
 
 /** How a unit is written that means Fahrenheit. */
@@ -35,6 +38,11 @@ const fahrenheitNames = ['temperature_f', 'temp_f', 'tempf', 'tF'];
 const ofDevice = ['device_temperature', 'cpu_temperature', 'soc_temperature', 'chip_temperature'];
 
 export function temperatureIn(topic: string, payload: Payload): Recognised {
+  const found = anyTemperature(topic, payload);
+  return typeof found !== 'object' || Math.abs(found.value) <= mostC ? found : `${found.value} °C cannot be`;
+}
+
+function anyTemperature(topic: string, payload: Payload): Recognised {
   if (payload.kind === 'wrong') return payload.why;
   if (ownTemperature.test(topic)) return 'on this topic a Shelly says how warm it is itself, not the room';
   if (payload.kind === 'number') {
