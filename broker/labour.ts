@@ -4,6 +4,7 @@ import { Heating, type HeatingParts } from './heat/heating.ts';
 import { Jobs } from './jobs/jobs.ts';
 import type { JobsParts } from './jobs/parts.ts';
 import type { Session } from './orders/orders.ts';
+import type { UplinkEnd } from './uplink/uplink-part.ts';
 
 export interface LabourParts {
   readonly jobs: JobsParts;
@@ -65,6 +66,16 @@ export class Labour {
   /** The broker is gone. */
   down(): void {
     this.heating.down();
+  }
+
+  uplinkEnd(command: UplinkEnd['command']): UplinkEnd {
+    const { heating } = this;
+    return {
+      command,
+      heard: (topic, payload, retain) => heating.uplinkHeard(topic, payload, retain),
+      up: () => heating.uplinkUp(),
+      down: () => heating.uplinkDown(),
+    };
   }
 
   stop(done: () => void): void {

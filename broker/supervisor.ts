@@ -33,6 +33,7 @@ import { Rollouts } from './rollout/rollouts.ts';
 import { Rounds } from './rounds.ts';
 import type { SupervisorParts } from './supervisor-parts.ts';
 import { type SyncedParts, tellSynced } from './synced.ts';
+import type { UplinkEnd } from './uplink/uplink-part.ts';
 
 export type { SupervisorParts } from './supervisor-parts.ts';
 
@@ -126,7 +127,7 @@ export class Supervisor {
     const sets = new Sets({ journal, wants, answers, rollouts, clock });
     const { release } = parts;
     const set = (asked: Asked) => (asked.topic.noun === 'role' ? sets.role(asked) : sets.node(asked));
-    if (release) this.#following = new Following({ journal, clock, log, release, set });
+    this.#following = release && new Following({ journal, clock, log, release, set });
     this.#orders = createNodeOrders({
       ...{ base, bus, clock, random, answers, session, authority, journal, wants, sets },
       resumed: node => this.#labour.jobs.pardon(node),
@@ -154,6 +155,11 @@ export class Supervisor {
   /** The read model for dashboards. */
   get fleet(): FleetReader {
     return this.#view;
+  }
+
+  /** What comes over the uplink. */
+  get uplinkEnd(): UplinkEnd {
+    return this.#labour.uplinkEnd(message => this.#standing.receive(message, () => this.#inbox.take(message)));
   }
 
   get events(): Pick<Events, 'emit'> {

@@ -6,6 +6,7 @@
 import type { Bus } from '../../shared/bus.ts';
 import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
+import type { Plug } from '../../shared/schemas/reading.ts';
 import type { Store } from '../../shared/store.ts';
 import { topicsOf } from '../../shared/topics.ts';
 import type { Journal } from '../desired/journal.ts';
@@ -17,10 +18,11 @@ import { freshControl } from './control/controller.ts';
 import { freshThermometer } from './control/thermometer.ts';
 import { Leases, orderFor } from './leases.ts';
 import { type MachineNow, Machines, roomOf } from './machines.ts';
+import { Measurements } from './measurements.ts';
 import { HeatMemory } from './memory.ts';
 import type { Reading } from './power/draw.ts';
 import { Rooms } from './rooms/rooms.ts';
-import { type Measured, type RoomMemory, type Round, round } from './round.ts';
+import { type RoomMemory, type Round, round } from './round.ts';
 import { SaidOfHeat } from './said.ts';
 import { powerOf, roomIs } from './shown.ts';
 import type { Draw, Level } from './types.ts';
@@ -46,6 +48,8 @@ export interface HeatParts {
   maySpeak(): boolean;
   /** The document of a room is another one, or gone. */
   roomsChanged(room: string, gone: boolean): void;
+  /** What is in the way of a room's thermometer or of a node's plug, as far as their messages tell. */
+  why(noun: 'room' | 'node', id: string): string | undefined;
 }
 
 const everyMs = 10_000;
@@ -62,8 +66,7 @@ export class Heat {
   readonly #memory: HeatMemory;
   readonly #roomMemory = new Map<string, RoomMemory>();
   readonly #meters = new Map<string, Reading>();
-  readonly #heard = new Map<string, { readonly c: number; readonly atMs: number }>();
-  readonly #outdoors = new Map<string, { readonly c: number; readonly atMs: number }>();
+  readonly #measurements: Measurements;
   readonly #powerAt = new Map<string, number>();
   #last: Round | undefined;
   #lastAt: number | undefined;
@@ -80,6 +83,7 @@ export class Heat {
       ...{ base, bus, journal, clock, log, answers, maySpeak },
       changed: (room, what) => this.#changed(room, what),
     });
+    this.#measurements = new Measurements(this.rooms);
     this.#memory = new HeatMemory({
       ...{ store, clock, log },
       rooms: () => [...this.#roomMemory].map(([room, { control }]) => [room, control] as const),
@@ -100,6 +104,14 @@ export class Heat {
   begin(): void {
     this.rooms.again();
     if (!this.#timer) this.#again();
+  }
+
+  /** Plugs that documents name. */
+  plugs(): readonly { readonly node: string; readonly plug: Plug }[] {
+    return [...this.#parts.journal.durable.keys()].flatMap(node => {
+      const { plug } = this.#said.of(node).heat;
+      return plug ? [{ node, plug }] : [];
+    });
   }
 
   /** The room that a node is in. */
@@ -129,8 +141,8 @@ export class Heat {
   }
 
   /** What sources heard; times are on the clock. */
-  temp = (room: string, c: number, atMs: number): void => void this.#heard.set(room, { c, atMs });
-  outdoor = (room: string, c: number, atMs: number): void => void this.#outdoors.set(room, { c, atMs });
+  temp = (room: string, c: number, atMs: number): void => this.#measurements.temp(room, c, atMs);
+  outdoor = (room: string, c: number, atMs: number): void => this.#measurements.outdoor(room, c, atMs);
   meter = (node: string, meter: Reading): void => void this.#meters.set(node, meter);
 
   stop(done: () => void): void {
@@ -144,8 +156,7 @@ export class Heat {
     if (what === 'document' && !this.#parts.journal.durableRooms.has(room)) {
       this.#roomMemory.delete(room);
       this.#memory.forgetRoom(room);
-      this.#heard.delete(room);
-      this.#outdoors.delete(room);
+      this.#measurements.forget(room);
     }
     if (what === 'document') this.#parts.roomsChanged(room, !this.#parts.journal.durableRooms.has(room));
     // A thermometer's word can wait for the next round; a person's, and a demand in watts, cannot.
@@ -184,7 +195,7 @@ export class Heat {
     const last = round({
       ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
       rooms: [...entries].map(([room, entry]) => ({
-        ...{ room, entry, measured: this.#measured(room, now), memory: this.#remembered(room) },
+        ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#remembered(room) },
         heatW: sumOf(machines, draws, room),
       })),
       machines: homes =>
@@ -216,22 +227,6 @@ export class Heat {
     return { thermometer: freshThermometer(), control: this.#memory.controls.get(room) ?? freshControl() };
   }
 
-  #measured(room: string, now: number): Measured {
-    const { rooms } = this;
-    const said = rooms.latest(room, 'temp_c');
-    const own = said && { c: said.value, atMs: now - said.ageMs };
-    const heard = this.#heard.get(room);
-    const newest = own && heard ? (own.atMs >= heard.atMs ? own : heard) : (own ?? heard);
-    const outdoors = this.#outdoors.get(room);
-    const outdoorC =
-      rooms.latest(room, 'outdoor_c')?.value ??
-      (outdoors && now - outdoors.atMs < 3 * 3_600_000 ? outdoors.c : undefined);
-    return {
-      ...{ temp: newest, outdoorC, directW: rooms.latest(room, 'demand_w')?.value },
-      ...{ price: rooms.latest(room, 'price')?.value, surplusW: rooms.latest(room, 'surplus_w')?.value },
-    };
-  }
-
   /** Energy since the last round. */
   #count(machines: readonly MachineNow[], draws: ReadonlyMap<string, Draw>, now: number): void {
     const ms = this.#lastAt === undefined ? 0 : now - this.#lastAt;
@@ -257,11 +252,18 @@ export class Heat {
     const { bus, journal } = this.#parts;
     const { ledger } = this.#memory;
     for (const [room, one] of last.rooms) {
-      const { outdoorC } = this.#measured(room, now);
+      const { outdoorC } = this.#measurements.of(room, now);
       const maxW = journal.durableRooms.get(room)?.document.max_w;
       const kwh = ledger.kwh(`room/${room}`);
       const there = machines.filter(machine => machine.online && roomOf(machine) === room);
-      const is = roomIs(room, one, { outdoorC, maxW, kwh, heatW: sumOf(machines, draws, room), machines: there });
+      const why = one.aim.mode === 'heat' && !one.sensed.ok ? this.#parts.why('room', room) : undefined;
+      const is = roomIs(room, why === undefined ? one : { ...one, err: why }, {
+        outdoorC,
+        maxW,
+        kwh,
+        heatW: sumOf(machines, draws, room),
+        machines: there,
+      });
       this.rooms.say(room, is, one.sensed.ok && there.length > 0);
     }
     const given = new Map(last.levels.map(level => [level.node, level]));

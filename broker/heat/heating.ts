@@ -6,16 +6,28 @@ import type { BusMessage } from '../../shared/bus.ts';
 import type { Random } from '../../shared/clock.ts';
 import { matches } from '../../shared/topics.ts';
 import { HomeAssistant } from '../homeassistant/announcer.ts';
+import type { Outlet } from '../homeassistant/outlet.ts';
 import type { Asked } from '../orders/answers.ts';
+import { carries } from '../uplink/topics.ts';
 import { ClusterForHa } from './ha-view.ts';
 import { Heat, type HeatOptions, type HeatParts } from './heat.ts';
+import { type Ask, type BrokerName, Sources, WemoPolls } from './sources/index.ts';
 
 export interface HeatingOptions extends HeatOptions {
   /** Topic prefix of Home Assistant's discovery, or `off`. Default: `off`. */
   readonly discovery?: string | undefined;
+  /** The way to the user's own broker. */
+  readonly uplink?: HeatUplink | undefined;
+  /** Asks a Wemo Insight; absent: none is asked. */
+  readonly askWemo?: Ask | undefined;
 }
 
-export interface HeatingParts extends Omit<HeatParts, 'options' | 'roomsChanged'> {
+export interface HeatUplink {
+  readonly outlet: Outlet;
+  also(filters: readonly string[]): void;
+}
+
+export interface HeatingParts extends Omit<HeatParts, 'options' | 'roomsChanged' | 'why'> {
   readonly ver: string;
   /** Fingerprint of the cluster's key. */
   readonly cluster: string;
@@ -28,23 +40,38 @@ export class Heating {
   readonly #heat: Heat;
   readonly #ha: HomeAssistant;
   readonly #cluster: ClusterForHa;
+  readonly #sources: Sources;
+  readonly #wemos: WemoPolls | undefined;
   #attached = false;
 
   constructor(parts: HeatingParts) {
     this.#parts = parts;
-    const { base, bus, store, clock, random, log, journal, view, ver, cluster, options, maySpeak } = parts;
-    this.#heat = new Heat({ ...parts, roomsChanged: (room, gone) => this.#roomChanged(room, gone) });
+    const { base, store, clock, random, log, journal, view, ver, cluster, options, maySpeak } = parts;
+    this.#heat = new Heat({
+      ...parts,
+      roomsChanged: (room, gone) => this.#roomChanged(room, gone),
+      why: (noun, id) =>
+        noun === 'room' ? this.#sources.whyRoom(id) : (this.#sources.whyPlug(id) ?? this.#wemos?.why(id)),
+    });
+    const { temp, outdoor, meter } = this.#heat;
+    this.#sources = new Sources(clock, { temp, outdoor, meter });
+    const ask = options.askWemo;
+    this.#wemos = ask && new WemoPolls({ clock, ask, meter });
     this.#cluster = new ClusterForHa({ ver, journal, view, room: node => this.#heat.roomOf(node) });
     this.#ha = new HomeAssistant({
       ...{ base, clock, random, log, store, cluster, prefix: options.discovery ?? 'off' },
       view: () => this.#cluster.view(),
+      carries: (outlet, topic) => outlet === 'own' || carries(topic, base),
       maySpeak,
     });
-    bus.also(this.#ha.filters());
+    this.#listen();
   }
 
   load(done: (error?: string) => void): void {
-    this.#heat.load(done);
+    this.#heat.load(error => {
+      this.#listen();
+      done(error);
+    });
   }
 
   /** Alone on this base: rooms are shown again, `done`, and from then on it heats. */
@@ -74,14 +101,44 @@ export class Heating {
   found = (room: string): void => this.#heat.rooms.found(room);
 
   /** What a node's own thermometers show. */
-  sensors(_node: string, _payload: Uint8Array): void {}
+  sensors = (node: string, payload: Uint8Array): void => this.#sources.sensors(node, payload);
 
   /** A message that may be somebody else's: a thermometer's, a plug's, Home Assistant's. */
-  foreign({ topic, payload, retain, from }: BusMessage): void {
-    // What the supervisor says itself comes back only to tell what is there.
+  foreign(message: BusMessage): void {
+    this.#sources.take('own', message);
+    this.#told('own', message.topic, message.payload, message.retain);
+  }
+
+  /** The same, from the user's own broker. */
+  uplinkHeard(topic: string, payload: Uint8Array, retain: boolean): void {
+    this.#sources.take('uplink', { topic, payload, retain });
+    this.#told('uplink', topic, payload, retain);
+  }
+
+  uplinkUp(): void {
+    const { uplink } = this.#parts.options;
+    if (uplink) this.#ha.attach(uplink.outlet);
+  }
+
+  uplinkDown(): void {
+    this.#ha.detach({ name: 'uplink' });
+  }
+
+  #told(broker: BrokerName, topic: string, payload: Uint8Array, retain: boolean): void {
     const isForHa = this.#ha.filters().some(filter => matches(filter, topic));
-    if (isForHa && (from !== undefined || retain || this.#parts.bus.kind === 'outside'))
-      this.#ha.take('own', topic, payload, retain);
+    if (isForHa) this.#ha.take(broker, topic, payload, retain);
+  }
+
+  /** Thermometers and plugs may be others. */
+  #listen(): void {
+    const { journal, bus, options } = this.#parts;
+    this.#sources.replace({
+      rooms: [...journal.durableRooms].map(([room, { document }]) => ({ room, ...document })),
+      plugs: this.#heat.plugs(),
+    });
+    this.#wemos?.replace(this.#sources.wemos);
+    bus.also([...this.#ha.filters(), ...this.#sources.filters('own')]);
+    options.uplink?.also([...this.#ha.filters(), ...this.#sources.filters('uplink')]);
   }
 
   nodeChanged(node: string): void {
@@ -92,6 +149,7 @@ export class Heating {
 
   changed(nodes: Iterable<string>): void {
     this.#heat.changed(nodes);
+    this.#listen();
     this.#ha.changed();
   }
 
@@ -102,12 +160,14 @@ export class Heating {
   }
 
   #roomChanged(room: string, gone: boolean): void {
+    this.#listen();
     if (gone) this.#ha.forgotten('room', room);
     else this.#ha.changed();
   }
 
   stop(done: () => void): void {
     this.#ha.stop();
+    this.#wemos?.stop();
     this.#heat.stop(done);
   }
 }
