@@ -32,6 +32,8 @@ const mostReadings = 1000;
 /** Watts that jump by more than this share, and this much, are no level. */
 const noisyShare = 0.08;
 const noisyW = 1.5;
+/** With fewer readings near their median it is not that single ones are off. */
+const leastNear = 0.8;
 /** Busy cores that jump by more than this share of all are other work. */
 const otherShare = 0.12;
 /** A machine that is busier than this doing nothing has other work. */
@@ -203,8 +205,10 @@ export class Calibration {
       return `calibration ended: other work came and went (${busy.median.toFixed(1)} cores busy, give or take ${busy.spread.toFixed(1)}); drain the node first`;
     if (this.#level === 0 && busy.median > Math.max(0.5, idleShare * cores))
       return `calibration ended: ${busy.median.toFixed(1)} cores are busy with other work; drain the node first`;
-    if (watts.spread > Math.max(noisyW, noisyShare * watts.median))
-      return `calibration ended: its plug jumps (${w(watts.median)}, give or take ${w(watts.spread)}); is something else plugged in beside the machine?`;
+    const noise = Math.max(noisyW, noisyShare * watts.median);
+    const near = this.#watts.filter(value => Math.abs(value - watts.median) <= noise).length;
+    if (near < leastNear * this.#watts.length)
+      return `calibration ended: its plug jumps (from ${w(Math.min(...this.#watts))} to ${w(Math.max(...this.#watts))} at one level); is something else plugged in beside the machine?`;
     return undefined;
   }
 

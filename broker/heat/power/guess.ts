@@ -89,7 +89,12 @@ const kinds: readonly Kind[] = [
     idleW: 13,
   },
   { name: /core ?2|pentium.*dual|pentium.* e\d{4}/i, tdp: 65, ...old, idleW: 35 },
-  { name: /turion|sempron.*mobile|athlon.*(?:neo|mobile)|amd [ce][12]?-\d|\be-?(?:350|450)\b/i, tdp: 28, ...laptop, idleW: 12 },
+  {
+    name: /turion|sempron.*mobile|athlon.*(?:neo|mobile)|amd [ce][12]?-\d|\be-?(?:350|450)\b/i,
+    tdp: 28,
+    ...laptop,
+    idleW: 12,
+  },
   { name: /phenom|\bfx\b|fx\(tm\)/i, tdp: 100, ...old },
   { name: /ryzen.*\d{4}(?:u|c)\b/i, tdp: 15, ...laptop, smt: true },
   { name: /ryzen.*\d{4}(?:h|hs|hx)\b/i, tdp: 45, ...laptop, idleW: 10, smt: true },
@@ -115,10 +120,10 @@ const exponent = { smt: 0.65, plain: 0.95 } as const;
 /** Of the TDP, what the package draws idle. */
 const idleOfTdp = 0.06;
 
-const fits = ({ cpu = '' }: Processor) => cpu.slice(0, 200).replace(/\((?:r|tm)\)/gi, '');
+const nameOf = ({ cpu = '' }: Processor) => cpu.slice(0, 200).replace(/\((?:r|tm)\)/gi, '');
 
 function kindOf(processor: Processor): Kind {
-  const name = fits(processor);
+  const name = nameOf(processor);
   const cores = coresOf(processor);
   const known = kinds.find(kind => kind.name.test(name));
   const arm = /^arm|^aarch/.test(processor.arch ?? '') && !known;
@@ -134,9 +139,10 @@ const coresOf = ({ cores = 2 }: Processor) => (cores >= 1 ? Math.min(4096, cores
 const packagesOf = (kind: Kind, processor: Processor) =>
   kind.packageCores === undefined ? 1 : Math.min(8, Math.ceil(coresOf(processor) / kind.packageCores));
 
+const meteredOf = (processor: Processor) => metered.find(({ name }) => name.test(nameOf(processor)));
+
 export function guessOf(processor: Processor): PowerModel {
-  const name = fits(processor);
-  const board = metered.find(one => one.name.test(name));
+  const board = meteredOf(processor);
   if (board)
     return { idleW: board.idleW, peakW: board.peakW, exponent: exponent.plain, source: 'guess', err: meteredErr };
   const kind = kindOf(processor);
@@ -153,6 +159,8 @@ export function guessOf(processor: Processor): PowerModel {
 
 /** What stands between RAPL's watts, of the processor's package alone, and the wall. */
 export function boardOf(processor: Processor): Board {
+  const small = meteredOf(processor);
+  if (small) return { watts: 0.6 * small.idleW, efficiency: 0.8 };
   const kind = kindOf(processor);
   const packages = packagesOf(kind, processor);
   const idle = kind.idleW * (1 + (packages - 1) / 4);

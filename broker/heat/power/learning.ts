@@ -20,6 +20,8 @@ export interface LearningState {
 export interface LearnedBin {
   readonly share: number;
   readonly watts: number;
+  /** How far readings lie from that, in the mean. */
+  readonly apart: number;
   /** Minutes of readings, what is old counted less. */
   readonly minutes: number;
 }
@@ -39,6 +41,9 @@ const part = 0.1;
 /** A fit this far off its points, or from the guess, is a plug with something else on it. */
 const mostResidual = 0.15;
 const furthest = 4;
+/** Readings of one bin that lie further apart are of something that comes and goes. */
+const mostApart = 0.15;
+const mostApartW = 1;
 
 export const freshLearning = (): LearningState => ({ bins: Array.from({ length: bins }, () => null) });
 
@@ -53,7 +58,7 @@ export function loadLearning(value: unknown): LearningState {
 
 function isBin(bin: unknown): bin is LearnedBin {
   if (typeof bin !== 'object' || bin === null) return false;
-  const { share, watts, minutes } = bin as Record<string, unknown>;
+  const { share, watts, apart, minutes } = bin as Record<string, unknown>;
   return (
     isNumber(share) &&
     share >= 0 &&
@@ -61,6 +66,8 @@ function isBin(bin: unknown): bin is LearnedBin {
     isNumber(watts) &&
     watts >= 0 &&
     watts <= mostNodeW &&
+    isNumber(apart) &&
+    apart >= 0 &&
     isNumber(minutes) &&
     minutes >= 0 &&
     minutes <= mostMinutes
@@ -101,12 +108,13 @@ export function learn(
 }
 
 function filledBin(bin: LearnedBin | null, share: number, watts: number, minutes: number): LearnedBin {
-  if (!bin) return { share, watts, minutes };
+  if (!bin) return { share, watts, apart: 0, minutes };
   const all = Math.min(mostMinutes, bin.minutes + minutes);
   const weight = all > 0 ? Math.min(1, minutes / all) : 0;
   return {
     share: bin.share + weight * (share - bin.share),
     watts: bin.watts + weight * (watts - bin.watts),
+    apart: bin.apart + weight * (Math.abs(watts - bin.watts) - bin.apart),
     minutes: all,
   };
 }
@@ -114,6 +122,7 @@ function filledBin(bin: LearnedBin | null, share: number, watts: number, minutes
 function fitted(filled: readonly (LearnedBin | null)[], model: PowerModel, guess: PowerModel): PowerModel | undefined {
   const said = filled.filter(bin => bin !== null).filter(bin => bin.minutes >= leastMinutes);
   const [first, last] = [said[0], said.at(-1)];
+  if (said.some(({ watts, apart }) => apart > Math.max(mostApartW, mostApart * watts))) return undefined;
   // Half of the range at least, and idle: no ends are made up from a middle.
   if (said.length < 3 || !first || !last || first.share > 0.15 || last.share - first.share < 0.5) return undefined;
   const fit = fitOf(said.map(({ share, watts, minutes }) => ({ share, watts, weight: Math.min(minutes, 240) })));
