@@ -162,7 +162,7 @@ exec chroot "$0" /usr/bin/env -i HOME=/config PATH=/opt/ha/bin:/usr/bin:/bin LAN
     () => `Home Assistant answers:\n${process.output()}`,
     async () => {
       if (ended !== undefined) throw new Error(`Home Assistant ended with ${ended}:\n${process.output()}`);
-      return (await fetch(`${url}/api/onboarding`).catch(() => undefined))?.ok;
+      return (await fetch(`${url}/manifest.json`).catch(() => undefined))?.ok;
     },
     180_000,
   );
