@@ -11,7 +11,7 @@ import type { BoardEffect, Kept } from './board-events.ts';
 import { configTopic, nodeObject, roomObject } from './ids.ts';
 import { mostBytes } from './on-broker.ts';
 import { type Outlet, type OutletName, outletNames } from './outlet.ts';
-import { discovery, silentTopics } from './payload.ts';
+import { Announcements, silentTopics } from './payload.ts';
 import type { HaView } from './view.ts';
 
 export interface HomeAssistantParts {
@@ -37,14 +37,24 @@ export interface HomeAssistantParts {
 /** Changes are gathered for so long before anything is worked out, and that not more often than every `everyMs`. */
 const gatherMs = 1000;
 const everyMs = 5000;
+/** Devices whose announcement is made in one turn of the loop. */
+const perTurn = 20;
 const storeHead = 'ha/';
+
+type Reading = ReturnType<Announcements['read']>;
 
 export class HomeAssistant {
   readonly #parts: HomeAssistantParts;
   readonly #outlets = new Map<OutletName, Outlet>();
   readonly #boards: ReadonlyMap<OutletName, Board>;
+  readonly #announcements: Readonly<Record<OutletName, Announcements>> = {
+    own: new Announcements(),
+    uplink: new Announcements(),
+  };
   #loaded = false;
   #stopped = false;
+  /** Something changed since the view that is worked on was asked for. */
+  #stale = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #look: Timer | undefined;
   #step: Timer | undefined;
@@ -97,6 +107,7 @@ export class HomeAssistant {
 
   /** Rooms, nodes, what they have or what they are called may be others than before. Cheap: say it as often as you like. */
   changed(): void {
+    this.#stale = true;
     if (this.#stopped || !this.#loaded || this.#look || this.#outlets.size === 0) return;
     const { clock } = this.#parts;
     const wait = Math.max(gatherMs, this.#lookedAt + everyMs - clock.now());
@@ -135,23 +146,43 @@ export class HomeAssistant {
   }
 
   #lookAtAll(): void {
-    const { clock, base, prefix, cluster, carries } = this.#parts;
+    const { clock, base, prefix, cluster } = this.#parts;
+    this.#lookedAt = clock.now();
+    this.#stale = false;
     if (!this.#parts.maySpeak()) {
-      this.#lookedAt = clock.now();
       this.changed();
       return;
     }
-    this.#lookedAt = clock.now();
     const view: HaView = { ...this.#parts.view(), base, prefix, cluster };
-    for (const name of this.#outlets.keys()) {
-      const board = this.#board(name);
-      const texts = discovery(view, {
+    this.#turn(view, [...this.#outlets.keys()]);
+  }
+
+  /** A fleet's first announcements take a second to make: piece by piece, so that nobody waits for them. */
+  #turn(view: HaView, [name, ...others]: readonly OutletName[], running?: Reading): void {
+    if (name === undefined) {
+      this.#arm();
+      if (this.#stale) this.changed();
+      return;
+    }
+    const board = this.#board(name);
+    const { clock, carries } = this.#parts;
+    const reading =
+      running ??
+      this.#announcements[name].read(view, {
         known: topic => board.components(topic),
         ...(carries && { carries: topic => carries(name, topic) }),
       });
-      board.want(texts, silentTopics(view), clock.now());
+    for (let made = 0; made < perTurn; made++) {
+      const step = reading.next();
+      if (!step.done) continue;
+      board.want(step.value, silentTopics(view), clock.now());
+      this.#turn(view, others);
+      return;
     }
-    this.#arm();
+    this.#look = clock.after(0, () => {
+      this.#look = undefined;
+      this.#turn(view, [name, ...others], reading);
+    });
   }
 
   #arm(): void {

@@ -21,6 +21,8 @@ import { hashOf, mostBytes, OnBroker, withRemoved } from './on-broker.ts';
 /** Topics with our names that are kept in mind; a stranger may write any number of them. */
 const mostTopics = 5000;
 
+const none: ReadonlyMap<string, string> = new Map();
+
 interface Wanted {
   readonly text: string;
   readonly hash: string;
@@ -75,8 +77,8 @@ export class Board {
   }
 
   /** Keys of the components that lie there. */
-  components(topic: string): ReadonlySet<string> {
-    return new Set(this.#topics.get(topic)?.components.keys());
+  components(topic: string): Pick<ReadonlySet<string>, 'has'> {
+    return this.#topics.get(topic)?.components ?? none;
   }
 
   /** @param silent topics that are neither announced now nor to be cleared. */

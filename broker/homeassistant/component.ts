@@ -1,6 +1,6 @@
 /** Devices and their components, and their JSON with the abbreviations that Home Assistant knows. */
 import { printable } from '../../shared/names.ts';
-import { configTopic, entityId, hubObject, uniqueId } from './ids.ts';
+import { entityId, hubObject, uniqueId } from './ids.ts';
 import type { HaView } from './view.ts';
 
 export type Platform = 'binary_sensor' | 'button' | 'climate' | 'number' | 'sensor' | 'switch' | 'update';
@@ -108,8 +108,8 @@ export function named(text: string | undefined, fallback: string, most = 64): st
   return clean === '' ? fallback : clean;
 }
 
-/** The topic and the JSON of a device's announcement. */
-export function announcementOf(view: HaView, device: Device): readonly [topic: string, text: string] {
+/** The JSON of a device's announcement. */
+export function announcementOf(view: Pick<HaView, 'base' | 'cluster' | 'ver'>, device: Device): string {
   const { object, name, words, about, availability } = device;
   const hub = hubObject(view.cluster);
   const version = versionOf(view.ver);
@@ -137,7 +137,7 @@ export function announcementOf(view: HaView, device: Device): readonly [topic: s
     ...(availability.length === 0 ? {} : { avty: availabilityOf(availability), avty_mode: 'all' }),
     cmps,
   };
-  return [configTopic(view.prefix, object), JSON.stringify(payload)];
+  return JSON.stringify(payload);
 }
 
 /** A version as it may be shown; undefined for what is none. */

@@ -8,7 +8,7 @@ import type { HaView } from './view.ts';
 const expireS = 30;
 
 /** @param known keys of components that were announced of it before. */
-export function hubDevice(view: HaView, known: ReadonlySet<string>): Device {
+export function hubDevice(view: HaView, known: Pick<ReadonlySet<string>, 'has'>): Device {
   const { base, cluster } = view;
   const status = `${base}/status`;
   const sensor = (key: string, field: string, name: string, more: Component['config'] = {}): Component => ({

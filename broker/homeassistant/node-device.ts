@@ -63,8 +63,11 @@ const sensors: readonly {
   { key: 'jobs', field: 'jobs', name: 'Jobs', config: {} },
 ];
 
+/** Components that stay once they were there. */
+export const onceThere: readonly string[] = [...sensors.map(({ key }) => key), 'power'];
+
 /** @param known keys of components that were announced of it before. */
-export function nodeDevice(view: HaView, node: HaNode, info: HaFacts, known: ReadonlySet<string>): Device {
+export function nodeDevice(view: HaView, node: HaNode, info: HaFacts, known: Pick<ReadonlySet<string>, 'has'>): Device {
   const { base, cluster } = view;
   const at = `${base}/node/${node.id}`;
   const hub = [{ t: `${base}/status` }];

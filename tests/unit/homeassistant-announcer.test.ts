@@ -353,6 +353,22 @@ test('a fleet is announced in small portions', () => {
   }
 });
 
+test('what changes while a fleet’s announcements are made is not missed', () => {
+  const nodes = Array.from({ length: 400 }, (_, index) => haNode(`n${index}`));
+  const rig = haRig({ view: haView({ nodes }) });
+  const broker = new FakeBroker('uplink');
+  broker.connect(rig.ha, rig.clock);
+  const later = () => {
+    rig.view = haView({ nodes: nodes.slice(0, 399), rooms: [] });
+    rig.ha.changed();
+  };
+  // The first look is under way, in pieces that follow each other without a pause.
+  rig.clock.after(1000, () => rig.clock.after(0, () => rig.clock.after(0, later)));
+  rig.clock.advance(settled);
+  assert.equal(broker.retained.size, 400);
+  assert.ok(!broker.retained.has(roomTopic('study')) && !broker.retained.has(nodeTopic('n399')));
+});
+
 test('an older one of our own that comes back late is not taken for a stranger’s', () => {
   const { rig, broker } = standing();
   broker.slow = true;

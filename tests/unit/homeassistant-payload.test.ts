@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { discovery, mostNodes } from '../../broker/homeassistant/payload.ts';
+import { Announcements, discovery, mostNodes } from '../../broker/homeassistant/payload.ts';
 import { type HaNode, type HaRoom, type HaView, loadEveryMs, telemetryKeys } from '../../broker/homeassistant/view.ts';
 import { parseTopic } from '../../shared/topics.ts';
 import { type Discovered, readDiscovery } from '../fixture/home-assistant-rules.ts';
@@ -317,6 +317,25 @@ const template = new RegExp(
     String.raw`^\{\{ \{'reason':${at}\(''\)\}\|to_json \}\}$`,
   ].join('|'),
 );
+
+test('only what is new is made again, and it is the same as made at once', () => {
+  fc.assert(
+    fc.property(fc.array(views, { minLength: 1, maxLength: 4 }), fc.boolean(), (story, knows) => {
+      const made = new Announcements();
+      const options = knows ? { known: () => new Set(['power', 'cpu', 'temperature']) } : {};
+      // Twice: the second time from what was kept.
+      for (const view of [...story, ...story]) {
+        const steps = made.read(view, options);
+        let step = steps.next();
+        while (!step.done) step = steps.next();
+        assert.deepEqual([...step.value], [...discovery(view, options)]);
+        const again = made.read(view, options).next();
+        assert.equal(again.done, true);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
 
 test('a name that is not to be shown falls back to the id', () => {
   const name = (text: string) => of(haView({ rooms: [{ id: 'study', name: text }] }), 'room_study').device.name;
