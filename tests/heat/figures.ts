@@ -20,6 +20,8 @@ export class Figures {
   days = 0;
   kWh = 0;
   coreHours = 0;
+  /** Tasks of a core-hour each: how many came, and were done as heat. */
+  tasks: { readonly came: number; readonly done: number } = { came: 0, done: 0 };
   /** Given ÷ demanded - 1 of every ten minutes. */
   readonly delivery: number[] = [];
   /** Starts per day by node. */

@@ -1,5 +1,5 @@
 /** Hearth's own way: thermometer, controller and allocator as the supervisor has them. */
-import { allocate, type AllocationState, freshAllocation } from '../../broker/heat/allocation/allocate.ts';
+import { type AllocationState, allocate, freshAllocation } from '../../broker/heat/allocation/allocate.ts';
 import { type ControlState, control, freshControl } from '../../broker/heat/control/controller.ts';
 import { freshThermometer, read, sense, type ThermometerState } from '../../broker/heat/control/thermometer.ts';
 import type { AllocNode, AllocRoom, RoomAim } from '../../broker/heat/types.ts';

@@ -1,5 +1,5 @@
 /** Houses: three rooms and eight machines each. `flat` is what the controller was tuned on; the others it had not seen. */
-import { type Habits } from './life.ts';
+import type { Habits } from './life.ts';
 import type { MachineKind } from './machine.ts';
 import { type RoomKind, roomKind } from './room.ts';
 import { coarse, type SensorKind, wire, zigbee } from './sensor.ts';
@@ -26,7 +26,15 @@ const mini = (node: string): MachineKind => ({ node, cores: 4, idleW: 9, peakW: 
 const office = (node: string): MachineKind => ({ node, cores: 4, idleW: 34, peakW: 125, caseS: 420, plug: true });
 const tower = (node: string): MachineKind => ({ node, cores: 8, idleW: 44, peakW: 205, caseS: 480, plug: true });
 const station = (node: string): MachineKind => ({ node, cores: 16, idleW: 70, peakW: 390, caseS: 600, plug: true });
-const server = (node: string): MachineKind => ({ node, cores: 24, idleW: 95, peakW: 440, caseS: 420, loud: true, plug: true });
+const server = (node: string): MachineKind => ({
+  node,
+  cores: 24,
+  idleW: 95,
+  peakW: 440,
+  caseS: 420,
+  loud: true,
+  plug: true,
+});
 const gamer = (node: string): MachineKind => ({ node, cores: 6, idleW: 48, peakW: 260, caseS: 480, loud: true });
 
 const study: Habits = {

@@ -56,7 +56,9 @@ export class Life {
       occupied: present !== undefined && warm,
       peopleW: present ? present.people * 80 + devicesW : 0,
       open: this.#airings.some(({ from, to }) => hour >= from && hour < to),
-      quiet: quiet !== undefined && (quiet[0] > quiet[1] ? hour >= quiet[0] || hour < quiet[1] : hour >= quiet[0] && hour < quiet[1]),
+      quiet:
+        quiet !== undefined &&
+        (quiet[0] > quiet[1] ? hour >= quiet[0] || hour < quiet[1] : hour >= quiet[0] && hour < quiet[1]),
       ...(inS !== undefined && { next: { targetC: warmC, inS } }),
     };
   }

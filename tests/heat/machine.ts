@@ -33,7 +33,13 @@ export class Machine {
     const { idleW, peakW } = kind;
     // As a calibration by a plug leaves it; where there is none, as a document's figures are: some percent off.
     const off = kind.plug ? 0.02 : 0.05;
-    this.model = { idleW, peakW, exponent: 0.8, source: kind.plug ? 'learned' : 'document', err: kind.plug ? 0.05 : 0.1 };
+    this.model = {
+      idleW,
+      peakW,
+      exponent: 0.8,
+      source: kind.plug ? 'learned' : 'document',
+      err: kind.plug ? 0.05 : 0.1,
+    };
     this.#idleW = idleW * dice.between(1 - off, 1 + off);
     this.#peakW = peakW * dice.between(1 - off, 1 + off);
     this.#exponent = dice.between(0.75, 0.85);

@@ -1,5 +1,11 @@
 /** One room with one heater that gives at once what is demanded: the controller alone, in virtual time. */
-import { type Control, type ControlInput, type ControlState, control, freshControl } from '../../broker/heat/control/controller.ts';
+import {
+  type Control,
+  type ControlInput,
+  type ControlState,
+  control,
+  freshControl,
+} from '../../broker/heat/control/controller.ts';
 import { Dice } from '../sim/random.ts';
 import { aimOf } from './hearth.ts';
 import { Room, type RoomKind } from './room.ts';

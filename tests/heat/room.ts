@@ -72,7 +72,8 @@ export class Room {
     this.airC = startC;
     this.furnitureC = startC;
     const { airWalls, wallsOut, neighbour, neighbourC } = kind;
-    this.wallsC = (airWalls * startC + wallsOut * outdoorC + neighbour * neighbourC) / (airWalls + wallsOut + neighbour);
+    this.wallsC =
+      (airWalls * startC + wallsOut * outdoorC + neighbour * neighbourC) / (airWalls + wallsOut + neighbour);
   }
 
   /** °C per hour of the air without machines, and with them per W. */

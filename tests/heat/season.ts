@@ -11,6 +11,7 @@ import { Figures } from './figures.ts';
 import type { House, HouseRoom } from './house.ts';
 import { Life, type Now } from './life.ts';
 import { Machine } from './machine.ts';
+import { Queue } from './queue.ts';
 import { type Around, Room } from './room.ts';
 import { Sensor } from './sensor.ts';
 import { through, Weather } from './weather.ts';
@@ -47,12 +48,16 @@ export interface SeasonOptions {
   readonly stepS?: number;
 }
 
+/** Somewhat less than the heat of a winter's day can do in a house. */
+const tasksPerDay = 400;
+
 interface Contestant {
   readonly heating: Heating;
   readonly heated: Heated[];
   readonly rooms: Room[];
   readonly sensors: Sensor[];
   readonly dice: Dice;
+  readonly queue: Queue;
   readonly figures: Figures;
 }
 
@@ -73,6 +78,7 @@ export function season(options: SeasonOptions, ways: readonly NewHeating[]): Fig
       rooms: house.rooms.map(of => new Room(of.kind, startC(of), outdoorC)),
       sensors: house.rooms.map((of, i) => new Sensor(of.sensor, new Dice(seed, `sensor ${i}`), startC(of))),
       dice,
+      queue: new Queue(new Dice(seed, 'tasks'), tasksPerDay),
       figures: new Figures(heating.name, house.rooms.length),
     };
   });
@@ -104,9 +110,12 @@ export function season(options: SeasonOptions, ways: readonly NewHeating[]): Fig
       if (contestants.some(({ heating }) => heating.ahead?.(i))) kept[i] = Number.POSITIVE_INFINITY;
     });
     const hourEnds = (s + stepS) % 3600 === 0;
-    for (const { heating, heated, rooms, dice, figures } of contestants) {
+    for (const { heating, heated, rooms, dice, queue, figures } of contestants) {
       const demands = heating.step(s * 1000, heated, told);
       for (const { machines } of heated) for (const machine of machines) machine.step(stepS, dice);
+      let busy = 0;
+      for (const { machines } of heated) for (const { cores } of machines) busy += cores;
+      queue.step(stepS, busy);
       if (!counts) {
         if (hourEnds) figures.forget();
         continue;
@@ -120,9 +129,11 @@ export function season(options: SeasonOptions, ways: readonly NewHeating[]): Fig
       if (hourEnds) figures.hour(kept.map(off => off <= 0.1));
     }
     if (hourEnds) kept.fill(0);
-    if (!counts) for (const { heated } of contestants) for (const { machines } of heated) for (const m of machines) m.starts = 0;
+    if (!counts)
+      for (const { heated } of contestants) for (const { machines } of heated) for (const m of machines) m.starts = 0;
   }
-  for (const { figures, heated } of contestants) {
+  for (const { figures, heated, queue } of contestants) {
+    figures.tasks = queue;
     figures.end(
       days - skipDays,
       heated.flatMap(({ machines }) => machines.map(({ kind, starts }) => ({ node: kind.node, starts }))),

@@ -34,15 +34,17 @@ export function sunAt({ latitude, longitude, zone }: Place, day: number, hour: n
     0.00148 * Math.sin(3 * g);
   const minutes =
     229.18 *
-    (0.000075 + 0.001868 * Math.cos(g) - 0.032077 * Math.sin(g) - 0.014615 * Math.cos(2 * g) - 0.040849 * Math.sin(2 * g));
+    (0.000075 +
+      0.001868 * Math.cos(g) -
+      0.032077 * Math.sin(g) -
+      0.014615 * Math.cos(2 * g) -
+      0.040849 * Math.sin(2 * g));
   const solarHour = hour + minutes / 60 + (longitude - 15 * zone) / 15;
   const angle = (solarHour - 12) * 15 * rad;
   const lat = latitude * rad;
-  const sinHeight =
-    Math.sin(lat) * Math.sin(declination) + Math.cos(lat) * Math.cos(declination) * Math.cos(angle);
+  const sinHeight = Math.sin(lat) * Math.sin(declination) + Math.cos(lat) * Math.cos(declination) * Math.cos(angle);
   const east = -Math.cos(declination) * Math.sin(angle);
-  const north =
-    Math.cos(lat) * Math.sin(declination) - Math.sin(lat) * Math.cos(declination) * Math.cos(angle);
+  const north = Math.cos(lat) * Math.sin(declination) - Math.sin(lat) * Math.cos(declination) * Math.cos(angle);
   return { sinHeight, azimuth: Math.atan2(east, north) };
 }
 

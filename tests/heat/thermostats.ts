@@ -1,6 +1,7 @@
 /** The ways that people heat with a switch: hysteresis, and a PID that pulses. All machines of a room are the heater. */
-import type { Heated, Heating, Told } from './season.ts';
+
 import type { House } from './house.ts';
+import type { Heated, Heating, Told } from './season.ts';
 
 function switched({ machines }: Heated, on: boolean, quiet: boolean): void {
   for (const machine of machines) machine.order(on && !(quiet && machine.kind.loud) ? machine.kind.cores : 0);

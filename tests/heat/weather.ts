@@ -28,7 +28,9 @@ export class Weather {
   readonly #diffuse: number[] = [];
 
   constructor(name: PlaceName) {
-    const lines = readFileSync(join(import.meta.dirname, `${name}.csv`), 'utf8').trim().split('\n');
+    const lines = readFileSync(join(import.meta.dirname, `${name}.csv`), 'utf8')
+      .trim()
+      .split('\n');
     const head = lines.filter(line => line.startsWith('#')).join(' ');
     this.title = head.slice(2, head.indexOf(':'));
     const number = (key: string) => Number(new RegExp(`${key} (-?[\\d.]+)`).exec(head)?.[1]);

@@ -13,7 +13,7 @@
  * - Not sensed, off, above the hard limit, window open: nothing.
  */
 import type { RoomAim, Sensed } from '../types.ts';
-import { aimedAt, type NextTarget, timed } from './early-start.ts';
+import { aimedAt, type NextTarget, timed, untimed } from './early-start.ts';
 import { lossesInterrupted, lossesWPerC, weathered } from './losses.ts';
 import { watched } from './open-window.ts';
 import { excited, interrupted, observed, response } from './response.ts';
@@ -74,7 +74,12 @@ function bounds(state: ControlState, { minW, maxW, heatW, aim }: ControlInput, m
   const most = watts(maxW);
   const least = Math.min(watts(minW), most);
   const capped = aim.maxW >= 0 ? Math.min(most, aim.maxW) : 0;
-  return { minW: least, maxW: capped, heatW: watts(heatW), rangeW: Math.max(most - least, state.rangeW * Math.exp(-ms / dayMs), 1) };
+  return {
+    minW: least,
+    maxW: capped,
+    heatW: watts(heatW),
+    rangeW: Math.max(most - least, state.rangeW * Math.exp(-ms / dayMs), 1),
+  };
 }
 
 export function control(before: ControlState, input: ControlInput): Control {
@@ -84,9 +89,9 @@ export function control(before: ControlState, input: ControlInput): Control {
   const state = elapsed > gapMs || elapsed < 0 ? broken(before) : before;
   const stamped = { ...state, at: now };
   const target = aim.mode === 'heat' ? aim.targetC : undefined;
-  if (!sensed.ok || !Number.isFinite(sensed.c)) {
+  if (!sensed.ok || !(Math.abs(sensed.c) < 100)) {
     const off = target === undefined;
-    const err = sensed.ok ? 'the thermometer says no number' : sensed.why;
+    const err = sensed.ok ? 'the thermometer says no temperature of a room' : sensed.why;
     return nothing(broken(stamped), off ? 'off' : 'idle', off ? '' : err);
   }
   if (target === undefined || !Number.isFinite(target)) return nothing(stamped, 'off', '');
@@ -108,13 +113,12 @@ function nothing(state: ControlState, action: 'off' | 'idle', err: string): Cont
 /** After a gap: what is learned stays, what was running begins anew. */
 function broken(state: ControlState): ControlState {
   const { c: _c, drawnW: _d, steadyW: _s, ...rest } = state;
-  const { run: _r, ...pace } = state.pace;
   return {
     ...rest,
     window: freshControl().window,
     response: interrupted(state.response),
     losses: lossesInterrupted(state.losses),
-    pace,
+    pace: untimed(state.pace),
   };
 }
 
@@ -125,7 +129,7 @@ function look(state: ControlState, input: ControlInput, limits: Bounds, ms: numb
     old === undefined ? value : old + (1 - Math.exp(-ms / 1000 / seconds)) * (value - old);
   const steadyW = slower(state.steadyW, heatW, 900);
   const wasOpen = state.window.open !== undefined;
-  const window = watched(state.window, ms, c, heatW > steadyW - 0.1 * rangeW);
+  const window = watched(state.window, ms, c, heatW > steadyW - Math.min(0.1 * rangeW, Math.max(20, 0.2 * steadyW)));
   const opened = window.open !== undefined && !wasOpen;
   const learn = input.learn !== false;
   const outdoorC = finite(input.outdoorC);
@@ -156,7 +160,7 @@ function direct(state: ControlState, { directW, aim }: ControlInput, limits: Bou
   const wanted = Math.max(finite(directW) ?? 0, leastW(aim));
   const demandW = clamp(wanted, 0, limits.maxW);
   const moved = state.by === 'direct' && Math.abs(demandW - state.demandW) < 0.25 * limits.rangeW;
-  const { run: _r, early: _e, ...pace } = state.pace;
+  const { early: _e, ...pace } = untimed(state.pace);
   return {
     state: {
       ...state,
@@ -199,7 +203,7 @@ function regulated(
   const factor = aim.factor >= 0 && Number.isFinite(aim.factor) ? aim.factor : 1;
   const free = pi + bumpW;
   const integralW = open ? state.integralW : integrated(state, { gains, error, free, low, high, factor, ms });
-  const asked = open ? 0 : clamp(Math.max(free, 0) * factor, 0, limits.maxW);
+  const asked = open ? 0 : Math.min(clamp(free, 0, limits.maxW) * factor, limits.maxW);
   const demandW = Math.min(Math.max(asked, open ? 0 : leastW(aim)), limits.maxW);
   const full = !open && free >= high && error > 0.3 && factor === 1 && (state.drawnW ?? 0) > 0.85 * high;
   const answer: ControlState = {
@@ -209,8 +213,8 @@ function regulated(
     bumpW,
     targetC,
     demandW,
-    pace: timed(pace, ms, c, full),
-    swing: swung(state.swing, ms, open || factor !== 1 ? undefined : (demandW - low) / Math.max(high - low, 1)),
+    pace: open ? untimed(pace) : timed(pace, ms, c, error, full),
+    swing: swung(state.swing, ms, open || fresh || factor !== 1 ? undefined : error),
     response: fresh ? excited(state.response) : state.response,
   };
   return {

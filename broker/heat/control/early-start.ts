@@ -21,6 +21,8 @@ export interface NextTarget {
 }
 
 const longestS = 5 * 3600;
+/** As good as there. */
+const nearC = 0.15;
 
 /** Starts with 1 °C an hour: what a heater sized for its room makes. */
 export const freshPace = (): PaceState => ({ pace: 1, runs: 0 });
@@ -30,19 +32,36 @@ export function aimedAt(state: PaceState, c: number, targetC: number, next: Next
   const { early: before, ...rest } = state;
   if (next === undefined || !(next.targetC > targetC) || !(next.inS >= 0)) return rest;
   const missing = next.targetC - c;
-  const neededS = Math.min(longestS, (missing / state.pace) * 3600 * 1.1 + 300);
+  const neededS = Math.min(longestS, ((missing - nearC) / state.pace) * 3600 * 1.05 + 300);
   const begun = before !== undefined && next.inS < longestS;
   return begun || (missing > 0.2 && next.inS <= neededS) ? { ...rest, early: next.targetC } : rest;
 }
 
-/** Times recoveries: `full` while everything is given and more is wanted. */
-export function timed(state: PaceState, ms: number, c: number, full: boolean): PaceState {
+/** A recovery that was disturbed tells nothing. */
+export function untimed(state: PaceState): PaceState {
+  const { run: _r, ...rest } = state;
+  return rest;
+}
+
+/** What is too short tells nothing; what is not there after so long never will be. */
+const leastMs = 15 * 60_000;
+const mostMs = 8 * 3_600_000;
+const leastC = 0.7;
+
+/**
+ * Times recoveries, from when everything is given until the target is nearly reached: the last tenths, which take their time, count as
+ * well.
+ * @param error target - temperature
+ * @param full everything is given and more is wanted
+ */
+export function timed(state: PaceState, ms: number, c: number, error: number, full: boolean): PaceState {
   const { run, ...rest } = state;
-  if (full) return { ...state, run: run === undefined ? { fromC: c, ms: 0 } : { fromC: run.fromC, ms: run.ms + ms } };
-  if (run === undefined) return state;
+  if (run === undefined) return full && error > leastC ? { ...state, run: { fromC: c, ms: 0 } } : state;
+  const lasted = run.ms + ms;
+  if (error > nearC && lasted < mostMs) return { ...state, run: { fromC: run.fromC, ms: lasted } };
   const rose = c - run.fromC;
-  if (rose < 0.7 || run.ms < 15 * 60_000) return rest;
-  const seen = clamp(rose / (run.ms / 3_600_000), 0.15, 8);
+  if (rose < leastC - nearC || lasted < leastMs) return rest;
+  const seen = clamp(rose / (lasted / 3_600_000), 0.15, 8);
   const weight = Math.max(0.25, 1 / (state.runs + 1));
   return { ...rest, pace: state.pace + weight * (seen - state.pace), runs: Math.min(state.runs + 1, 1e6) };
 }

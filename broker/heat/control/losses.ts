@@ -20,9 +20,6 @@ export interface LossesState {
   readonly seenMs: number;
   readonly lastC?: number;
   readonly samples: number;
-  /** Mean and variance of the difference to outdoors: the excitation. */
-  readonly mean: number;
-  readonly variance: number;
 }
 
 export const freshLosses = (): LossesState => ({
@@ -30,8 +27,6 @@ export const freshLosses = (): LossesState => ({
   fit: freshFit([0, 0, 0], [0.5, 0.5, 3]),
   seenMs: 0,
   samples: 0,
-  mean: 0,
-  variance: 0,
 });
 
 /** Without an outdoor reading, or after a gap: the averages begin anew, what is learned stays. */
@@ -65,16 +60,15 @@ function sampled(state: LossesState): LossesState {
   const rate = (c - lastC) / (ms / 3_600_000);
   // In units of 10 °C, 100 W and 0.1 °C/h: all near one.
   const fit = fitted(state.fit, [difference / 10, rate / 0.1, 1], w / 100, forget, 0.5);
-  const weight = Math.max(1 - forget, 1 / (state.samples + 1));
-  const mean = state.mean + weight * (difference - state.mean);
-  const variance = state.variance + weight * ((difference - mean) ** 2 - state.variance);
-  return { ...moved, fit, mean, variance, samples: Math.min(state.samples + 1, 1e6) };
+  return { ...moved, fit, samples: Math.min(state.samples + 1, 1e6) };
 }
 
-/** W per °C, 0 until there is enough to believe: five days, and a weather that varied by 1.5 °C (standard deviation). */
+/** W per °C, 0 until there is enough to believe: five days, and three standard deviations from nothing. */
 export function lossesWPerC(state: LossesState, rangeW: number): number {
-  if (state.samples < 120 || state.variance < 1.5 ** 2) return 0;
-  const ua = (state.fit.theta[0] ?? 0) * 10;
+  const [share = 0] = state.fit.theta;
+  const spread = Math.sqrt(Math.abs(state.fit.p[0] ?? 1));
+  if (state.samples < 120 || share < 3 * spread) return 0;
+  const ua = share * 10;
   // No room that its machines can keep 8 °C above the weather at least loses more.
   return clamp(ua, 0, rangeW / 8);
 }

@@ -52,7 +52,6 @@ export const freshControl = (): ControlState => ({
 const number = z.number();
 const counter = z.number().nonnegative();
 const watts = z.number().min(-1e6).max(1e6);
-const degrees = z.number().min(-100).max(100);
 const fit = (n: number) => z.object({ theta: z.array(number).length(n), p: z.array(number).length(n * n) });
 const fresh = freshResponse();
 
@@ -68,7 +67,7 @@ const saved = z.object({
     naive: counter,
     samples: counter,
   }),
-  losses: z.object({ fit: fit(3), samples: counter, mean: degrees, variance: counter }),
+  losses: z.object({ fit: fit(3), samples: counter }),
   pace: z.object({ pace: z.number().min(0.1).max(10), runs: counter }),
   swing: z.object({ calm: z.number().min(0.05).max(1) }),
 });

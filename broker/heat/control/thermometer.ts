@@ -23,7 +23,7 @@ export const sensorLimits = {
   brokenAboveC: 60,
   absurdBelowC: 0,
   absurdAboveC: 45,
-  /** A jump that is possible at once, and what may be added per minute since the last good reading. */
+  /** A jump that is possible at once, and what may be added per further minute of silence. */
   jumpC: 3,
   jumpCPerMin: 1,
   /** Readings that agree, and over how long, until a jump is believed. */
@@ -90,7 +90,8 @@ export function read(state: ThermometerState, { now, atMs: saidMs, c }: Reading)
   if (wrong !== undefined) return { ...without(state, 'jumped'), newestMs: atMs, refused: wrong };
   const { good } = state;
   if (good === undefined) return accept(state, atMs, c);
-  const minutes = Math.max(0, (atMs - good.atMs) / 60_000 - 1);
+  // Of silence: what was refused meanwhile makes no jump more likely.
+  const minutes = Math.max(0, (atMs - (state.newestMs ?? atMs)) / 60_000 - 1);
   const possible = sensorLimits.jumpC + sensorLimits.jumpCPerMin * minutes;
   if (Math.abs(c - good.c) <= possible) return accept(state, atMs, c);
   return doubt(state, good.c, atMs, c);
