@@ -32,7 +32,7 @@ export interface InboxParts {
   readonly orders: Orders;
   readonly reports: Reports;
   readonly jobs: Pick<Jobs, 'set' | 'do' | 'found' | 'report'>;
-  readonly heating: Pick<Heating, 'set' | 'do' | 'reading' | 'found' | 'sensors' | 'foreign'>;
+  readonly heating: Pick<Heating, 'set' | 'do' | 'reading' | 'found' | 'sensors' | 'foreign' | 'order'>;
   /** Whether what came over connection `serial` is the word of the node's current session. */
   speaksFor(node: string, serial: number | undefined): boolean;
   notice(event: PresenceEvent): void;
@@ -99,7 +99,7 @@ export class Inbox {
       const message = `"${part}" of a ${noun} is not available yet: use …/node/ID/${part}`;
       answers.refuseStranger(asked, () => ({ code: 'not-available', message }));
     } else if (part === 'set') sets.node(asked);
-    else orders.handle(asked);
+    else if (!heating.order(asked)) orders.handle(asked);
   }
 
   #fromNode(node: string, part: NounTopic['part'], message: BusMessage): void {

@@ -66,7 +66,7 @@ export class Supervisor {
   #stopped = false;
 
   constructor(parts: SupervisorParts) {
-    const { base, ver, bus, clock, random, log, signer, store } = parts;
+    const { base, ver, bus, clock, random, log, signer, store, release } = parts;
     const boot = random.hex(8);
     const authority = new Authority(signer, ver, boot, parts.bundle);
     this.#parts = parts;
@@ -125,7 +125,6 @@ export class Supervisor {
       notice({ type: 'sign', node, epoch, serial });
     this.#reports = new Reports({ clock, view, events, sign, speaksFor: speaks });
     const sets = new Sets({ journal, wants, answers, rollouts, clock });
-    const { release } = parts;
     const set = (asked: Asked) => (asked.topic.noun === 'role' ? sets.role(asked) : sets.node(asked));
     this.#following = release && new Following({ journal, clock, log, release, set });
     this.#orders = createNodeOrders({

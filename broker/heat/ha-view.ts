@@ -1,6 +1,6 @@
 /** The cluster as Home Assistant is told of it, from the fleet and the rooms. */
 import { type RoomDocument, roomDefaults, roomLimits } from '../../shared/schemas/room.ts';
-import type { Load } from '../../shared/schemas/telemetry.ts';
+import type { Info, Load } from '../../shared/schemas/telemetry.ts';
 import type { Journal } from '../desired/journal.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
 import { type HaNode, type HaRoom, type HaView, type TelemetryKey, telemetryKeys } from '../homeassistant/view.ts';
@@ -17,24 +17,31 @@ export interface HaSources {
 export class ClusterForHa {
   readonly #sources: HaSources;
   readonly #has = new Map<string, Set<TelemetryKey>>();
+  /** Facts as they were last seen: another agent, or another right, is news. */
+  readonly #info = new Map<string, Info>();
   #watts = false;
 
   constructor(sources: HaSources) {
     this.#sources = sources;
   }
 
-  /** @returns whether a key came that it did not have before. */
+  /** @returns whether a key came that it did not have before, or its facts are others. */
   heard(node: string, load: Load): boolean {
     const has = this.#has.get(node) ?? new Set<TelemetryKey>();
     const before = has.size + (this.#watts ? 1 : 0);
     for (const key of telemetryKeys) if (load[key] !== undefined) has.add(key);
     if (load.watts !== undefined) this.#watts = true;
     this.#has.set(node, has);
+    const info = this.#sources.view.get(node)?.info;
+    const told = this.#info.get(node);
+    if (info) this.#info.set(node, info);
+    if (info !== told) return true;
     return has.size + (this.#watts ? 1 : 0) > before;
   }
 
   forget(node: string): void {
     this.#has.delete(node);
+    this.#info.delete(node);
   }
 
   view(): Omit<HaView, 'base' | 'prefix' | 'cluster'> {

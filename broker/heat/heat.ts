@@ -8,12 +8,12 @@ import type { Clock, Timer } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Plug } from '../../shared/schemas/reading.ts';
 import type { Store } from '../../shared/store.ts';
-import { topicsOf } from '../../shared/topics.ts';
 import type { Journal } from '../desired/journal.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Answers } from '../orders/answers.ts';
 import type { Orders, Session } from '../orders/orders.ts';
+import { Calibrating } from './calibrating.ts';
 import { freshControl } from './control/controller.ts';
 import { freshThermometer } from './control/thermometer.ts';
 import { Leases, orderFor } from './leases.ts';
@@ -24,7 +24,7 @@ import type { Reading } from './power/draw.ts';
 import { Rooms } from './rooms/rooms.ts';
 import { type RoomMemory, type Round, round } from './round.ts';
 import { SaidOfHeat } from './said.ts';
-import { powerOf, roomIs } from './shown.ts';
+import { HeatShown, sumOf } from './shown.ts';
 import type { Draw, Level } from './types.ts';
 
 export interface HeatOptions {
@@ -53,13 +53,11 @@ export interface HeatParts {
 }
 
 const everyMs = 10_000;
-/** Of machines in no room, which nobody heats with. */
-const homelessEveryMs = 60_000;
 
 export class Heat {
   readonly rooms: Rooms;
+  readonly calibrating: Calibrating;
   readonly #parts: HeatParts;
-  readonly #topics: ReturnType<typeof topicsOf>;
   readonly #machines = new Machines();
   readonly #leases = new Leases();
   readonly #said: SaidOfHeat;
@@ -67,7 +65,7 @@ export class Heat {
   readonly #roomMemory = new Map<string, RoomMemory>();
   readonly #meters = new Map<string, Reading>();
   readonly #measurements: Measurements;
-  readonly #powerAt = new Map<string, number>();
+  readonly #shown: HeatShown;
   #last: Round | undefined;
   #lastAt: number | undefined;
   #timer: Timer | undefined;
@@ -77,18 +75,26 @@ export class Heat {
   constructor(parts: HeatParts) {
     this.#parts = parts;
     const { base, bus, store, clock, log, answers, journal, maySpeak } = parts;
-    this.#topics = topicsOf(base);
     this.#said = new SaidOfHeat(journal);
     this.rooms = new Rooms({
       ...{ base, bus, journal, clock, log, answers, maySpeak },
       changed: (room, what) => this.#changed(room, what),
     });
     this.#measurements = new Measurements(this.rooms);
+    this.calibrating = new Calibrating({
+      ...{ clock, answers },
+      machine: node => (journal.durable.has(node) ? this.#machine(node) : undefined),
+      learned: (node, model) => this.#memory.learned(node, model),
+    });
     this.#memory = new HeatMemory({
       ...{ store, clock, log },
       rooms: () => [...this.#roomMemory].map(([room, { control }]) => [room, control] as const),
       allocation: () => this.#memory.allocation,
       written: () => {},
+    });
+    this.#shown = new HeatShown({
+      ...{ base, bus, journal, ledger: this.#memory.ledger, rooms: this.rooms, measurements: this.#measurements },
+      why: room => parts.why('room', room),
     });
   }
 
@@ -122,7 +128,9 @@ export class Heat {
   /** Facts or telemetry of a node are others. */
   nodeChanged(node: string): void {
     const view = this.#parts.view.get(node);
-    if (view?.load) this.#machines.heard(node, view.info, view.load, this.#parts.clock.now());
+    if (!view?.load) return;
+    this.#machines.heard(node, view.info, view.load, this.#parts.clock.now());
+    if (view.load.watts !== undefined) this.calibrating.rapl(node, view.load.watts);
   }
 
   /** Documents of nodes are others. */
@@ -134,16 +142,20 @@ export class Heat {
   nodeGone(node: string): void {
     this.#said.changed(node);
     this.#machines.forget(node);
+    this.calibrating.gone(node);
     this.#leases.forget(node);
     this.#memory.forgetNode(node);
     this.#meters.delete(node);
-    this.#powerAt.delete(node);
+    this.#shown.forget(node);
   }
 
   /** What sources heard; times are on the clock. */
   temp = (room: string, c: number, atMs: number): void => this.#measurements.temp(room, c, atMs);
   outdoor = (room: string, c: number, atMs: number): void => this.#measurements.outdoor(room, c, atMs);
-  meter = (node: string, meter: Reading): void => void this.#meters.set(node, meter);
+  meter = (node: string, meter: Reading): void => {
+    this.#meters.set(node, meter);
+    this.calibrating.meter(node, meter.watts);
+  };
 
   stop(done: () => void): void {
     this.#stopped = true;
@@ -183,6 +195,7 @@ export class Heat {
     const { clock, maySpeak, options } = this.#parts;
     if (this.#stopped || !maySpeak()) return;
     const now = clock.now();
+    this.calibrating.tick();
     const machines = this.#all();
     const draws = new Map(
       machines.flatMap(one => {
@@ -205,20 +218,22 @@ export class Heat {
     this.#memory.allocation = last.allocation;
     for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
     for (const level of last.levels) this.#tell(level, machines, now);
-    this.#show(last, machines, draws, now);
+    this.#shown.tell({ last, machines, draws, now });
     this.#memory.tick();
   }
 
   #all(): readonly MachineNow[] {
-    const { journal, view, jobs } = this.#parts;
-    return [...journal.durable.keys()].map(node => {
-      const { online = false, info, load, is } = view.get(node) ?? {};
-      const { running, waiting } = jobs.heatWork(node);
-      return {
-        ...{ node, online, info, load, state: is?.state, ...this.#said.of(node), work: running + waiting },
-        ...{ meter: this.#meters.get(node), learned: this.#memory.models.get(node) },
-      };
-    });
+    return [...this.#parts.journal.durable.keys()].map(node => this.#machine(node));
+  }
+
+  #machine(node: string): MachineNow {
+    const { online = false, info, load, is } = this.#parts.view.get(node) ?? {};
+    const { running, waiting } = this.#parts.jobs.heatWork(node);
+    return {
+      ...{ node, online, info, load, state: is?.state, ...this.#said.of(node), work: running + waiting },
+      ...{ meter: this.#meters.get(node), learned: this.#memory.models.get(node) },
+      calibrated: this.calibrating.cores(node) !== undefined,
+    };
   }
 
   #remembered(room: string): RoomMemory {
@@ -237,45 +252,17 @@ export class Heat {
     for (const room of this.rooms.entries().keys()) ledger.add(`room/${room}`, sumOf(machines, draws, room), ms);
   }
 
-  #tell({ node, cores }: Level, machines: readonly MachineNow[], now: number): void {
+  #tell(level: Level, machines: readonly MachineNow[], now: number): void {
     const { session, order, jobs } = this.#parts;
+    const { node } = level;
     const machine = machines.find(one => one.node === node);
     const to = session(node);
     if (!machine || !to) return;
     const room = this.rooms.entries().get(roomOf(machine) ?? '');
+    const cores = this.calibrating.cores(node) ?? level.cores;
     const said = orderFor(cores, machine.heat, room?.document ?? {});
     jobs.heat(node, cores === 0 ? 0 : Math.max(1, Math.ceil(cores - 0.05)));
     if (this.#leases.due(node, `${to.inst}/${to.epoch}`, said, now)) order(node, to, said);
-  }
-
-  #show(last: Round, machines: readonly MachineNow[], draws: ReadonlyMap<string, Draw>, now: number): void {
-    const { bus, journal } = this.#parts;
-    const { ledger } = this.#memory;
-    for (const [room, one] of last.rooms) {
-      const { outdoorC } = this.#measurements.of(room, now);
-      const maxW = journal.durableRooms.get(room)?.document.max_w;
-      const kwh = ledger.kwh(`room/${room}`);
-      const there = machines.filter(machine => machine.online && roomOf(machine) === room);
-      const why = one.aim.mode === 'heat' && !one.sensed.ok ? this.#parts.why('room', room) : undefined;
-      const is = roomIs(room, why === undefined ? one : { ...one, err: why }, {
-        outdoorC,
-        maxW,
-        kwh,
-        heatW: sumOf(machines, draws, room),
-        machines: there,
-      });
-      this.rooms.say(room, is, one.sensed.ok && there.length > 0);
-    }
-    const given = new Map(last.levels.map(level => [level.node, level]));
-    for (const machine of machines) {
-      const { node } = machine;
-      const draw = draws.get(node);
-      const every = roomOf(machine) === undefined ? homelessEveryMs : everyMs;
-      if (!draw || now - (this.#powerAt.get(node) ?? Number.NEGATIVE_INFINITY) < every * 0.9) continue;
-      this.#powerAt.set(node, now);
-      const power = powerOf(node, draw, given.get(node), ledger.kwh(`node/${node}`));
-      bus.publish(this.#topics.node(node, 'power'), JSON.stringify(power), { qos: 0 });
-    }
   }
 
   /** The last round, for who looks. */
@@ -283,6 +270,3 @@ export class Heat {
     return this.#last;
   }
 }
-
-const sumOf = (machines: readonly MachineNow[], draws: ReadonlyMap<string, Draw>, room: string): number =>
-  machines.reduce((sum, one) => (roomOf(one) === room ? sum + (draws.get(one.node)?.watts ?? 0) : sum), 0);

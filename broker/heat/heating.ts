@@ -8,6 +8,7 @@ import { matches } from '../../shared/topics.ts';
 import { HomeAssistant } from '../homeassistant/announcer.ts';
 import type { Outlet } from '../homeassistant/outlet.ts';
 import type { Asked } from '../orders/answers.ts';
+import { ownVerbs } from '../orders/verbs.ts';
 import { carries } from '../uplink/topics.ts';
 import { ClusterForHa } from './ha-view.ts';
 import { Heat, type HeatOptions, type HeatParts } from './heat.ts';
@@ -97,6 +98,16 @@ export class Heating {
 
   set = (asked: Asked): void => this.#heat.rooms.set(asked);
   do = (asked: Asked): void => this.#heat.rooms.do(asked);
+  /** A `do` on a node that is heating's to do. @returns false where it is none. */
+  order(asked: Asked): boolean {
+    const { target, rest } = asked.topic;
+    const isOwn = ownVerbs.some(verb => verb === rest[0]);
+    if (!isOwn || target.kind !== 'one' || !this.#parts.journal.nodes.has(target.id)) return false;
+    if (rest[0] === 'calibrate') this.#heat.calibrating.do(asked);
+    else this.#rediscover(asked);
+    return true;
+  }
+
   reading = (asked: Asked): void => this.#heat.rooms.reading(asked);
   found = (room: string): void => this.#heat.rooms.found(room);
 
@@ -157,6 +168,12 @@ export class Heating {
     this.#heat.nodeGone(node);
     this.#cluster.forget(node);
     this.#ha.forgotten('node', node);
+  }
+
+  /** Home Assistant is told of everything again, of what people removed there, too. */
+  #rediscover(asked: Asked): void {
+    this.#ha.rediscover();
+    this.#parts.answers.reply(asked, true, { state: 'finished' });
   }
 
   #roomChanged(room: string, gone: boolean): void {

@@ -23,6 +23,8 @@ export interface MachineNow {
   /** Of its plug. */
   readonly meter?: Reading | undefined;
   readonly learned?: PowerModel | undefined;
+  /** A calibration says what it does. */
+  readonly calibrated?: boolean;
   /** Tasks of class `heat` that it has or could have. */
   readonly work: number;
 }
@@ -157,6 +159,7 @@ export class Machines {
       else if (tempC < most - backC) known.hot = false;
     }
     if (known?.hot) return `it is too hot (${tempC ?? '?'} °C): it is off until it has cooled below ${most - backC} °C`;
+    if (machine.calibrated) return 'it is being calibrated';
     if (drain || state === 'draining') return 'it is drained';
     if (state === 'failed' || state === 'sleeping' || state === 'left') return `it is ${state}`;
     return home?.off;

@@ -23,10 +23,19 @@ interface Word {
   readonly says: Says;
 }
 
-/** People's words as they stand. One from the future was said under a clock that was wrong: it counts as said now. */
+/** What a clock may be put right by, without a word losing its time. */
+const rightedMs = 5 * 60_000;
+
+/**
+ * People's words as they stand. One from the future was said under a clock that was wrong: nobody knows when, and it counts as
+ * said before everything. Else it would hold, and a boost last, until that future comes.
+ */
 function spoken({ document, said, before }: RoomEntry, wall: number): Word[] {
   const words: Word[] = [];
-  const add = (at: number | undefined, says: Says) => words.push({ at: Math.min(at ?? 0, wall), says });
+  const add = (stamp: number | undefined, says: Says) => {
+    const at = stamp ?? 0;
+    words.push({ at: at <= wall ? at : at - wall <= rightedMs ? wall : 0, says });
+  };
   // In this order where all were said at once: a preset names a temperature of its own.
   if (document.mode !== undefined) add(said?.mode, { mode: document.mode });
   if (document.target_c !== undefined) add(said?.target_c, { target_c: document.target_c });
