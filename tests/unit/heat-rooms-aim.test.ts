@@ -133,11 +133,21 @@ aims('an entry of the schedule ends a boost, and one that came before it is what
   assert.equal([bySchedule.target('05T06:59'), bySchedule.target('05T07:00')], [23, 18]);
 });
 
-aims('a word from the future, said while the clock was wrong, holds as one of now', () => {
-  const it = room({ mode: 'heat', schedule: week });
-  it.say('25T07:00', 'target_c', '24');
-  assert.is(it.target('05T07:00'), 24);
-});
+aims(
+  'a word from the future, said while the clock was wrong, does not hold until then; a clock put right does no harm',
+  () => {
+    const it = room({ mode: 'heat', schedule: week });
+    it.say('25T07:00', 'target_c', '24');
+    assert.is(it.target('05T07:00'), 21, 'as its schedule says');
+    assert.is(it.target('25T06:40'), 17, 'since Saturday night');
+    assert.is(it.target('25T06:58'), 24);
+    const plain = room({ mode: 'heat', target_c: 19 });
+    plain.say('25T07:00', 'preset', 'boost');
+    assert.is(plain.at('05T07:00').preset, 'none', 'nor does a boost');
+    plain.say('05T12:00', 'target_c', '24');
+    assert.is(plain.target('05T07:00'), 24, 'without a schedule it is the only word');
+  },
+);
 
 aims('quiet over midnight, on the days on which it begins', () => {
   const it = room({
@@ -176,6 +186,7 @@ aims('rules move the target and the watts while they are true, and what is not k
   };
   assert.equal(numbers('05T12:00', {}), [21, 21, 800, 0, 1]);
   assert.equal(numbers('05T12:00', { price: Number.NaN }), [21, 21, 800, 0, 1]);
+  assert.equal(numbers('05T12:00', { price: Number.POSITIVE_INFINITY }), [21, 21, 800, 0, 1]);
   assert.equal(numbers('05T12:00', { price: 0.4 }), [19.5, 21, 300, 0, 1]);
   assert.equal(numbers('05T12:00', { price: 0.7 }), [19.5, 21, 300, 0, 0.5]);
   assert.equal(numbers('05T12:00', { surplusW: 500 }), [21, 21, 800, 0, 1], 'its temperature is not known');
@@ -320,8 +331,7 @@ function plainly(entry: RoomEntry, wall: number): { mode: string; preset: string
     } else if (one.preset !== undefined) Object.assign(state, { preset: one.preset, until: Number.POSITIVE_INFINITY });
   };
   const events: { at: number; rank: number; one: object }[] = [];
-  const add = (at: number | undefined, rank: number, one: object) =>
-    events.push({ at: Math.min(at ?? 0, wall), rank, one });
+  const add = (at: number | undefined, rank: number, one: object) => events.push({ at: at ?? 0, rank, one });
   if (document.mode) add(said.mode, 1e6, { mode: document.mode });
   if (document.target_c !== undefined) add(said.target_c, 1e6 + 1, { target_c: document.target_c });
   if (before) add(before.at, 1e6 + 2, { preset: before.preset });

@@ -76,6 +76,9 @@ export function inForce(entry: RoomEntry, days: Days, wall: number): InForce {
   };
   const words = spoken(entry, wall).sort((a, b) => a.at - b.at);
   let until = days.known[1];
+  for (const stamp of Object.values(entry.said ?? {})) {
+    if (stamp !== undefined && stamp - rightedMs > wall) until = Math.min(until, stamp - rightedMs);
+  }
   for (const { at, says } of days.changes) {
     if (at > wall) {
       until = Math.min(until, at);
