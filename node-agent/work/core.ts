@@ -14,26 +14,19 @@ import type { WorkEffect, WorkEvent } from './events.ts';
 import type { AdoptedTask, Ended, ExecutorTask } from './executor.ts';
 import { Holding } from './holding.ts';
 import { Outbox } from './outbox.ts';
+import { Recipes, Revoked } from './remembered.ts';
 import { Reporting, type Standing } from './reporting.ts';
 import { Saved } from './saved.ts';
 import type { HeatTasks } from './side.ts';
 import { tasksIn, tokensIn } from './token-spans.ts';
-
-export const workLimits = {
-  /** A result of a task that took longer is worth a sync of the disk. */
-  syncAboveMs: 1000,
-  /** A disk that refused is asked again. */
-  diskRetryMs: 5000,
-  /** Tokens that were revoked and whose executor may not know yet. */
-  revoked: 20_000,
-} as const;
+import { workLimits } from './work-limits.ts';
 
 export class WorkCore {
   readonly #holding = new Holding();
   readonly #outbox = new Outbox();
-  readonly #recipes = new Map<number, Recipe>();
+  readonly #recipes = new Recipes();
   readonly #saved = new Saved();
-  readonly #revoked = new Set<number>();
+  readonly #revoked = new Revoked();
   #frozen: readonly number[] = [];
   #reporting: Reporting | undefined;
   #lastSeq = -1;
@@ -49,12 +42,10 @@ export class WorkCore {
     for (const ended of kept) this.#outbox.add(ended, true);
   }
 
-  /** Tasks that run. */
+  /** Tasks that run; of class `heat`, all. */
   get running(): number {
     return this.#holding.running;
   }
-
-  /** Of class `heat`. */
   get heat(): HeatTasks {
     return this.#holding.heat;
   }
@@ -146,9 +137,7 @@ export class WorkCore {
     this.#lastSeq = -1;
     if (said === 0) this.#sayEverything();
     // Each recipe comes again in this session before it is needed again.
-    const needed = this.#holding.recipes();
-    const over = [...this.#recipes.keys()].filter(r => !needed.has(r));
-    for (const r of over) this.#recipes.delete(r);
+    const over = this.#recipes.keepOnly(this.#holding.recipes());
     return over.length === 0 ? [] : [{ type: 'forget', recipes: over }];
   }
 
@@ -162,8 +151,8 @@ export class WorkCore {
 
   #sayEverything(): void {
     if (!this.#reporting) return;
-    const ended = ({ token, r, index, attempt }: Ended): Held => [token, r, index, attempt, 2];
-    const have = [...this.#holding.all()].concat([...this.#outbox.entries].map(entry => ended(entry.ended)));
+    const ended = ({ ended: { token, r, index, attempt } }: { ended: Ended }): Held => [token, r, index, attempt, 2];
+    const have = [...this.#holding.all()].concat([...this.#outbox.entries].map(ended));
     this.#reporting.everything(have, this.#outbox.tokens, this.#outbox);
     for (const [token, base64] of this.#saved) this.#reporting.checkpoint(token, base64);
     if (this.#frozen.length > 0) this.#reporting.frozen(this.#frozen);
@@ -186,7 +175,11 @@ export class WorkCore {
     const over = (work.forget ?? []).filter(r => this.#recipes.delete(r));
     if (over.length > 0) effects.push({ type: 'forget', recipes: over });
     for (const recipe of work.recipes ?? []) this.#recipes.set(recipe.r, recipe);
-    if (work.urgent) this.#urgent(work.urgent, effects);
+    if (work.urgent) {
+      this.#recipes.urgent(work.urgent);
+      this.#holding.urgent(new Set(work.urgent));
+      effects.push({ type: 'urgent', recipes: work.urgent });
+    }
     this.#take(work, bytes, effects);
     if (work.inventory) this.#sayEverything();
     return effects;
@@ -214,16 +207,6 @@ export class WorkCore {
     this.#reporting?.returned(back);
   }
 
-  #urgent(said: readonly number[], effects: WorkEffect[]): void {
-    for (const r of said) {
-      const { heat, ...recipe } = this.#recipes.get(r) ?? {};
-      if (heat) this.#recipes.set(r, recipe as Recipe);
-    }
-    // Also those that an earlier agent was told of.
-    this.#holding.urgent(new Set(said));
-    effects.push({ type: 'urgent', recipes: said });
-  }
-
   /** From the outbox. The executor is told of those that it alone had on the safe side. */
   #remove(tokens: readonly number[], effects: WorkEffect[]): void {
     const { kept, unkept } = this.#outbox.remove(tokens);
@@ -238,7 +221,6 @@ export class WorkCore {
     for (const token of held) {
       this.#saved.delete(token);
       this.#revoked.add(token);
-      if (this.#revoked.size > workLimits.revoked) this.#revoked.delete(this.#revoked.values().next().value ?? 0);
     }
     if (held.length > 0) effects.push({ type: 'kill', tokens: held });
   }

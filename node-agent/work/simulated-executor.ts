@@ -78,7 +78,6 @@ export class SimulatedExecutor implements Executor {
     return [...this.#ended.keys()];
   }
 
-  /** Those that are frozen. */
   get frozen(): readonly number[] {
     return [...this.#running].flatMap(([token, { frozen }]) => (frozen === undefined ? [] : [token]));
   }

@@ -273,9 +273,7 @@ export class Placement implements Placer {
 
   /** It waits for heat no more; or, tried once more, again. */
   #reclass(recipe: RecipeState, view: RecipeView): void {
-    for (const node of view.heat ? [] : this.#nodes.values()) {
-      if (node.urgent(recipe)) this.#openings.touch(node);
-    }
+    for (const node of view.heat ? [] : this.#nodes.values()) if (node.urgent(recipe)) this.#openings.touch(node);
     this.#classes.leave(recipe.shared);
     recipe.shared = this.#classes.join(view, recipe.kind);
   }

@@ -6,11 +6,9 @@
  */
 import { realpathSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { join } from 'node:path';
 import type { Log } from '../../../shared/log.ts';
 import type { Executor, ExecutorHandlers } from '../executor.ts';
 import { type FileParts, FileRequests } from './file-requests.ts';
-import { killAllOf } from './marks.ts';
 import {
   type Bounds,
   find,
@@ -21,6 +19,7 @@ import {
   startExecutor,
   wasThere,
 } from './starting.ts';
+import { sweep } from './sweep.ts';
 import { adoptedOf, type EndedTuple, endedOf, type Hello, Lines, line, protocol, taskTuple, tokensOf } from './wire.ts';
 
 export interface ExecutorOptions extends Program, FileParts, Bounds {
@@ -90,7 +89,7 @@ class Client {
     if (numbers.length === 0) return;
     const text = line(kind, numbers);
     if (this.#state === 'up') this.#sayNow(text);
-    else if (this.#state === 'draining' && kind !== 'forget' && kind !== 'urgent') this.#sayNow(text);
+    else if (this.#state === 'draining' && /^(taken|back|kill)$/.test(kind)) this.#sayNow(text);
     // What it is about is either in the line before it, or in an executor that is being found.
     if (this.#state !== 'up' && this.#state !== 'away') this.#say(text);
     // The protocol's promise for each that is ended, and here is nobody who could keep it.
@@ -126,7 +125,7 @@ class Client {
 
   /** One that was killed together with its agent has left its tasks alone. */
   #none(): void {
-    if (wasThere(this.#options.folder)) this.#sweep();
+    if (wasThere(this.#options.folder)) sweep(this.#options);
     this.#state = 'away';
     this.#ready([]);
     if (this.#pendingCount > 0) this.#start();
@@ -246,7 +245,7 @@ class Client {
       return;
     }
     killNamed(known);
-    this.#sweep();
+    sweep(this.#options);
     this.#failed('it ended, and its tasks with it');
   }
 
@@ -255,15 +254,6 @@ class Client {
     setTimeout(() => {
       if (known && this.#process === known) killNamed(known);
     }, endWithinMs).unref();
-  }
-
-  #sweep(): void {
-    try {
-      const killed = killAllOf(join(this.#options.folder, 'work'));
-      if (killed > 0) this.#options.log.info({ killed }, `${killed} processes of tasks were ended with their executor`);
-    } catch (error) {
-      this.#options.log.warn({}, `processes of tasks cannot be looked for: ${(error as Error).message}`);
-    }
   }
 
   #say(text: string): void {

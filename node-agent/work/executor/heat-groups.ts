@@ -3,7 +3,7 @@
  * Of version 1 (the kernel's cgroup-v1/cgroups.rst) one for each hierarchy; of version 2 (cgroup-v2.rst) one.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { isAbsolute, join, sep } from 'node:path';
+import { dirname, isAbsolute, join, sep } from 'node:path';
 import { systemShell } from '../../reconcile/services/launch.ts';
 
 const mostFolders = 16;
@@ -59,8 +59,7 @@ export class HeatGroups {
     let pace = 1;
     for (const folder of this.#folders) {
       if (isFrozen(folder)) return 0;
-      const quota = quotaOf(folder);
-      if (quota !== undefined && cores > 0) pace = Math.min(pace, quota / cores);
+      for (const quota of quotasOf(folder)) if (cores > 0) pace = Math.min(pace, quota / cores);
     }
     return pace;
   }
@@ -89,6 +88,18 @@ function read(...path: readonly string[]): string | undefined {
 /** Version 1 says THAWED, FREEZING or FROZEN; version 2 a line in cgroup.events. */
 const isFrozen = (folder: string): boolean =>
   /^FR/.test(read(folder, 'freezer.state') ?? '') || /^frozen 1$/m.test(read(folder, 'cgroup.events') ?? '');
+
+const mostDepth = 10;
+
+/** Of the group and of those that it is in. */
+function quotasOf(folder: string): number[] {
+  const quotas: number[] = [];
+  for (let [at, depth] = [folder, 0]; depth < mostDepth && existsSync(procs(at)); at = dirname(at), depth++) {
+    const quota = quotaOf(at);
+    if (quota !== undefined) quotas.push(quota);
+  }
+  return quotas;
+}
 
 /** Cores' time that the group may use; undefined: no bound. */
 function quotaOf(folder: string): number | undefined {

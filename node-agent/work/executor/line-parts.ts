@@ -4,6 +4,7 @@ import type { Recipe } from '../../../shared/schemas/work.ts';
 import type { Ended, ExecutorTask } from '../executor.ts';
 import type { Lane, Runner } from './runner.ts';
 import type { Share } from './share.ts';
+import type { HeldTuple } from './wire.ts';
 
 export interface LineParts {
   /** Undefined: this node cannot run such a thing; the sentence says why. */
@@ -52,4 +53,10 @@ export interface OpenLane {
   timer?: Timer | undefined;
   /** Since when what runs in it is frozen. */
   frozen?: number | undefined;
+}
+
+/** As the agent is told of it; of what is being killed nothing. */
+export function heldOf({ task, began, stopping, recipe }: Entry): HeldTuple[] {
+  const held = [task.token, task.r, task.index, task.attempt, began === undefined ? 0 : 1] as const;
+  return stopping === 'kill' ? [] : [recipe.heat ? [...held, 1] : held];
 }

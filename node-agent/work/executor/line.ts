@@ -4,7 +4,7 @@
  */
 import type { End, Recipe } from '../../../shared/schemas/work.ts';
 import type { ExecutorTask } from '../executor.ts';
-import type { Entry, LineParts, OpenLane } from './line-parts.ts';
+import { type Entry, heldOf, type LineParts, type OpenLane } from './line-parts.ts';
 import { Pace } from './pace.ts';
 import type { Lane } from './runner.ts';
 import { late, TaskTime } from './task-time.ts';
@@ -40,20 +40,15 @@ export class Line {
     return this.#entries.size;
   }
 
-  /** Those that hold something. */
+  /** Lanes that hold something. */
   get busy(): OpenLane[] {
     return [...this.#lanes].filter(({ holds }) => holds.length > 0);
   }
 
-  has(token: number): boolean {
-    return this.#entries.has(token);
-  }
+  has = (token: number): boolean => this.#entries.has(token);
 
   held(): HeldTuple[] {
-    return [...this.#entries.values()].flatMap(({ task, began, stopping, recipe }): HeldTuple[] => {
-      const held = [task.token, task.r, task.index, task.attempt, began === undefined ? 0 : 1] as const;
-      return stopping === 'kill' ? [] : [recipe.heat ? [...held, 1] : held];
-    });
+    return [...this.#entries.values()].flatMap(heldOf);
   }
 
   slots(slots: number): void {
@@ -214,9 +209,7 @@ export class Line {
   }
 
   /** One that asks for more than there is gets all. */
-  #cpus({ cpus }: Recipe): number {
-    return Math.min(cpus, Math.max(1, this.#slots));
-  }
+  #cpus = ({ cpus }: Recipe): number => Math.min(cpus, Math.max(1, this.#slots));
 
   #began(lane: OpenLane, token: number): void {
     const entry = this.#entries.get(token);

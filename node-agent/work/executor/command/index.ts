@@ -5,10 +5,11 @@ import type { Recipe } from '../../../../shared/schemas/work.ts';
 import type { Cgroups } from '../../../reconcile/services/cgroup.ts';
 import type { ExecutorTask } from '../../executor.ts';
 import type { Lane, LaneHandlers, Runner, RunnerParts } from '../runner.ts';
+import type { Around } from './around.ts';
 import { Command } from './filled.ts';
 import { Inputs } from './inputs.ts';
 import { realMemory } from './memory.ts';
-import { type Around, Running } from './running.ts';
+import { Running } from './running.ts';
 
 const lookEveryMs = 250;
 

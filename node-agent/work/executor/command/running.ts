@@ -1,38 +1,25 @@
 /** One command from its inputs to its outputs: one attempt of a task. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rm, rmdirSync, statSync, writeFile, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync, writeFile, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { printable } from '../../../../shared/names.ts';
 import type { End, Failure, Recipe } from '../../../../shared/schemas/work.ts';
 import { systemShell } from '../../../reconcile/services/launch.ts';
-import { readProcess } from '../../../reconcile/services/processes.ts';
 import { simpleCommand } from '../../../reconcile/services/simple-command.ts';
 import { reason } from '../../../reconcile/services/unit-folder.ts';
 import type { ExecutorTask } from '../../executor.ts';
 import { signalGroup } from '../marks.ts';
-import type { Files, LaneHandlers, Marks, RunnerParts } from '../runner.ts';
+import type { LaneHandlers } from '../runner.ts';
+import type { Around } from './around.ts';
+import { cannotStart } from './cannot-start.ts';
 import { Checkpoint } from './checkpoint.ts';
 import type { Command, Filled } from './filled.ts';
-import type { Inputs } from './inputs.ts';
-import type { Memory, MemoryLimit } from './memory.ts';
+import { Hold } from './hold.ts';
+import type { MemoryLimit } from './memory.ts';
 import { Output } from './output.ts';
 import { keepOutputs, outputPaths } from './outputs.ts';
-
-export interface Around {
-  /** Work of commands: `tasks/`, `out/`, `saved/`, `in/`; all but the last are made already. */
-  readonly folder: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly marks: Marks;
-  readonly files: Files;
-  readonly inputs: Inputs;
-  readonly memory: Memory;
-  readonly heat: RunnerParts['heat'];
-  /** Bytes of stdout and stderr together. */
-  readonly maxOutput: number;
-  /** Between TERM and KILL. */
-  readonly graceMs: number;
-}
+import { removeFolder } from './remove-folder.ts';
 
 /** Of what a command leaves running in its group when it ends. */
 const leftoverGraceMs = 1000;
@@ -64,11 +51,7 @@ export class Running {
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
   #lookedMs = 0;
   #done = false;
-  /** It is not to run now; and what there is to start once it may. */
-  #frozen = false;
-  #held: (() => void) | undefined;
-  /** Of class `heat`, and waits for it. */
-  #heat: boolean;
+  readonly #hold: Hold;
 
   /** @param over called once, before `ended`. */
   constructor(around: Around, recipe: Recipe, task: ExecutorTask, handlers: LaneHandlers, over: () => void) {
@@ -81,36 +64,28 @@ export class Running {
     this.#mark = around.marks.take();
     this.#own = join(around.folder, 'tasks', this.#name);
     this.#checkpoint = new Checkpoint(join(around.folder, 'saved', this.#name));
-    this.#heat = recipe.heat === true;
+    this.#hold = new Hold(around, this.#mark, recipe.heat === true);
   }
 
   get stoppedByOthers(): boolean {
-    return !this.#frozen && this.#lives() && /^t$/i.test(readProcess(this.#child?.pid ?? 0)?.state ?? '');
+    return this.#hold.isStoppedByOthers(this.#pid());
   }
 
-  #lives(): boolean {
-    return this.#child?.pid !== undefined && !this.#exit;
+  /** Of its process, while that runs. */
+  #pid(): number | undefined {
+    return this.#exit ? undefined : this.#child?.pid;
   }
 
   freeze(on: boolean): void {
     if (this.#done || (!on && this.#stopped)) return;
-    this.#frozen = on;
-    const { marks } = this.#around;
-    if (this.#lives()) marks[on ? 'freeze' : 'thaw'](this.#mark, this.#child?.pid ?? 0);
+    this.#hold.freeze(on, this.#pid());
     // What it has saved goes along, should it be moved.
-    if (on && this.#lives()) this.#save();
-    const held = this.#held;
-    if (on || !held) return;
-    this.#held = undefined;
-    held();
+    if (on && this.#pid() !== undefined) this.#save();
   }
 
   /** Whether it belongs to the groups of heat. */
   heat(on: boolean): void {
-    this.#heat = on;
-    if (!this.#lives()) return;
-    const { marks, heat } = this.#around;
-    heat[on ? 'take' : 'leave'](marks.members(this.#mark, this.#child?.pid ?? 0));
+    this.#hold.heat(on, this.#pid());
   }
 
   start(command: () => Command): void {
@@ -130,10 +105,8 @@ export class Running {
   stop(why: Failure | 'asked' = 'asked'): void {
     if (this.#done || this.#stopped) return;
     this.#stopped = why;
-    this.#held = undefined;
     this.#cancel();
-    // A group that somebody has frozen lets nobody end (version 1).
-    if (this.#heat) this.heat(false);
+    this.#hold.end(this.#pid());
     if (this.#child && !this.#exit) this.#endAll(this.#around.graceMs);
     else this.#finish(this.#how());
   }
@@ -156,10 +129,7 @@ export class Running {
   }
 
   #launch(command: () => Command, inputs: Readonly<Record<string, string>>): void {
-    if (this.#frozen) {
-      this.#held = () => this.#launch(command, inputs);
-      return;
-    }
+    if (this.#hold.later(() => this.#launch(command, inputs))) return;
     let stdin: number | undefined;
     try {
       this.#makeFolder();
@@ -169,7 +139,7 @@ export class Running {
       this.#output = new Output(join(this.#around.folder, 'out'), this.#name);
       stdin = this.#stdin(filled.stdin);
       const { mem_mb } = this.#recipe;
-      const alone = this.#heat && this.#around.heat.isUnified;
+      const alone = this.#hold.isHeat && this.#around.heat.isUnified;
       if (mem_mb !== undefined) this.#limit = this.#around.memory.limit(this.#mark, mem_mb, alone);
       this.#spawn(this.#words(filled), filled.variables, stdin ?? 'ignore');
     } catch (error) {
@@ -206,7 +176,7 @@ export class Running {
   #words({ script, argv = [] }: Filled): readonly string[] {
     const words = script === undefined ? argv : [systemShell, ...this.#script(simpleCommand(script) ?? script)];
     const limited = this.#limit?.wrap(words) ?? words;
-    return this.#heat ? this.#around.heat.wrap(limited) : limited;
+    return this.#hold.isHeat ? this.#around.heat.wrap(limited) : limited;
   }
 
   #script(script: string): readonly string[] {
@@ -320,24 +290,4 @@ export class Running {
     this.#over();
     this.#handlers.ended(this.#task.token, Object.keys(all).length === 0 ? undefined : all);
   }
-}
-
-/** Most leave nothing behind. */
-function removeFolder(path: string | undefined): void {
-  if (path === undefined) return;
-  try {
-    rmdirSync(path);
-  } catch {
-    rm(path, { recursive: true, force: true }, () => {});
-  }
-}
-
-function cannotStart(program: string, error: Error): string {
-  const { code } = error as NodeJS.ErrnoException;
-  const why: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such program',
-    EACCES: 'it is no program, or may not be run',
-    E2BIG: 'its arguments are too long',
-  };
-  return `${printable(program, 100)} cannot be started: ${why[code ?? ''] ?? reason(error)}`;
 }
