@@ -242,7 +242,9 @@ rooms('a disk that is full: refused, taken back, and heard again when there is r
   it.ask('attic/set/target_c', '21');
   it.store.failWrites(new Error('no space'));
   assert.match(it.ask('attic/set/target_c', '22')?.error ?? '', 'no space');
+  assert.is(it.journal.rooms.get('attic')?.document.target_c, 21);
   assert.match(it.ask('cellar/set', '{}')?.error ?? '', 'no space');
+  assert.not(it.journal.rooms.has('cellar'));
   assert.match(it.ask('attic/do/forget')?.error ?? '', 'no space');
   assert.equal(it.own('attic'), { target_c: 21, rev: 1 });
   assert.equal([...it.under.entries().keys()], ['attic']);
