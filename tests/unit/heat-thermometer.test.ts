@@ -76,6 +76,15 @@ test('a reading from the future counts as of now, and cannot keep itself fresh',
   assert.equal(wall.pass(staleMs + 1).look(0).sensed.ok, false);
 });
 
+test('told again and again it is one reading: it gets no younger, from the future neither', () => {
+  for (const ahead of [0, hour]) {
+    const wall = new Wall();
+    const atMs = wall.now + ahead;
+    for (let i = 0; i <= 10; i++) wall.read(20, atMs).pass(minute);
+    assert.equal(wall.read(20, atMs).sensed.ok, false, `${ahead} ms ahead`);
+  }
+});
+
 test('a late reading changes nothing', () => {
   const wall = new Wall().read(20);
   const { state } = wall;

@@ -94,7 +94,7 @@ export function control(before: ControlState, input: ControlInput): Control {
     const err = sensed.ok ? 'the thermometer says no temperature of a room' : sensed.why;
     return nothing(broken(stamped), off ? 'off' : 'idle', off ? '' : err);
   }
-  if (target === undefined || !Number.isFinite(target)) return nothing(stamped, 'off', '');
+  if (target === undefined || !(Math.abs(target) < 100)) return nothing(stamped, 'off', '');
   if (!(sensed.c < aim.limitC)) {
     return nothing(stamped, 'idle', `${sensed.c} °C is at or above the room’s hard limit of ${aim.limitC} °C`);
   }
@@ -132,7 +132,7 @@ function look(state: ControlState, input: ControlInput, limits: Bounds, ms: numb
   const window = watched(state.window, ms, c, heatW > steadyW - Math.min(0.1 * rangeW, Math.max(20, 0.2 * steadyW)));
   const opened = window.open !== undefined && !wasOpen;
   const learn = input.learn !== false;
-  const outdoorC = finite(input.outdoorC);
+  const outdoorC = weatherC(input);
   return {
     ...state,
     rangeW,
@@ -152,6 +152,9 @@ function look(state: ControlState, input: ControlInput, limits: Bounds, ms: numb
         : weathered(state.losses, ms, c, outdoorC, heatW),
   };
 }
+
+const weatherC = ({ outdoorC }: ControlInput): number | undefined =>
+  outdoorC !== undefined && Math.abs(outdoorC) < 100 ? outdoorC : undefined;
 
 const finite = (value: number | undefined): number | undefined =>
   value !== undefined && Number.isFinite(value) ? value : undefined;
@@ -245,7 +248,7 @@ function forwarded(
   gains: Gains,
   error: number,
 ): ControlState {
-  const outdoorC = finite(input.outdoorC);
+  const outdoorC = weatherC(input);
   const shift = state.kc > 0 ? (state.kc - gains.kc) * error : 0;
   const moved = { ...state, kc: gains.kc, integralW: state.integralW + clamp(shift, -rangeW, rangeW) };
   if (outdoorC === undefined) {

@@ -30,7 +30,7 @@ export const freshPace = (): PaceState => ({ pace: 1, runs: 0 });
 /** Which target counts now. Once begun, it goes on until the schedule is there. */
 export function aimedAt(state: PaceState, c: number, targetC: number, next: NextTarget | undefined): PaceState {
   const { early: before, ...rest } = state;
-  if (next === undefined || !(next.targetC > targetC) || !(next.inS >= 0)) return rest;
+  if (next === undefined || !(next.targetC > targetC && next.targetC < 100) || !(next.inS >= 0)) return rest;
   const missing = next.targetC - c;
   const neededS = Math.min(longestS, ((missing - nearC) / state.pace) * 3600 * 1.05 + 300);
   const begun = before !== undefined && next.inS < longestS;

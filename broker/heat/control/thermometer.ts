@@ -49,6 +49,8 @@ export interface ThermometerState {
   readonly good?: { readonly c: number; readonly atMs: number };
   /** The newest reading's time, good or not: older ones are late and say nothing. */
   readonly newestMs?: number;
+  /** The newest reading as it was told: told again it is no other. */
+  readonly said?: { readonly atMs: number; readonly c: number };
   /** Why the newest reading does not count. */
   readonly refused?: string;
   readonly jumped?: Candidate;
@@ -82,10 +84,18 @@ function outOfRange(c: number): string | undefined {
   return undefined;
 }
 
-/** A reading came in. Late ones (older than the newest) are left out, ones from the future count as of now. */
+/**
+ * A reading came in, or is told again. Late ones (older than the newest) and the same one again are left out; one from the future
+ * counts as of now, once.
+ */
 export function read(state: ThermometerState, { now, atMs: saidMs, c }: Reading): ThermometerState {
+  if (state.said !== undefined && Object.is(state.said.atMs, saidMs) && Object.is(state.said.c, c)) return state;
   const atMs = Number.isFinite(saidMs) ? Math.min(saidMs, now) : now;
   if (state.newestMs !== undefined && atMs < state.newestMs) return state;
+  return judged({ ...state, said: { atMs: saidMs, c } }, atMs, c);
+}
+
+function judged(state: ThermometerState, atMs: number, c: number): ThermometerState {
   const wrong = outOfRange(c);
   if (wrong !== undefined) return { ...without(state, 'jumped'), newestMs: atMs, refused: wrong };
   const { good } = state;
@@ -100,7 +110,7 @@ export function read(state: ThermometerState, { now, atMs: saidMs, c }: Reading)
 function doubt(state: ThermometerState, fromC: number, atMs: number, c: number): ThermometerState {
   const { jumped } = state;
   const agrees = jumped !== undefined && Math.abs(c - jumped.c) <= sensorLimits.agreeC;
-  // The same moment twice is one reading: a retained copy that comes again confirms nothing.
+  // The same moment twice is one reading and confirms nothing.
   const again = agrees && atMs === state.newestMs;
   const count = agrees ? jumped.count + (again ? 0 : 1) : 1;
   const sinceMs = agrees ? jumped.sinceMs : atMs;
