@@ -169,7 +169,7 @@ export class HomeAssistant {
     const reading =
       running ??
       this.#announcements[name].read(view, {
-        known: topic => board.components(topic),
+        known: topic => board.known(topic),
         ...(carries && { carries: topic => carries(name, topic) }),
       });
     for (let made = 0; made < perTurn; made++) {

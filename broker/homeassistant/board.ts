@@ -15,13 +15,12 @@
  * Written by others: put right, at most once a minute.
  */
 import { type BoardEffect, boardTimes, type Kept } from './board-events.ts';
+import type { Known } from './component.ts';
 import { ownObject } from './ids.ts';
 import { hashOf, mostBytes, OnBroker, withRemoved } from './on-broker.ts';
 
 /** Topics with our names that are kept in mind; a stranger may write any number of them. */
 const mostTopics = 5000;
-
-const none: ReadonlyMap<string, string> = new Map();
 
 interface Wanted {
   readonly text: string;
@@ -76,9 +75,10 @@ export class Board {
     this.#next = Number.POSITIVE_INFINITY;
   }
 
-  /** Keys of the components that lie there. */
-  components(topic: string): Pick<ReadonlySet<string>, 'has'> {
-    return this.#topics.get(topic)?.components ?? none;
+  /** What is known of what lies there. */
+  known(topic: string): Known {
+    const entry = this.#topics.get(topic);
+    return { has: key => entry?.components.has(key) === true, expireS: entry?.expireS };
   }
 
   /** @param silent topics that are neither announced now nor to be cleared. */
@@ -138,6 +138,7 @@ export class Board {
     entry.hash = undefined;
     entry.foreign = false;
     entry.components = new Map();
+    entry.expireS = undefined;
     const ours = !this.#wanted || this.#wanted.has(topic) || this.#silent.has(topic);
     return ours ? this.#remove(topic, wall) : this.#told.has(topic) ? [this.#drop('told', topic)] : [];
   }

@@ -98,6 +98,14 @@ function shortened(keys: Readonly<Record<string, Json>>, table: Readonly<Record<
   return Object.fromEntries(Object.entries(keys).map(([key, value]) => [table[key] ?? key, value]));
 }
 
+/** What was announced of a device before. */
+export interface Known {
+  /** Whether it had this component. */
+  has(key: string): boolean;
+  /** After how many seconds its telemetry expires. */
+  readonly expireS?: number | undefined;
+}
+
 export const availabilityOf = (topics: readonly string[]): Json => topics.map(topic => ({ t: topic }));
 
 /** Text of people and machines as it may stand in JSON that a strict parser reads: nothing unseen, no half of a pair. */

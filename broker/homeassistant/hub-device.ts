@@ -1,5 +1,5 @@
 /** The cluster as a device: how many nodes are there, what they do, and whether its supervisor is there. */
-import { type Component, type Device, versionOf, webAddress } from './component.ts';
+import { type Component, type Device, type Known, versionOf, webAddress } from './component.ts';
 import { hubObject } from './ids.ts';
 import { readingOf } from './templates.ts';
 import type { HaView } from './view.ts';
@@ -7,8 +7,7 @@ import type { HaView } from './view.ts';
 /** `<base>/info` comes every 10 s; three times that, and its numbers are nobody's any more. */
 const expireS = 30;
 
-/** @param known keys of components that were announced of it before. */
-export function hubDevice(view: HaView, known: Pick<ReadonlySet<string>, 'has'>): Device {
+export function hubDevice(view: HaView, known: Known): Device {
   const { base, cluster } = view;
   const status = `${base}/status`;
   const sensor = (key: string, field: string, name: string, more: Component['config'] = {}): Component => ({

@@ -6,7 +6,7 @@
  * while it is not, the switch is unavailable. The document on `own` would say it sooner, but it holds what the node runs, and
  * a login for Home Assistant does not read it.
  */
-import { type Component, type Device, named, versionOf, webAddress } from './component.ts';
+import { type Component, type Device, type Known, named, versionOf, webAddress } from './component.ts';
 import { nodeObject } from './ids.ts';
 import { readingOf, wordOf } from './templates.ts';
 import type { HaFacts, HaNode, HaView, TelemetryKey } from './view.ts';
@@ -15,6 +15,7 @@ import type { HaFacts, HaNode, HaView, TelemetryKey } from './view.ts';
 const powerExpireS = 30;
 /** Telemetry is not given up sooner than this, however short its period is: over the uplink it comes every 10 s. */
 const leastExpireS = 30;
+const mostExpireS = 3 * 86_400;
 
 type Config = Component['config'];
 
@@ -63,11 +64,14 @@ const sensors: readonly {
   { key: 'jobs', field: 'jobs', name: 'Jobs', config: {} },
 ];
 
+/** Components that are made of loads. */
+export const telemetryComponents: readonly string[] = sensors.map(({ key }) => key);
 /** Components that stay once they were there. */
-export const onceThere: readonly string[] = [...sensors.map(({ key }) => key), 'power'];
+export const onceThere: readonly string[] = [...telemetryComponents, 'power'];
+/** Whether telemetry may be announced to expire after so many seconds. */
+export const isExpiry = (s: number): boolean => s >= leastExpireS && s <= mostExpireS;
 
-/** @param known keys of components that were announced of it before. */
-export function nodeDevice(view: HaView, node: HaNode, info: HaFacts, known: Pick<ReadonlySet<string>, 'has'>): Device {
+export function nodeDevice(view: HaView, node: HaNode, info: HaFacts, known: Known): Device {
   const { base, cluster } = view;
   const at = `${base}/node/${node.id}`;
   const hub = [{ t: `${base}/status` }];
@@ -119,7 +123,7 @@ export function nodeDevice(view: HaView, node: HaNode, info: HaFacts, known: Pic
               state_topic: `${at}/load`,
               value_template: readingOf(field),
               state_class: 'measurement',
-              ...expiring(node.loadEveryMs),
+              ...expiring(node.loadEveryMs, known.expireS),
               ...config,
             },
           }),
@@ -206,7 +210,12 @@ const text = (key: string, value: string | undefined): Readonly<Record<string, s
   return clean === '' ? {} : { [key]: clean };
 };
 
-const expiring = (everyMs: number | undefined): Config =>
-  everyMs === undefined || !(everyMs > 0) || everyMs > 86_400_000
-    ? {}
-    : { expire_after: Math.max(leastExpireS, Math.ceil((3 * everyMs) / 1000)) };
+/** Three periods. Until loads have shown how often they come, what was announced before. */
+function expiring(everyMs: number | undefined, before: number | undefined): Config {
+  const wanted = Math.max(
+    leastExpireS,
+    Math.ceil((3 * (everyMs !== undefined && everyMs > 0 ? everyMs : Number.NaN)) / 1000),
+  );
+  const s = isExpiry(wanted) ? wanted : before;
+  return s === undefined ? {} : { expire_after: s };
+}

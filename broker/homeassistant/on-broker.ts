@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { parseJson } from '../../shared/codec.ts';
 import { isObject } from '../../shared/merge-patch.ts';
 import { platforms } from './component.ts';
+import { isExpiry, telemetryComponents } from './node-device.ts';
 
 /** A longer announcement is nobody's that Hearth ever made. */
 export const mostBytes = 64 * 1024;
@@ -15,6 +16,8 @@ export class OnBroker {
   hash: string | undefined;
   /** Its components: key to platform. */
   components: ReadonlyMap<string, string> = new Map();
+  /** After how many seconds its telemetry expires. */
+  expireS: number | undefined;
   /** Last publish to it of our own, whatever it was. */
   lastAt = Number.NEGATIVE_INFINITY;
   clearedAt = Number.NEGATIVE_INFINITY;
@@ -29,7 +32,7 @@ export class OnBroker {
     if (this.foreign) this.repairedAt = now;
     this.foreign = false;
     this.hash = text === '' ? undefined : hashOf(text);
-    this.components = componentsOf(text);
+    this.#read(text);
     if (this.hash === undefined) this.clearedAt = now;
     else this.#sent = [...this.#sent, this.hash].slice(-remembered);
   }
@@ -43,18 +46,30 @@ export class OnBroker {
     if (index >= 0 && index < this.#sent.length - 1) return;
     this.foreign = index < 0;
     this.hash = hash;
-    this.components = componentsOf(text);
+    this.#read(text);
+  }
+
+  #read(text: string): void {
+    const all = allOf(text);
+    this.components = componentsIn(all);
+    const known = telemetryComponents.flatMap(key => (isObject(all[key]) ? [all[key].exp_aft] : []));
+    this.expireS = known.find((one): one is number => Number.isInteger(one) && isExpiry(one as number));
   }
 }
 
 export const hashOf = (text: string): string => createHash('sha1').update(text).digest('base64').slice(0, 20);
 
 /** Components of an announcement that anybody may have written: only names and platforms such as ours. */
-export function componentsOf(text: string): ReadonlyMap<string, string> {
+export const componentsOf = (text: string): ReadonlyMap<string, string> => componentsIn(allOf(text));
+
+function allOf(text: string): Readonly<Record<string, unknown>> {
   const json = text.length > mostBytes ? undefined : parseJson(text);
   const all = json?.ok && isObject(json.value) ? (json.value.cmps ?? json.value.components) : undefined;
+  return isObject(all) ? all : {};
+}
+
+function componentsIn(all: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  if (!isObject(all)) return found;
   for (const [key, component] of Object.entries(all).slice(0, mostComponents)) {
     if (!/^[a-z][a-z_]{0,31}$/.test(key) || !isObject(component)) continue;
     const platform = component.p ?? component.platform;

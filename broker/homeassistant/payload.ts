@@ -1,17 +1,14 @@
 /** What is announced to Home Assistant of a view of the cluster. Pure. */
 import { isId } from '../../shared/names.ts';
-import { announcementOf, type Device } from './component.ts';
+import { announcementOf, type Device, type Known } from './component.ts';
 import { hubDevice } from './hub-device.ts';
 import { configTopic, hubObject, nodeObject, roomObject } from './ids.ts';
 import { nodeDevice, onceThere } from './node-device.ts';
 import { roomDevice } from './room-device.ts';
 import type { HaView } from './view.ts';
 
-/** Keys of components. */
-export type Known = Pick<ReadonlySet<string>, 'has'>;
-
 export interface DiscoveryOptions {
-  /** Keys of the components that were announced under this topic before. */
+  /** What was announced under this topic before. */
   known?(topic: string): Known;
   /**
    * Whether messages on this topic get to Home Assistant and back; absent: all do. A component that tells or is told by a
@@ -100,7 +97,20 @@ function* plans(view: HaView, known: (topic: string) => Known): Generator<Plan> 
     const once = onceThere.filter(key => ofNode.has(key));
     yield {
       topic,
-      of: of(id, info.cpu, info.arch, info.ver, info.caps, room, names.get(room), [...has], power, loadEveryMs, once),
+      of: of(
+        id,
+        info.cpu,
+        info.arch,
+        info.ver,
+        info.caps,
+        room,
+        names.get(room),
+        [...has],
+        power,
+        loadEveryMs,
+        once,
+        ofNode.expireS,
+      ),
       make: () => nodeDevice(view, node, info, ofNode),
     };
   }

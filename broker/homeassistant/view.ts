@@ -58,17 +58,22 @@ export interface HaView {
   readonly watts: boolean;
 }
 
+/** What a load tells about when it was made. */
+type Stamp = { readonly epoch: number; readonly up_s?: number | undefined };
+
+/** Periods that are told apart, s. Coarse, so that a load that is a little late makes no new announcement. */
+const periodsS = [10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600];
+
 /**
- * Milliseconds between two loads of a node. Its birth tells how often loads *or* heartbeats come (`period_ms`); where the
- * period is long, only every so manieth of them is a load, which the distance of `seq` shows.
- * @param before the load before this one; undefined, or of another session: not known yet.
+ * Milliseconds between two loads of a node, by its own clock and not below the truth. Its birth does not tell: where the
+ * period is long, only every so manieth of its signs of life is a load.
+ * @param before the load before this one; undefined, or of another session: nothing is known.
+ * @param known what was known before: it is never lowered, for one that seems quick may be one that was held up.
  */
-export function loadEveryMs(
-  periodMs: number,
-  load: { readonly epoch: number; readonly seq: number },
-  before: { readonly epoch: number; readonly seq: number } | undefined,
-): number | undefined {
-  if (before?.epoch !== load.epoch) return undefined;
-  const beats = load.seq - before.seq;
-  return beats >= 1 && beats <= 3600 ? beats * periodMs : undefined;
+export function loadEveryMs(load: Stamp, before: Stamp | undefined, known: number | undefined): number | undefined {
+  if (before?.epoch !== load.epoch || before.up_s === undefined || load.up_s === undefined) return known;
+  const spanS = load.up_s - before.up_s;
+  // A twentieth of jitter.
+  const period = spanS > 0 ? periodsS.find(one => one >= spanS * 0.95) : undefined;
+  return period === undefined ? known : Math.max(known ?? 0, period * 1000);
 }

@@ -239,8 +239,9 @@ test('a node that has not said yet what it is keeps what was announced of it', (
   broker.connect(next.ha, next.clock);
   next.clock.advance(hour);
   assert.deepEqual(broker.sent, []);
-  // What it had before stays, while its first load has not come.
-  next.view = haView({ nodes: [haNode('n1', { has: new Set(), power: false })] });
+  // What it had before stays, while its first loads have not come, and so does after how long they expire.
+  const { loadEveryMs: _, ...unknown } = haNode('n1', { has: new Set(), power: false });
+  next.view = haView({ nodes: [unknown] });
   next.ha.changed();
   next.clock.advance(settled);
   assert.deepEqual(broker.sent, []);

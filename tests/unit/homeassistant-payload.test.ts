@@ -187,12 +187,19 @@ test('telemetry expires after three periods, where the period is known', () => {
   assert.equal(expiry(60_000), 180);
   assert.equal(expiry(500), 30);
   for (const bad of [Number.NaN, 0, -1, Number.POSITIVE_INFINITY]) assert.equal(expiry(bad), undefined);
-  // A period of a minute: six beats, of which one is a load.
-  assert.equal(loadEveryMs(10_000, { epoch: 3, seq: 14 }, { epoch: 3, seq: 8 }), 60_000);
-  assert.equal(loadEveryMs(5000, { epoch: 3, seq: 9 }, { epoch: 3, seq: 8 }), 5000);
-  assert.equal(loadEveryMs(5000, { epoch: 4, seq: 0 }, { epoch: 3, seq: 8 }), undefined);
-  assert.equal(loadEveryMs(5000, { epoch: 3, seq: 8 }, { epoch: 3, seq: 8 }), undefined);
-  assert.equal(loadEveryMs(5000, { epoch: 3, seq: 8 }, undefined), undefined);
+  const every = (up_s: number, epoch = 3, known?: number) =>
+    loadEveryMs({ epoch, up_s }, { epoch: 3, up_s: 1000 }, known);
+  assert.equal(every(1005), 10_000);
+  assert.equal(every(1060), 60_000);
+  // Jitter and a quick one change nothing, one that was lost does.
+  assert.equal(every(1062, 3, 60_000), 60_000);
+  assert.equal(every(1001, 3, 60_000), 60_000);
+  assert.equal(every(1120, 3, 60_000), 120_000);
+  // Another session, the same load again, a clock that went back, no clock, a day without one: nothing new is known.
+  assert.equal(every(1005, 4, 60_000), 60_000);
+  for (const up of [1000, 900, 1000 + 86_400, Number.NaN]) assert.equal(every(up), undefined);
+  assert.equal(loadEveryMs({ epoch: 3, up_s: 5 }, { epoch: 3 }, undefined), undefined);
+  assert.equal(loadEveryMs({ epoch: 3, up_s: 5 }, undefined, 10_000), 10_000);
 });
 
 test('what is asked of a node: drain by on and off, verbs as buttons, the agent by follow', () => {
