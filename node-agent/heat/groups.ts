@@ -147,18 +147,20 @@ export class HeatGroups {
     ];
   }
 
-  /** As far as they are empty. */
-  remove(): void {
+  /** As far as they are empty. False: some are not. */
+  remove(): boolean {
+    let all = true;
     for (const { folder } of this.#places) {
       for (const of of [...heatClasses, '']) {
         try {
           rmdirSync(join(folder, of));
-        } catch {
-          // Somebody is in it still, or it is gone.
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') all = false;
         }
       }
     }
     this.#written.clear();
+    return all;
   }
 
   #can(ability: Ability): boolean {

@@ -78,7 +78,7 @@ export function look(before: Loop, input: LoopInput): Loop {
   const level = levelOf(input.cores, machine);
   // Only where the group is what makes the difference: it has room below what is allowed, and uses what it is given.
   const steers = input.fills && input.most >= level && level - outside > 0;
-  const trim = steers ? mix(before.trim, before.trim + (level - outsideNow - heat), trimPerS * Math.min(1, dtS)) : 0;
+  const trim = steers ? mix(before.trim, before.trim + (level - outside - heat), trimPerS * Math.min(1, dtS)) : 0;
   const bound = mostTrim * Math.max(0.5, level);
   return {
     outside,

@@ -54,6 +54,8 @@ export class NodeHeat implements HeatSide {
   /** Of this look, in cores: what steers by it does so once. */
   #used: Measured | undefined;
   #mostTasks = 0;
+  /** What is in the groups may be frozen, by this agent or by the watchdog. */
+  #frozen = true;
   #failure = '';
   #orderError = '';
   #shown = '';
@@ -72,7 +74,11 @@ export class NodeHeat implements HeatSide {
       quota: groups.quota,
       now: () => clock.now(),
     });
-    this.#filler = new FillerSlot(parts, (name, at) => this.#handlers?.service(name, at) ?? {});
+    this.#filler = new FillerSlot(
+      parts,
+      (name, at) => this.#handlers?.service(name, at) ?? {},
+      () => this.#hold(),
+    );
   }
 
   get cores(): number | undefined {
@@ -127,9 +133,8 @@ export class NodeHeat implements HeatSide {
     this.#closed = true;
     this.#filler.end(() => {
       this.#watchdog.stop();
-      this.#parts.groups.remove();
       rmSync(this.#parts.folder, { recursive: true, force: true });
-      done();
+      this.#removeGroups(done);
     });
   }
 
@@ -138,8 +143,14 @@ export class NodeHeat implements HeatSide {
     this.#timer?.cancel();
     this.#filler.close();
     // The burner ends in its own time, and so does the watchdog: the lease is theirs now.
-    if (!this.#asked) this.#parts.groups.remove();
-    done();
+    if (this.#asked) done();
+    else this.#removeGroups(done, 4);
+  }
+
+  /** The kernel takes a moment to see off those who were killed; who stays for a reason (a frozen filler) keeps them. */
+  #removeGroups(done: () => void, tries = 20): void {
+    if (this.#parts.groups.remove() || tries === 0) done();
+    else this.#parts.clock.after(50, () => this.#removeGroups(done, tries - 1));
   }
 
   get #asked(): boolean {
@@ -189,7 +200,12 @@ export class NodeHeat implements HeatSide {
     const { groups, cores } = this.#parts;
     const on = setting.total > 0;
     if (on) groups.limit(setting);
-    if (on || this.#mostTasks > 0) groups.freeze('tasks', !on);
+    if (on && this.#frozen) {
+      // Also what the watchdog has frozen.
+      for (const of of ['tasks', 'filler'] as const) groups.freeze(of, false, true);
+    }
+    if (!on && !this.#frozen) groups.freeze('tasks', true);
+    this.#frozen = !on;
     if (setting.tasks !== this.#mostTasks) {
       this.#mostTasks = setting.tasks;
       this.#handlers?.tasks(setting.tasks, groups.folders('tasks'));
@@ -199,7 +215,11 @@ export class NodeHeat implements HeatSide {
     this.#filler.set(filler, setting.filler, used?.filler);
     const level = Math.min(cores, Math.ceil((this.#state.order?.cores ?? 0) - 0.001));
     this.#burner.set(setting.burner, level, used?.burner);
-    if (on) this.#watchdog.hold(this.#held());
+    if (on) this.#hold();
+  }
+
+  #hold(): void {
+    if (this.#asked && !this.#closed) this.#watchdog.hold(this.#held());
   }
 
   #held(): readonly string[] {
@@ -233,9 +253,7 @@ export class NodeHeat implements HeatSide {
     this.#look();
     try {
       this.#watchdog.ensure();
-      if (this.#looks++ % thawEvery === 0 && this.#state.setting.total > 0) {
-        this.#parts.groups.freeze('tasks', false, true);
-      }
+      if (this.#looks++ % thawEvery === 0) this.#frozen = true;
     } catch (error) {
       this.#fail((error as Error).message);
     }

@@ -19,6 +19,8 @@ export interface CommandFillerParts {
   readonly groups: HeatGroups;
   readonly clock: Clock;
   readonly log: Log;
+  /** It runs, and can be frozen. */
+  held(): void;
   /** A POSIX shell; the system's where absent. */
   readonly shell?: string | undefined;
 }
@@ -116,6 +118,7 @@ export class CommandFiller implements FillerRun {
         this.#join(pid);
         this.#error = '';
         if (!this.#ending) this.#dim();
+        this.#parts.held();
       }
       if (this.#ending) this.#stop();
     });

@@ -34,6 +34,7 @@ const serviceFile = 'service';
 export class FillerSlot {
   readonly #parts: NodeHeatParts;
   readonly #service: (name: string, cores: number | undefined) => Dimmed;
+  readonly #held: () => void;
   readonly #taskset: string | undefined;
   #spec: Filler | undefined;
   #run: FillerRun | undefined;
@@ -45,8 +46,10 @@ export class FillerSlot {
   #pinned = '';
   #error = '';
 
-  constructor(parts: NodeHeatParts, service: (name: string, cores: number | undefined) => Dimmed) {
+  /** @param held told when what the watchdog is to end is another. */
+  constructor(parts: NodeHeatParts, service: (name: string, cores: number | undefined) => Dimmed, held: () => void) {
     this.#parts = parts;
+    this.#held = held;
     this.#service = service;
     this.#taskset = findProgram('taskset', parts.path);
   }
@@ -138,7 +141,10 @@ export class FillerSlot {
         this.#run = new BoincFiller({ folder: join(folder, 'boinc'), groups, clock, path }, spec.boinc);
       } else {
         makeFolder(join(folder, 'filler'));
-        this.#run = new CommandFiller({ folder: join(folder, 'filler'), groups, clock, log, shell }, spec);
+        this.#run = new CommandFiller(
+          { folder: join(folder, 'filler'), groups, clock, log, shell, held: this.#held },
+          spec,
+        );
       }
     } catch (error) {
       this.#error = `the filler cannot be used: ${(error as Error).message}`;
