@@ -123,6 +123,15 @@ allocation('work that waits on a machine that is off gets heat instead of one th
   assert.ok(roundly(it.share().givenW, 80, 1));
 });
 
+allocation('nobody starts for less than it gives at its least', () => {
+  const model = { idleW: 20, peakW: 1020, exponent: 1, source: 'guess', err: 0.3 } as const;
+  const it = new Allocating([machine('a', { model })]);
+  it.pass(60 * minute, room(27, { maxW: 27 }));
+  assert.is(it.starts.size, 0);
+  it.pass(60 * minute, room(32, { maxW: 32 }));
+  assert.is(it.starts.get('a'), 1);
+});
+
 allocation('starts come one after the other', () => {
   const nodes = Array.from({ length: 40 }, (_, i) => machine(`n${i}`));
   const it = new Allocating(nodes);

@@ -73,7 +73,7 @@ ledger('never falls over crashes, whatever was synced', () => {
   const step = fc.record({
     watts: fc.double({ min: 0, max: 3000, noNaN: true }),
     ms: fc.integer({ min: 0, max: 40_000 }),
-    then: fc.constantFrom('nothing', 'write', 'sync', 'crash', 'crash after write'),
+    end: fc.constantFrom('nothing', 'write', 'sync', 'crash', 'crash after write'),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), steps => {
@@ -81,12 +81,12 @@ ledger('never falls over crashes, whatever was synced', () => {
       let it = new Ledger();
       let shown = 0n;
       let drawn = 0;
-      for (const { watts, ms, then } of steps) {
+      for (const { watts, ms, end } of steps) {
         it.add('node/n1', watts, ms);
         if (ms <= longestGapMs) drawn += watts * ms;
-        if (then === 'sync') it.persisted(disk.write(it));
-        if (then === 'write' || then === 'crash after write') disk.write(it);
-        if (then.startsWith('crash')) {
+        if (end === 'sync') it.persisted(disk.write(it));
+        if (end === 'write' || end === 'crash after write') disk.write(it);
+        if (end.startsWith('crash')) {
           it = new Ledger();
           assert.is(it.load(disk.has), 0);
         }

@@ -122,7 +122,7 @@ class Choice {
     const usedUp = (machine: Machine) => Number(this.#record(machine).starts.length >= startsPerDay);
     return this.#order
       .filter(machine => mayStart(machine, this.#record(machine), this.#now))
-      .sort((a, b) => usedUp(a) - usedUp(b) || firstOf(a, b));
+      .sort((a, b) => usedUp(a) - usedUp(b));
   }
 
   get #lacks(): number {
