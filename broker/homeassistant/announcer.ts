@@ -59,7 +59,14 @@ export class HomeAssistant {
   #look: Timer | undefined;
   #step: Timer | undefined;
 
-  constructor(parts: HomeAssistantParts) {
+  constructor(given: HomeAssistantParts) {
+    // Home Assistant's birth would be the supervisor's status, and its announcements Hearth's own topics.
+    const isBase = given.prefix === given.base;
+    const parts = isBase ? { ...given, prefix: 'off' } : given;
+    if (isBase) {
+      const text = `nothing is announced to Home Assistant: the discovery prefix "${given.prefix}" is the topic base, choose another one`;
+      given.log.error({ prefix: given.prefix }, text);
+    }
     this.#parts = parts;
     this.#boards = new Map(outletNames.map(name => [name, new Board(parts.prefix, parts.cluster)]));
     parts.store.read(storeHead, (error, entries) => {

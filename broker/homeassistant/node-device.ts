@@ -212,10 +212,8 @@ const text = (key: string, value: string | undefined): Readonly<Record<string, s
 
 /** Three periods. Until loads have shown how often they come, what was announced before. */
 function expiring(everyMs: number | undefined, before: number | undefined): Config {
-  const wanted = Math.max(
-    leastExpireS,
-    Math.ceil((3 * (everyMs !== undefined && everyMs > 0 ? everyMs : Number.NaN)) / 1000),
-  );
-  const s = isExpiry(wanted) ? wanted : before;
+  const three =
+    everyMs === undefined || !(everyMs > 0) ? undefined : Math.max(leastExpireS, Math.ceil((3 * everyMs) / 1000));
+  const s = three !== undefined && isExpiry(three) ? three : before;
   return s === undefined ? {} : { expire_after: s };
 }

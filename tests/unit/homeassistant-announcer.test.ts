@@ -408,6 +408,15 @@ test('a birth that lies on the broker, or comes while it is learning, changes no
   assert.deepEqual(rig.reborn, []);
 });
 
+test('the topic base is no discovery prefix: its status would be a birth', () => {
+  const rig = haRig({ view: haView({ prefix: 'hearth' }) });
+  const broker = new FakeBroker('uplink');
+  broker.connect(rig.ha, rig.clock);
+  rig.ha.take('uplink', 'hearth/status', Buffer.from('online'), false);
+  rig.clock.advance(hour);
+  assert.deepEqual([rig.ha.filters(), broker.sent], [[], []]);
+});
+
 test('nothing is done after the end', () => {
   const { rig, broker } = standing();
   rig.ha.stop();

@@ -310,7 +310,7 @@ test('whatever people and machines call themselves, Home Assistant takes every a
         }
       }
     }),
-    { numRuns: 120 },
+    { numRuns: 80 },
   );
 });
 
@@ -340,7 +340,7 @@ test('only what is new is made again, and it is the same as made at once', () =>
         assert.equal(again.done, true);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 
