@@ -1,5 +1,6 @@
 /** Where a reading comes from: a thermometer, a weather station, a plug. */
 import { z } from 'zod';
+import { whyNotHeard } from '../bus-filters.ts';
 import { isId } from '../names.ts';
 
 /** A topic name to subscribe to: no wildcards, since one source is one thing. */
@@ -7,7 +8,8 @@ const topicName = z
   .string()
   .min(1)
   .max(512)
-  .refine(text => !/[+#\0]/.test(text) && !text.startsWith('$'), 'a topic name has no "+", "#" or leading "$"');
+  .refine(text => !/[+#\0]/.test(text) && !text.startsWith('$'), 'a topic name has no "+", "#" or leading "$"')
+  .refine(text => whyNotHeard(text) === undefined, 'a topic has printable characters and at most 32 levels');
 
 /** Which broker a topic is on: Hearth's, or the user's own that `--uplink` names. */
 export const brokerChoice = z.enum(['own', 'uplink']);
