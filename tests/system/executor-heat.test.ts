@@ -5,8 +5,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listProcesses, unitOf } from '../../node-agent/reconcile/services/processes.ts';
 import { prefixOf } from '../../node-agent/work/executor/marks.ts';
+import type { ExecutorTask } from '../../node-agent/work/executor.ts';
 import { agentFolder, ExecutorRig, executorsOf, recipeOf, taskOf } from '../fixture/executor-rig.ts';
-import { folder, until } from '../fixture/processes.ts';
+import { folder, start, until } from '../fixture/processes.ts';
 
 const heat = suite('tasks of heat in an executor');
 
@@ -114,17 +115,16 @@ heat('canceled while frozen, nobody is left', async () => {
 
 heat('an agent that is killed while tasks are frozen finds them so, and lets them go on', async () => {
   const place = folder('hearth-heat-');
-  const first = new ExecutorRig();
-  const recipe = recipeOf(counting(place, 50), { heat: true });
-  const waiting = taskOf(recipe, 1);
-  const task = taskOf(recipe);
-  first.executor.heat(1, []);
-  first.run(recipe, task, waiting);
-  await first.began(task);
-  first.executor.heat(0, []);
-  await first.until(() => first.frozen.includes(task.token), 'frozen');
-  await first.close(true);
-  const next = new ExecutorRig(first.data);
+  const data = agentFolder();
+  const program = join(import.meta.dirname, '../fixture/executor-agent.ts');
+  const first = start(process.execPath, ['--import', 'tsx', program, data, counting(place, 50), 'true'], {
+    env: { ...process.env, HEAT: '1' },
+  });
+  await first.line(/started/);
+  await first.stop('SIGKILL');
+  const [task, waiting] = [{ token: 1 }, { token: 2 }] as ExecutorTask[];
+  if (!task || !waiting) return;
+  const next = new ExecutorRig(data);
   next.strict = false;
   const [held] = await next.until(() => next.ready.length > 0 && next.ready, 'ready');
   assert.equal(
