@@ -244,6 +244,30 @@ allocation('a guess by the model corrects nothing, and a meter only within bound
   assert.ok((level?.watts ?? 0) >= 49, `half of what its model says at least: ${level?.watts}`);
 });
 
+allocation('RAPL with a guessed board corrects a guess, not what a person said', () => {
+  const draw = { watts: 60, source: 'rapl', errW: 15 } as const;
+  const model = { idleW: 20, peakW: 100, exponent: 1, source: 'document', err: 0.1 } as const;
+  const it = new Allocating([machine('a', { draw, model })]);
+  it.pass(20 * minute, room(80));
+  assert.ok(roundly(it.share().givenW, 80, 1));
+  assert.ok(roundly(it.cores('a'), 3, 0.1));
+  const guessed = new Allocating([machine('a', { draw, model: { ...model, source: 'guess', err: 0.35 } })]);
+  guessed.pass(20 * minute, room(80));
+  assert.ok(guessed.cores('a') > 3.5);
+});
+
+allocation('a clock that goes back is another clock: ages stay', () => {
+  const it = new Allocating([machine('a'), machine('b')]);
+  it.now = 1e9;
+  it.pass(20 * minute, room(180));
+  it.pass(8 * minute, room(60));
+  it.now = 0;
+  it.pass(minute, room(60));
+  assert.equal(it.on, ['a', 'b']);
+  it.pass(3 * minute, room(60));
+  assert.equal(it.on, ['a']);
+});
+
 allocation('never more than four starts in a day: from then on it is dimmed to its floor', () => {
   const it = new Allocating([machine('a', { minOnMs: 0, minOffMs: 0 })]);
   for (let i = 0; i < 24; i++) {

@@ -12,7 +12,7 @@ import { choose, mayStart, missingShare } from './choose.ts';
 import { grantsOf } from './fuse.ts';
 import { levelsOf } from './levels.ts';
 import { heatOf, type Machine, machineOf } from './machine.ts';
-import { type AllocationState, type NodeRecord, type RoomRecord, recordsNow, turned } from './state.ts';
+import { type AllocationState, type NodeRecord, type RoomRecord, recordsNow, stateNow, turned } from './state.ts';
 
 export { type AllocationState, freshAllocation, loadAllocation } from './state.ts';
 
@@ -117,7 +117,8 @@ function whyOf({ needW, claimW, demandW, maxW, anywayW, machines }: RoomNow, gra
   return needW > most + missingShare * demandW ? `its machines can give ${w(anywayW + most)} at most now` : undefined;
 }
 
-export function allocate(before: AllocationState, { now, nodes, rooms, fuseW }: AllocationInput): Allocation {
+export function allocate(from: AllocationState, { now, nodes, rooms, fuseW }: AllocationInput): Allocation {
+  const before = stateNow(from, now);
   const records = recordsNow(before, now);
   const sinceMs = before.at === undefined ? startsMs : Math.max(0, now - before.at);
   const machines: Machine[] = [];

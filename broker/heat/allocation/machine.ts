@@ -50,8 +50,10 @@ const within = (value: number, from: number, to: number) => (value > from ? Math
  * upward far more: who draws more than thought is asked for less, and the fuse counts it.
  */
 function biasOf(record: NodeRecord, { draw, model }: AllocNode, now: number, sinceMs: number): number {
-  const metered = draw !== undefined && draw.source !== 'model' && Number.isFinite(draw.watts) && draw.watts >= 0;
-  if (!metered) return record.bias * Math.exp(-sinceMs / forgetMs);
+  // RAPL corrects a guess. What a person or a meter said of the machine is known better than what RAPL makes of it.
+  const better = draw?.source === 'meter' || (draw?.source === 'rapl' && draw.errW <= model.err * draw.watts);
+  if (!draw || !better || !Number.isFinite(draw.watts) || draw.watts < 0)
+    return record.bias * Math.exp(-sinceMs / forgetMs);
   if (now - record.movedAt < settleMs) return record.bias;
   const part = 1 - Math.exp(-Math.min(sinceMs, mostStepMs) / learnMs);
   const bias = record.bias + part * (draw.watts - record.modelW - record.bias);

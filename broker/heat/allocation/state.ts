@@ -129,25 +129,22 @@ export function loadAllocation(value: unknown, now: number, awayMs = 0): Allocat
   return { ...state, nodes: Object.fromEntries(lapsedNodes) };
 }
 
+/** A clock that went back is taken for another clock: every age stays as it was. */
+export const stateNow = (state: AllocationState, now: number): AllocationState =>
+  state.at !== undefined && state.at > now ? movedState(state, now - state.at) : state;
+
 /**
  * The records as they are now: starts of more than a day ago forgotten, machines that nobody named for a minute off since
- * then, those gone for a day forgotten. A clock that went back is taken for another clock.
+ * then, those gone for a day forgotten.
  */
-export function recordsNow(before: AllocationState, now: number): Map<string, NodeRecord> {
-  const state = before.at !== undefined && before.at > now ? movedState(before, now - before.at) : before;
+export function recordsNow(state: AllocationState, now: number): Map<string, NodeRecord> {
   const paused = state.at !== undefined && now - state.at > pauseMs;
   const records = new Map<string, NodeRecord>();
   for (const [node, record] of Object.entries(state.nodes).sort(([, a], [, b]) => b.seenAt - a.seenAt)) {
     if (now - record.seenAt > dayMs || records.size >= mostRecords) continue;
     const absent = state.at !== undefined && record.seenAt < state.at && now - record.seenAt > absentMs;
     const starts = record.starts.filter(at => now - at < dayMs);
-    records.set(node, {
-      ...record,
-      starts,
-      ...(record.on && (paused || absent)
-        ? { on: false, since: record.seenAt + absentMs, cores: 0, modelW: 0, movedAt: now }
-        : {}),
-    });
+    records.set(node, { ...(paused || absent ? lapsed(record, now) : record), starts });
   }
   return records;
 }
