@@ -30,7 +30,13 @@ export interface RoomAim {
 
 /** A thermometer as the room may rely on it. `why` where it may not: nothing is heated then. */
 export type Sensed =
-  | { readonly ok: true; readonly c: number; readonly ageS: number }
+  | {
+      readonly ok: true;
+      readonly c: number;
+      readonly ageS: number;
+      /** Of a thermometer of coarse steps: it went over this line, between two steps, so long ago. */
+      readonly edge?: { readonly c: number; readonly agoS: number };
+    }
   | { readonly ok: false; readonly why: string; readonly ageS?: number };
 
 /** What a machine draws as a function of what it does. */

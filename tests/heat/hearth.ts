@@ -34,6 +34,8 @@ export function aimOf(room: string, targetC: number, more: Partial<RoomAim> = {}
 export class Hearth implements Heating {
   readonly name = 'Hearth';
   readonly rooms: RoomState[];
+  /** Steps in which a thermometer that had spoken was not believed. */
+  doubted = 0;
   #allocation: AllocationState = freshAllocation();
   readonly #early: boolean;
 
@@ -72,6 +74,7 @@ export class Hearth implements Heating {
     }
     const { state: thermometer, sensed } = sense(state.thermometer, now, staleMs, heatW);
     state.thermometer = thermometer;
+    if (!sensed.ok && state.readMs !== undefined) this.doubted++;
     const next = this.#early ? told.next : undefined;
     const answer = control(state.control, {
       now,

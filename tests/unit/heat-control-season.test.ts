@@ -13,11 +13,16 @@ for (const [house, seed, days] of [
   [cabin, 22, 8],
 ] as const)
   weeks(`${house.name}: near the target, few starts, the watts that were asked for`, () => {
+    let hearth: Hearth | undefined;
     const [ours, other] = season({ house, seed, fromDay: 90, days, skipDays: 1, stepS: 60 }, [
-      of => new Hearth(of),
+      of => {
+        hearth = new Hearth(of);
+        return hearth;
+      },
       of => new Hysteresis(of),
     ]);
     assert.ok(ours && other);
+    assert.equal(hearth?.doubted, 0, 'a good thermometer is believed');
     assert.ok(ours.feasible > 4, `${ours.feasible} feasible hours a day`);
     assert.ok(ours.occupiedError <= 0.12, `${ours.occupiedError} °C off`);
     assert.ok(ours.occupiedError <= other.occupiedError / 2, `${ours.occupiedError} and ${other.occupiedError} °C`);

@@ -244,6 +244,18 @@ test('a gap begins the watts anew', () => {
   assert.equal(wall.sensed.ok, true);
 });
 
+test('a coarse thermometer says when it went over the line between two steps; a fine one does not', () => {
+  const coarse = new Wall();
+  for (let i = 0; i < 12; i++) coarse.read(i % 2 ? 20.5 : 20).pass(10 * minute);
+  coarse.look(0);
+  assert.deepEqual(coarse.sensed, { ok: true, c: 20.5, ageS: 600, edge: { c: 20.25, agoS: 600 } });
+  coarse.read(20);
+  assert.deepEqual(coarse.sensed, { ok: true, c: 20, ageS: 0, edge: { c: 20.25, agoS: 0 } });
+  const fine = new Wall();
+  for (let i = 0; i < 12; i++) fine.read(20 + i / 10).pass(5 * minute);
+  assert.equal('edge' in fine.look(0).sensed, false);
+});
+
 test('what is remembered is bounded', () => {
   const wall = new Wall().live(
     72 * hour,

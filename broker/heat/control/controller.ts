@@ -55,6 +55,7 @@ export interface Control {
 const smoothS = 90;
 const forwardS = 3600;
 const bumpS = 600;
+const edgeS = 1200;
 /** A step longer than this (suspended, stopped) tells nothing about what was in between. */
 const dayMs = 86_400_000;
 const gapMs = 5 * 60_000;
@@ -99,9 +100,20 @@ export function control(before: ControlState, input: ControlInput): Control {
     return nothing(stamped, 'idle', `${sensed.c} °C is at or above the room’s hard limit of ${aim.limitC} °C`);
   }
   const limits = bounds(stamped, input, ms);
-  const seen = look(stamped, input, limits, ms, sensed.c);
+  const seen = look(stamped, input, limits, ms, sensed);
   if (input.directW !== undefined) return direct(seen, input, limits, sensed.c);
   return regulated(seen, input, limits, ms, sensed.c, target);
+}
+
+type Sound = Extract<Sensed, { readonly ok: true }>;
+
+/**
+ * Where a coarse thermometer has just gone over a line, the room is on that line, and later on somewhere on this side: the middle of the step is as
+ * good a guess as any, an hour later. Else the loop would rest at the edge of a step and never come to its middle.
+ */
+function likelyC({ c, edge }: Sound): number {
+  if (edge === undefined || !(Math.abs(edge.c - c) < 1) || !(edge.agoS >= 0)) return c;
+  return c + (edge.c - c) * Math.exp(-edge.agoS / edgeS);
 }
 
 /** Nobody heats. The integral stays: it is the best guess of what the room needs when somebody does again. */
@@ -123,13 +135,19 @@ function broken(state: ControlState): ControlState {
 }
 
 /** Smooths and learns from what is seen, whoever demands. */
-function look(state: ControlState, input: ControlInput, limits: Bounds, ms: number, c: number): ControlState {
+function look(state: ControlState, input: ControlInput, limits: Bounds, ms: number, sensed: Sound): ControlState {
+  const c = likelyC(sensed);
   const { heatW, rangeW } = limits;
   const slower = (old: number | undefined, value: number, seconds: number) =>
     old === undefined ? value : old + (1 - Math.exp(-ms / 1000 / seconds)) * (value - old);
   const steadyW = slower(state.steadyW, heatW, 900);
   const wasOpen = state.window.open !== undefined;
-  const window = watched(state.window, ms, c, heatW > steadyW - Math.min(0.1 * rangeW, Math.max(20, 0.2 * steadyW)));
+  const window = watched(
+    state.window,
+    ms,
+    sensed.c,
+    heatW > steadyW - Math.min(0.1 * rangeW, Math.max(20, 0.2 * steadyW)),
+  );
   const opened = window.open !== undefined && !wasOpen;
   const learn = input.learn !== false;
   const outdoorC = weatherC(input);

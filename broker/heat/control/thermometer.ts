@@ -36,6 +36,9 @@ export const sensorLimits = {
   /** Same value for at least so long. */
   sameMs: 3.5 * 3_600_000,
   heavyWhPerK: 2000,
+  /** A thermometer that never made a smaller step in so many. */
+  coarseC: 0.25,
+  coarseSteps: 8,
 } as const;
 
 interface Candidate {
@@ -56,8 +59,11 @@ export interface ThermometerState {
   readonly jumped?: Candidate;
   /** Since when it is the same value. */
   readonly sameSinceMs?: number;
-  /** The smallest step it was seen to make. */
+  /** The smallest step it was seen to make, and how many. */
   readonly stepC?: number;
+  readonly steps?: number;
+  /** What it said before this value. */
+  readonly fromC?: number;
   /** Mean watts of the last half hours, the newest last, and the one that is running. */
   readonly slots: readonly number[];
   readonly slot?: { readonly fromMs: number; readonly atMs: number; readonly wMs: number };
@@ -128,7 +134,12 @@ function accept(state: ThermometerState, atMs: number, c: number): ThermometerSt
     good: { c, atMs },
     newestMs: atMs,
     sameSinceMs: same ? (state.sameSinceMs ?? atMs) : atMs,
-    ...(step > 0.001 && { stepC: Math.min(step, stepC ?? step) }),
+    ...(good !== undefined &&
+      step > 0.001 && {
+        stepC: Math.min(step, stepC ?? step),
+        steps: Math.min(1000, (state.steps ?? 0) + 1),
+        fromC: good.c,
+      }),
   };
 }
 
@@ -179,6 +190,13 @@ export function sense(
   return { state, sensed: judge(state, now, staleMs) };
 }
 
+/** Where a coarse thermometer knows more than it says: it has just gone over the line between two of its steps. */
+function edgeOf({ good, stepC = 0, steps = 0, fromC, sameSinceMs }: ThermometerState, now: number) {
+  if (stepC < sensorLimits.coarseC || steps < sensorLimits.coarseSteps) return undefined;
+  if (good === undefined || fromC === undefined || sameSinceMs === undefined) return undefined;
+  return { c: good.c - (Math.sign(good.c - fromC) * stepC) / 2, agoS: Math.max(0, (now - sameSinceMs) / 1000) };
+}
+
 function judge(state: ThermometerState, now: number, staleMs: number): Sensed {
   const { good, newestMs, refused } = state;
   const no = (why: string): Sensed => ({
@@ -198,5 +216,6 @@ function judge(state: ThermometerState, now: number, staleMs: number): Sensed {
       `the thermometer stays at exactly ${shown(good.c)} °C though the heat changed a lot: it is stuck, restart it`,
     );
   }
-  return { ok: true, c: good.c, ageS: Math.max(0, (now - good.atMs) / 1000) };
+  const edge = edgeOf(state, now);
+  return { ok: true, c: good.c, ageS: Math.max(0, (now - good.atMs) / 1000), ...(edge && { edge }) };
 }
