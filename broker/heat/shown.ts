@@ -27,6 +27,7 @@ export function roomIs(room: string, { aim, sensed, demandW, action, err }: Room
   const { outdoorC, maxW, kwh, heatW, machines } = around;
   return {
     ...{ room, mode: aim.mode, target_c: aim.shownC, preset: aim.preset, action },
+    ...(aim.targetC === undefined || aim.targetC === aim.shownC ? {} : { aim_c: rounded(aim.targetC, 2) }),
     ...(sensed.ok ? { temp_c: rounded(sensed.c, 2) } : {}),
     ...(outdoorC === undefined ? {} : { outdoor_c: rounded(outdoorC, 2) }),
     demand_w: rounded(demandW, 1),

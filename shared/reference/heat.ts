@@ -79,7 +79,7 @@ export const heatPayloads: readonly Payload[] = [
       preset: '`none eco comfort boost away`',
       action: '`off`; `idle`: nothing is wanted, or must not be; `heating`',
       demand_w: 'watts that it wants',
-      heat_w: 'watts that its machines draw for it',
+      heat_w: 'watts that its machines draw, whatever for: all of it is heat',
       energy_kwh: 'what it was given so far, kWh; never falls',
       max_w: 'watts that it never gets more than',
       nodes: 'machines that can heat it now',
