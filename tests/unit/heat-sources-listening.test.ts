@@ -138,6 +138,24 @@ test("a node's own sensor", () => {
   assert.deepEqual(taken(), []);
 });
 
+test("a processor's temperature is never the room's, by any template, and a node's own watts are no plug's", () => {
+  const { sources, take, taken } = scene({
+    rooms: [
+      { room: 'a', thermometer: on('hearth/node/n1/load') },
+      { room: 'b', thermometer: on('hearth/node/n1/load', 'own', 'value_json.temp_c') },
+    ],
+    plugs: [{ node: 'n1', plug: { topic: 'hearth/node/n1/power', broker: 'own' } }],
+  });
+  take('hearth/node/n1/load', '{"node":"n1","epoch":4,"seq":7,"cpu_pct":12,"temp_c":48.3,"watts":60}');
+  take(
+    'hearth/node/n1/power',
+    '{"node":"n1","watts":60,"watts_source":"model","energy_kwh":1,"heat_cores":0,"heat_w":0}',
+  );
+  assert.deepEqual(taken(), []);
+  for (const why of [sources.whyRoom('a'), sources.whyRoom('b'), sources.whyPlug('n1')])
+    assert.match(why ?? '', /says this of itself/);
+});
+
 test('a document that names what cannot be heard says why', () => {
   const many = Array.from({ length: mostTopics + 1 }, (_, i) => ({
     node: `n${i}`,

@@ -60,6 +60,8 @@ for (const [template, payload, is] of [
   ['value', '1e999', undefined],
   ['value_json.temperature.toFixed', zigbee, undefined],
   ['value_json.constructor', zigbee, undefined],
+  ['value_json.constructor.length', zigbee, undefined],
+  ['value_json.toString.length', zigbee, undefined],
   ['value_json["__proto__"]', zigbee, undefined],
   ['value_json.list.length', zigbee, undefined],
   ['value.length', '12345', undefined],

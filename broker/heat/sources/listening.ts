@@ -16,7 +16,7 @@ import { sentence } from '../../../shared/errors.ts';
 import { printable } from '../../../shared/names.ts';
 import type { Plug, Thermometer, TopicSource } from '../../../shared/schemas/reading.ts';
 import { sensorsPayload } from '../../../shared/schemas/telemetry.ts';
-import { type Recognised, readPayload, timeOf } from './payload.ts';
+import { type Recognised, readPayload, timeOf, whyOwn } from './payload.ts';
 import { recognise } from './recognise.ts';
 import { compileTemplate, type Template } from './template.ts';
 
@@ -215,9 +215,11 @@ function add(to: Map<string, Source[]>, key: string, source: Source): void {
 
 /** The number that the template finds, and the time that a JSON payload may hold all the same. */
 function byTemplate(template: Template, payload: Uint8Array): Recognised {
+  const read = readPayload(payload);
+  const own = read.kind === 'object' ? whyOwn(read.fields) : undefined;
+  if (own !== undefined) return own;
   const value = template(payload);
   if (value === undefined) return 'its template finds no number there';
-  const read = readPayload(payload);
   const atMs = read.kind === 'object' ? timeOf(read.fields) : undefined;
   return { value, what: 'template', ...(atMs !== undefined && { atMs }) };
 }

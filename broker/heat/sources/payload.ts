@@ -113,6 +113,18 @@ export function timeOf(fields: Fields): number | undefined {
   return undefined;
 }
 
+/**
+ * A node's `load` or `power` is no source: its `temp_c` is the processor's, its `watts` are no plug's. A sentence where it is one.
+ * Told by its keys, since any broker may carry it under any base.
+ */
+export function whyOwn(fields: Fields): string | undefined {
+  const has = (key: string) => Object.hasOwn(fields, key);
+  const own = has('node') && ((has('epoch') && has('seq')) || has('watts_source') || has('heat_cores'));
+  return own
+    ? 'a node says this of itself: how warm its processor is, and no plug: use its "sensors", or another topic'
+    : undefined;
+}
+
 /** Several things of one payload that could be meant: nobody guesses. */
 export const several = (what: string, found: readonly string[], example: string): string =>
   `it has several ${what} (${printable(found.slice(0, 6).join(', '), 120)}): say which by a "template" such as ${printable(example, 80)}`;

@@ -1,5 +1,5 @@
 /** What makes of thermometers and plugs publish, without anybody saying where the number stands. Pure; never throws. */
-import { type Recognised, readPayload } from './payload.ts';
+import { type Recognised, readPayload, whyOwn } from './payload.ts';
 import { wattsIn } from './plug.ts';
 import { temperatureIn } from './thermometer.ts';
 
@@ -10,5 +10,7 @@ import { temperatureIn } from './thermometer.ts';
  */
 export function recognise(kind: 'temp' | 'watts', topic: string, payload: Uint8Array): Recognised {
   const read = readPayload(payload);
+  const own = read.kind === 'object' ? whyOwn(read.fields) : undefined;
+  if (own !== undefined) return own;
   return kind === 'temp' ? temperatureIn(topic, read) : wattsIn(topic, read);
 }
