@@ -77,6 +77,12 @@ calibration('a level is said again while it lasts, since its lease ends', () => 
   assert.equal(said, [0, 10_000, 20_000, 30_000, 40_000, 50_000]);
 });
 
+calibration('a call every ten seconds and a plug every twenty are enough', () => {
+  const { model, tookMs } = calibrated({ wall: share => 20 + 80 * share, tickEveryMs: 10_000, plugEveryMs: 20_000 });
+  assert.ok(Math.abs((model?.peakW ?? 0) - 100) < 1);
+  assert.ok(tookMs <= 13 * 60_000, `${tookMs}`);
+});
+
 calibration('single readings that are off do not count', () => {
   const wall = (share: number) => 20 + 80 * share;
   const plug = (watts: number, now: number) => (now % 70_000 === 0 ? 2000 : watts);

@@ -90,7 +90,14 @@ model('labels of old mean the same', () => {
 
 model('models that were read from somewhere are looked at', () => {
   assert.ok(isModel(line) && isModel(curved));
+  for (const junk of [undefined, null, 7, 'x', [], {}]) assert.not(isModel(junk));
   for (const bad of [
+    { curve: null },
+    { curve: [null] },
+    { curve: 'x' },
+    { rapl: null },
+    { source: 'x' },
+    { idleW: '20' },
     { idleW: -1 },
     { peakW: 10 },
     { exponent: 0 },

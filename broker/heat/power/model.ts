@@ -16,28 +16,44 @@ export const mostNodeW = 10_000;
 const finite = (value: unknown, from: number, to: number): value is number =>
   typeof value === 'number' && Number.isFinite(value) && value >= from && value <= to;
 
-/** Whether numbers make a model; those that were read from disk are asked first. */
-export function isModel(model: PowerModel): boolean {
-  const { idleW, peakW, exponent, err, curve, rapl } = model;
+type Point = readonly [share: number, watts: number];
+/** Points between idle and peak, at most. */
+const mostPoints = 16;
+const sources: readonly unknown[] = ['document', 'learned', 'guess'];
+
+/** Whether it is a model that may be reckoned with: asked of everything that was read from somewhere. */
+export function isModel(value: unknown): value is PowerModel {
+  if (typeof value !== 'object' || value === null) return false;
+  const { idleW, peakW, exponent, err, curve, rapl, source } = value as Partial<Record<keyof PowerModel, unknown>>;
   return (
     finite(idleW, 0, mostNodeW) &&
     finite(peakW, idleW, mostNodeW) &&
     finite(exponent, 0.2, 3) &&
     finite(err, 0, 1) &&
-    (rapl === undefined || (finite(rapl.base, 0, mostNodeW) && finite(rapl.slope, 0, 10))) &&
-    (curve === undefined ||
-      (curve.length <= 16 &&
-        curve.every(
-          ([share, watts], at) =>
-            finite(share, 0, 1) &&
-            share > 0 &&
-            share < 1 &&
-            finite(watts, idleW, peakW) &&
-            (at === 0 || (share > (curve[at - 1] as Point)[0] && watts >= (curve[at - 1] as Point)[1])),
-        )))
+    sources.includes(source) &&
+    (curve === undefined || isCurve(curve, idleW, peakW)) &&
+    (rapl === undefined || isLine(rapl))
   );
 }
-type Point = readonly [share: number, watts: number];
+
+/** Points within idle and peak, each further and no lower than the one before. */
+function isCurve(curve: unknown, idleW: number, peakW: number): boolean {
+  if (!Array.isArray(curve) || curve.length > mostPoints) return false;
+  let [x, w]: Point = [0, idleW];
+  for (const point of curve as unknown[]) {
+    if (!Array.isArray(point) || point.length !== 2) return false;
+    const [share, watts]: unknown[] = point;
+    if (!finite(share, 0, 1) || share <= x || share >= 1 || !finite(watts, w, peakW)) return false;
+    [x, w] = [share, watts];
+  }
+  return true;
+}
+
+function isLine(rapl: unknown): boolean {
+  if (typeof rapl !== 'object' || rapl === null) return false;
+  const { base, slope } = rapl as Partial<Record<'base' | 'slope', unknown>>;
+  return finite(base, 0, mostNodeW) && finite(slope, 0, 10);
+}
 
 /** What labels said before nodes had a `heat`; the same meaning. Keys that are no watts are left out. */
 export function labelsSaid(labels: Readonly<Record<string, string>>): Pick<NodeHeat, 'idle_w' | 'peak_w'> {
