@@ -12,36 +12,19 @@
  *   says.
  * - Not sensed, off, above the hard limit, window open: nothing.
  */
-import type { RoomAim, Sensed } from '../types.ts';
-import { aimedAt, type NextTarget, timed, untimed } from './early-start.ts';
-import { lossesInterrupted, lossesWPerC, weathered } from './losses.ts';
+import type { Sensed } from '../types.ts';
+import { aimedAt, timed, untimed } from './early-start.ts';
+import { type Bounds, bounds, type ControlInput, finite, leastW, weatherC } from './input.ts';
+import { bumpFrom, forwarded, gainsOf, integrated } from './loop.ts';
+import { lossesInterrupted, weathered } from './losses.ts';
 import { watched } from './open-window.ts';
-import { excited, interrupted, observed, response } from './response.ts';
+import { excited, interrupted, observed } from './response.ts';
 import { type ControlState, freshControl } from './state.ts';
 import { swung } from './swing.ts';
-import { calmed, clamp, type Gains, simc, startGains } from './tuning.ts';
+import { clamp } from './tuning.ts';
 
+export type { ControlInput } from './input.ts';
 export { type ControlState, freshControl, loadedControl } from './state.ts';
-
-export interface ControlInput {
-  /** Monotonic ms. */
-  readonly now: number;
-  readonly aim: RoomAim;
-  readonly sensed: Sensed;
-  /** °C; absent where there is no reading that counts. */
-  readonly outdoorC?: number;
-  /** Watts that somebody demands instead of the thermometer. */
-  readonly directW?: number;
-  /** What the room's machines draw whatever is asked, and with all that they may do. */
-  readonly minW: number;
-  readonly maxW: number;
-  /** Watts they drew since the last step, on average. */
-  readonly heatW: number;
-  /** Default true. */
-  readonly learn?: boolean;
-  /** The schedule's next target, for a start ahead of it. */
-  readonly next?: NextTarget;
-}
 
 export interface Control {
   readonly state: ControlState;
@@ -53,35 +36,10 @@ export interface Control {
 }
 
 const smoothS = 90;
-const forwardS = 3600;
 const bumpS = 600;
 const edgeS = 1200;
 /** A step longer than this (suspended, stopped) tells nothing about what was in between. */
-const dayMs = 86_400_000;
 const gapMs = 5 * 60_000;
-/** Of the weather's share, what is fed forward: the rest is the integral's, so that an error in UA does not overshoot. */
-const forwardShare = 0.85;
-
-/** Numbers from outside may be anything; from here on they are finite and in order. */
-interface Bounds {
-  readonly minW: number;
-  readonly maxW: number;
-  readonly heatW: number;
-  readonly rangeW: number;
-}
-
-function bounds(state: ControlState, { minW, maxW, heatW, aim }: ControlInput, ms: number): Bounds {
-  const watts = (value: number) => (Number.isFinite(value) ? clamp(value, 0, 1e6) : 0);
-  const most = watts(maxW);
-  const least = Math.min(watts(minW), most);
-  const capped = aim.maxW >= 0 ? Math.min(most, aim.maxW) : 0;
-  return {
-    minW: least,
-    maxW: capped,
-    heatW: watts(heatW),
-    rangeW: Math.max(most - least, state.rangeW * Math.exp(-ms / dayMs), 1),
-  };
-}
 
 export function control(before: ControlState, input: ControlInput): Control {
   const { aim, sensed, now } = input;
@@ -171,12 +129,6 @@ function look(state: ControlState, input: ControlInput, limits: Bounds, ms: numb
   };
 }
 
-const weatherC = ({ outdoorC }: ControlInput): number | undefined =>
-  outdoorC !== undefined && Math.abs(outdoorC) < 100 ? outdoorC : undefined;
-
-const finite = (value: number | undefined): number | undefined =>
-  value !== undefined && Number.isFinite(value) ? value : undefined;
-
 function direct(state: ControlState, { directW, aim }: ControlInput, limits: Bounds, c: number): Control {
   const wanted = Math.max(finite(directW) ?? 0, leastW(aim));
   const demandW = clamp(wanted, 0, limits.maxW);
@@ -197,8 +149,6 @@ function direct(state: ControlState, { directW, aim }: ControlInput, limits: Bou
     err: '',
   };
 }
-
-const leastW = (aim: RoomAim): number => (aim.minW > 0 ? aim.minW : 0);
 
 function regulated(
   seen: ControlState,
@@ -244,60 +194,4 @@ function regulated(
     action: demandW > limits.minW + 0.5 ? 'heating' : 'idle',
     err: open ? 'a window seems to be open: heat is held back until it gets warmer, half an hour at most' : '',
   };
-}
-
-/** What keeps the demand where a direct one left it. */
-function bumpFrom(state: ControlState, gains: Gains, error: number): number {
-  return state.demandW - (gains.kc * error + state.integralW + (state.forwardW ?? 0));
-}
-
-function gainsOf(state: ControlState, rangeW: number): Gains {
-  const learned = response(state.response, rangeW);
-  return calmed(learned === undefined ? startGains(rangeW) : simc(learned, rangeW), state.swing.calm);
-}
-
-/** Moves the feed-forward on, and puts into the integral what a change of gains or of the outdoor reading would make jump. */
-function forwarded(
-  state: ControlState,
-  input: ControlInput,
-  { rangeW, maxW }: Bounds,
-  ms: number,
-  targetC: number,
-  gains: Gains,
-  error: number,
-): ControlState {
-  const outdoorC = weatherC(input);
-  const shift = state.kc > 0 ? (state.kc - gains.kc) * error : 0;
-  const moved = { ...state, kc: gains.kc, integralW: state.integralW + clamp(shift, -rangeW, rangeW) };
-  if (outdoorC === undefined) {
-    const { forwardW = 0, ...rest } = moved;
-    return { ...rest, integralW: moved.integralW + forwardW };
-  }
-  const goal = clamp(forwardShare * lossesWPerC(state.losses, rangeW) * (targetC - outdoorC), 0, maxW);
-  if (state.forwardW === undefined) return { ...moved, forwardW: goal, integralW: moved.integralW - goal };
-  return { ...moved, forwardW: state.forwardW + (1 - Math.exp(-ms / 1000 / forwardS)) * (goal - state.forwardW) };
-}
-
-interface Step {
-  readonly gains: Gains;
-  readonly error: number;
-  /** The demand before bounds. */
-  readonly free: number;
-  readonly low: number;
-  readonly high: number;
-  readonly factor: number;
-  readonly ms: number;
-}
-
-function integrated(state: ControlState, { gains, error, free, low, high, factor, ms }: Step): number {
-  const s = ms / 1000;
-  const forward = state.forwardW ?? 0;
-  const pushed =
-    (error > 0 && (free >= high || factor < 1)) || (error < 0 && (free <= low || factor > 1)) || factor === 0;
-  let integral = state.integralW + (pushed ? 0 : (gains.kc / gains.tiS) * error * s);
-  // What was drawn is what counts, where it is clearly less than asked: somebody else has the fuse.
-  const lacking = Math.min(free, high) * factor - (state.drawnW ?? free);
-  if (error > 0 && state.by === 'room' && lacking > 0.15 * free + 20) integral -= (lacking * s) / gains.tiS;
-  // Never outside of what the machines can do.
-  return clamp(integral, Math.min(0, low - forward), high - Math.min(forward, high));
 }
