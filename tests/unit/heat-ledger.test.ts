@@ -69,6 +69,16 @@ ledger('what was handed out and not synced comes again, with what came since', (
   assert.is(it.mj('node/a'), 2000n);
 });
 
+ledger('news of an older write, come late, makes nothing smaller', () => {
+  const it = new Ledger();
+  it.add('node/a', 1, 1000);
+  const first = it.entries();
+  it.add('node/a', 1, 1000);
+  it.persisted(it.entries().seq);
+  it.persisted(first.seq);
+  assert.is(it.mj('node/a'), 2000n);
+});
+
 ledger('never falls over crashes, whatever was synced', () => {
   const step = fc.record({
     watts: fc.double({ min: 0, max: 3000, noNaN: true }),
@@ -187,7 +197,16 @@ ledger('bounded: the job that was read longest ago makes room, nodes and rooms s
   for (let i = 0; i < 20_001; i++) nodes.add(`node/n${i}`, 1, 1000);
   assert.is(nodes.size, 20_000);
   assert.is(nodes.refused, 1);
-  for (let i = 0; i < 200; i++) nodes.entries();
+});
+
+ledger('who never says that a write is synced keeps little, and the newest counts', () => {
+  const it = new Ledger();
+  it.add('node/a', 1, 1000);
+  const seqs = Array.from({ length: 100 }, () => it.entries().seq);
+  it.persisted(seqs[0] ?? -1);
+  assert.is(it.mj('node/a'), 0n);
+  it.persisted(seqs.at(-1) ?? -1);
+  assert.is(it.mj('node/a'), 1000n);
 });
 
 ledger.run();

@@ -60,6 +60,27 @@ learning('what jumps teaches nothing', () => {
   }
 });
 
+learning('a level of less than a minute teaches nothing', () => {
+  let state = freshLearning();
+  for (let i = 0; i < 20_000; i++) {
+    const busyShare = day(Math.floor(i / 4));
+    const out = learn(state, { watts: wattsOf(truth, busyShare), busyShare }, guess, guess, i * 10_000);
+    state = out.state;
+    assert.is(out.model, undefined);
+  }
+});
+
+learning('watts that do not go with how busy it is teach nothing', () => {
+  const odd = new Map([
+    [0.02, 30],
+    [0.3, 110],
+    [0.55, 45],
+    [0.8, 120],
+    [0.98, 70],
+  ]);
+  assert.is(live({ hours: 48, share: day, watts: s => odd.get(s) ?? 0 }).model, guess);
+});
+
 learning('one odd hour moves a learned model by a tenth of it at most', () => {
   const learned = live({ hours: 48, share: day });
   const odd = live({ hours: 1, share: () => 0.98, watts: s => wattsOf(truth, s) + 150, from: learned });

@@ -176,7 +176,7 @@ export class Calibration {
     }
     const rapl = this.#rapl.length >= readings ? { rapl: meanOf(robust(this.#rapl).kept) } : {};
     this.#points.push({
-      share: Math.min(1, meanOf(this.#busy) / this.#it.cores),
+      share: Math.min(1, meanOf(robust(this.#busy).kept) / this.#it.cores),
       watts: meanOf(robust(this.#watts).kept),
       ...rapl,
     });
@@ -201,13 +201,11 @@ export class Calibration {
     const watts = robust(this.#watts);
     const w = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)} W`;
     const busy = robust(this.#busy);
-    if (busy.spread > Math.max(0.5, otherShare * cores))
-      return `calibration ended: other work came and went (${busy.median.toFixed(1)} cores busy, give or take ${busy.spread.toFixed(1)}); drain the node first`;
+    if (!isLevel(this.#busy, busy.median, Math.max(0.3, otherShare * cores)))
+      return `calibration ended: other work came and went (from ${Math.min(...this.#busy).toFixed(1)} to ${Math.max(...this.#busy).toFixed(1)} cores busy at one level); drain the node first`;
     if (this.#level === 0 && busy.median > Math.max(0.5, idleShare * cores))
       return `calibration ended: ${busy.median.toFixed(1)} cores are busy with other work; drain the node first`;
-    const noise = Math.max(noisyW, noisyShare * watts.median);
-    const near = this.#watts.filter(value => Math.abs(value - watts.median) <= noise).length;
-    if (near < leastNear * this.#watts.length)
+    if (!isLevel(this.#watts, watts.median, Math.max(noisyW, noisyShare * watts.median)))
       return `calibration ended: its plug jumps (from ${w(Math.min(...this.#watts))} to ${w(Math.max(...this.#watts))} at one level); is something else plugged in beside the machine?`;
     return undefined;
   }
@@ -268,6 +266,10 @@ export class Calibration {
     ];
   }
 }
+
+/** Most readings lie next to their median. */
+const isLevel = (values: readonly number[], median: number, noise: number) =>
+  values.filter(value => Math.abs(value - median) <= noise).length >= leastNear * values.length;
 
 function keep(values: number[], value: number): void {
   if (values.length < mostReadings) values.push(value);

@@ -13,7 +13,7 @@ const mostMj = 2n ** 63n - 1n;
 const mjPerKwh = 3_600_000_000;
 const mostW = 1_000_000;
 const mostKeys = 20_000;
-const mostWaiting = 64;
+const mostWaiting = 4;
 const keyForm = /^(node|room|job)\/[a-z0-9-]{1,64}$/;
 const mjForm = /^\d{1,19}$/;
 
