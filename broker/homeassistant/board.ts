@@ -48,6 +48,8 @@ export class Board {
   #lastBirth = Number.NEGATIVE_INFINITY;
   #reviving = false;
   #next = Number.POSITIVE_INFINITY;
+  /** Until when nothing more is published, whatever happens: a portion has just left. */
+  #pause = Number.NEGATIVE_INFINITY;
 
   constructor(prefix: string, cluster: string) {
     this.#prefix = prefix;
@@ -147,7 +149,7 @@ export class Board {
   deadline(): number {
     return this.#learnUntil === undefined || !this.#wanted
       ? Number.POSITIVE_INFINITY
-      : Math.max(this.#next, this.#learnUntil);
+      : Math.max(this.#next, this.#learnUntil, this.#pause);
   }
 
   step(now: number, wall: number): readonly BoardEffect[] {
@@ -160,6 +162,7 @@ export class Board {
     const room = { left: boardTimes.atOnce as number };
     this.#announce(wanted, now, room, effects);
     this.#clear(wanted, now, room, effects);
+    if (room.left < boardTimes.atOnce) this.#pause = now + boardTimes.paceMs;
     this.#note(wanted, now, wall, effects);
     if (this.#reviving && this.#again.size === 0) {
       this.#reviving = false;

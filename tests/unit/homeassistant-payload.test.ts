@@ -232,6 +232,21 @@ test('off announces nothing; what an outlet does not carry is not announced ther
   assert.ok(![...view.values()].some(text => /\/set\/|\/do\//.test(text)));
 });
 
+test('a status that an outlet does not carry keeps nothing unavailable there', () => {
+  const carries = (topic: string) => topic !== 'hearth/node/n1/status';
+  const text =
+    discovery(haView(), { carries }).get('homeassistant/device/hearth_0123456789abcdef_node_n1/config') ?? '';
+  const { components } = readDiscovery('homeassistant/device/a/config', text).found;
+  assert.equal(availability(components.cpu), 'hearth/status');
+  assert.equal(components.connectivity, undefined);
+});
+
+test('ids that are none make no topics', () => {
+  const bad = ['a/b', '+', 'A', '', 'all', 'a_b', 'x'.repeat(21)];
+  const view = haView({ rooms: bad.map(one => ({ id: one })), nodes: bad.map(one => haNode(one)) });
+  assert.equal(discovery(view).size, 1);
+});
+
 test('thousands of nodes are announced up to a bound', () => {
   const nodes = Array.from({ length: mostNodes + 50 }, (_, index) => haNode(`n${index}`));
   assert.equal(discovery(haView({ nodes })).size, mostNodes + 2);
