@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { recognise } from '../../broker/heat/sources/recognise.ts';
-import { plugs, type Sample, thermometers } from '../fixture/sources/payloads.ts';
+import { plugs } from '../fixture/sources/plugs.ts';
+import type { Sample } from '../fixture/sources/sample.ts';
+import { thermometers } from '../fixture/sources/thermometers.ts';
 
 const test = suite('heat sources: recognise');
 const bytes = (text: string) => new TextEncoder().encode(text);
