@@ -1,4 +1,4 @@
-/** Houses: three rooms and eight machines each. `flat` is what the controller was tuned on; the others it had not seen. */
+/** Houses: three rooms and eight machines each. `flat` is what the controller was tuned on; `cottage` only as to coarse thermometers; `cabin` not at all. */
 import type { Habits } from './life.ts';
 import type { MachineKind } from './machine.ts';
 import { type RoomKind, roomKind } from './room.ts';

@@ -5,6 +5,7 @@ import { control, freshControl } from '../../broker/heat/control/controller.ts';
 import { fitted, freshFit } from '../../broker/heat/control/least-squares.ts';
 import { lossesWPerC } from '../../broker/heat/control/losses.ts';
 import { response } from '../../broker/heat/control/response.ts';
+import { freshSwing, swung } from '../../broker/heat/control/swing.ts';
 import { calmed, simc, startGains } from '../../broker/heat/control/tuning.ts';
 import { RoomRig } from '../heat/one-room.ts';
 import { roomKind } from '../heat/room.ts';
@@ -99,6 +100,19 @@ learning('nothing is learned where it is told not to, nor where nothing moves', 
   const { samples } = still.state.response;
   still.run(72);
   assert.equal(still.state.response.samples, samples);
+});
+
+learning('too warm and too cold in turns calms; a day now and then does not, and it wears off', () => {
+  const turns = (everyMs: number, count: number) => {
+    let state = freshSwing();
+    for (let i = 0; i < count; i++) state = swung(state, everyMs, i % 2 ? 0.4 : -0.4);
+    return state;
+  };
+  assert.ok(turns(40 * 60_000, 12).calm < 0.7);
+  assert.ok(turns(40 * 60_000, 200).calm >= 0.08);
+  assert.equal(turns(6 * 3_600_000, 50).calm, 1);
+  const later = swung(turns(40 * 60_000, 12), 60 * 86_400_000, undefined);
+  assert.ok(later.calm > 0.9);
 });
 
 learning('a room that its heater warms far too fast is calmed down', () => {

@@ -187,6 +187,19 @@ windup('at its maximum the integral stays; max_w counts', () => {
   assert.ok(state.integralW <= 300);
 });
 
+windup('at a bound the integral does not move further that way', () => {
+  for (const [c, heatW] of [
+    [15, 600],
+    [22, 80],
+  ] as const) {
+    let state: ControlState = { ...freshControl(), integralW: 300 };
+    for (let s = 0; s < 3600; s += 30) {
+      state = control(state, input({ now: s * 1000, sensed: { ok: true, c, ageS: 0 }, heatW })).state;
+    }
+    assert.equal(state.integralW, 300, `${c} °C`);
+  }
+});
+
 windup('price at zero for hours is not made up for by the integral', () => {
   const it = rig({ outdoorC: 0 });
   it.run(24);

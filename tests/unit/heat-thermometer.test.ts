@@ -119,6 +119,12 @@ test('a jump is refused until three readings over a minute agree', () => {
   assert.deepEqual(confirmed.sensed, { ok: true, c: 24.1, ageS: 0 });
 });
 
+test('three readings that agree within seconds confirm no jump yet', () => {
+  const wall = new Wall().read(20).pass(minute).read(26);
+  for (let i = 0; i < 5; i++) assert.equal(wall.pass(10_000).read(26).sensed.ok, false);
+  assert.equal(wall.pass(10_000).read(26).sensed.ok, true);
+});
+
 test('the same reading many times at one moment confirms no jump', () => {
   const wall = new Wall().read(20).pass(minute);
   for (let i = 0; i < 10; i++) wall.read(26);
