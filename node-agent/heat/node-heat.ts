@@ -5,13 +5,11 @@
  * In its folder: what scripts.ts says, `order` (what the lease was granted for, so that the next agent goes on with it)
  * and `service` (the filler that is a service of this node: it stays frozen also where an agent begins without heat).
  */
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { Timer } from '../../shared/clock.ts';
 import { makeFolder } from '../../shared/make-folder.ts';
-import { type HeatOrder, heatOrderArgs } from '../../shared/schemas/heat.ts';
-import { type Filler, fillerSchema } from '../../shared/schemas/room.ts';
-import { replaceFile } from '../replace-file.ts';
+import type { HeatOrder } from '../../shared/schemas/heat.ts';
+import type { Filler } from '../../shared/schemas/room.ts';
 import { Burner } from './burner.ts';
 import {
   type Around,
@@ -26,6 +24,7 @@ import {
   step,
 } from './core.ts';
 import { FillerSlot } from './filler/slot.ts';
+import { keepOrder, keptOrder, readFiller } from './kept-order.ts';
 import { LeaseFile } from './lease-file.ts';
 import { HeatMeters } from './meters.ts';
 import type { HeatHandlers, HeatSide } from './side.ts';
@@ -96,7 +95,7 @@ export class NodeHeat implements HeatSide {
   start(handlers: HeatHandlers): void {
     this.#handlers = handlers;
     const until = this.#lease.running();
-    const order = until === undefined ? undefined : this.#kept();
+    const order = until === undefined ? undefined : keptOrder(this.#parts.folder);
     sweep(this.#watchdog.heldBefore());
     if (until !== undefined && order) {
       this.#step({ type: 'order', order, leaseMs: until - this.#now() });
@@ -115,8 +114,7 @@ export class NodeHeat implements HeatSide {
     const order = orderedOf(said, filler === 'unreadable' ? undefined : filler);
     try {
       makeFolder(this.#parts.folder);
-      if (order.cores > 0) replaceFile(this.#parts.folder, 'order', JSON.stringify(said), false);
-      else rmSync(join(this.#parts.folder, 'order'), { force: true });
+      keepOrder(this.#parts.folder, said);
     } catch (error) {
       this.#fail(`heat cannot be kept in ${this.#parts.folder}: ${(error as Error).message}`);
     }
@@ -282,30 +280,10 @@ export class NodeHeat implements HeatSide {
     };
   }
 
-  #kept() {
-    try {
-      const said = heatOrderArgs.parse(JSON.parse(readFileSync(join(this.#parts.folder, 'order'), 'utf8')));
-      const filler = readFiller(said.filler);
-      return orderedOf(said, filler === 'unreadable' ? undefined : filler);
-    } catch {
-      return undefined;
-    }
-  }
-
   #tell(): void {
     const shown = `${this.error} ${this.#asked}`;
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.#handlers?.changed();
-  }
-}
-
-function readFiller(text: string | undefined): Filler | undefined | 'unreadable' {
-  if (text === undefined) return undefined;
-  try {
-    const read = fillerSchema.safeParse(JSON.parse(text));
-    return read.success ? read.data : 'unreadable';
-  } catch {
-    return 'unreadable';
   }
 }

@@ -19,6 +19,7 @@ export class Dimming {
 
   /** @param members everybody of the unit but its shim. */
   dim(live: Live, cores: number | undefined, members: () => readonly ProcessStat[]): Dimmed {
+    if (live.ended || live.stopping) return {};
     const before = live.dimmed;
     live.dimmed = cores;
     const frozen = cores === 0;

@@ -1,7 +1,6 @@
 /**
- * The real {@link Host}: a shim (shim.ts) per unit, which outlives the agent. What is on disk (unit-folder.ts) and what
- * /proc says are the truth; what is kept in memory only saves asking. In steady state: no child process but the shims and
- * the one that waits for a service (starter.ts), no timer, one inotify watch and one more per running unit.
+ * The real {@link Host}: a shim (shim.ts) per unit, which outlives the agent. The truth is on disk (unit-folder.ts) and in
+ * /proc; memory only saves asking. In steady state: no child process but shims, no timer, one inotify watch and one per unit.
  */
 import type { Log } from '../../../shared/log.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
@@ -36,8 +35,9 @@ export interface RealHostParts {
   readonly inherited?: Readonly<Record<string, string>>;
 }
 
-/** Units that are not this agent's children are looked after this often too, should a file event be missed; and while a record is awaited. */
+/** Units that are not this agent's children are looked after this often too, should a file event be missed. */
 const slowLookMs = 15_000;
+/** The same, while a shim was asked for and has not written its record. */
 const startLookMs = 500;
 
 export const createRealHost = (parts: RealHostParts): RealHost => new RealHost(parts);
@@ -132,10 +132,7 @@ export class RealHost implements Host {
 
   adjust(unit: string, spec: Service, done: () => void): void {
     const live = this.#units.get(unit);
-    if (!live || live.ended || this.#closed) {
-      setImmediate(done);
-      return;
-    }
+    if (!live || live.ended || this.#closed) return void setImmediate(done);
     this.#limiting.adjust(live, spec, this.#processes.others(live), place => {
       if (this.#closed || !this.#units.has(unit)) return;
       try {
@@ -149,8 +146,7 @@ export class RealHost implements Host {
 
   dim(unit: string, cores: number | undefined): Dimmed {
     const live = this.#units.get(unit);
-    if (!live || live.ended || live.stopping || this.#closed) return {};
-    return this.#dimming.dim(live, cores, this.#processes.others(live));
+    return live && !this.#closed ? this.#dimming.dim(live, cores, this.#processes.others(live)) : {};
   }
 
   note(unit: string): string | undefined {
