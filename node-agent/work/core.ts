@@ -58,8 +58,7 @@ export class WorkCore {
 
   standing(): Standing {
     const open = !this.#closed && this.#ready && this.#retryAt === Number.POSITIVE_INFINITY;
-    const credits = open ? this.#holding.credits(this.#slots, this.#outbox.room) : 0;
-    return { slots: this.#slots, credits };
+    return { slots: this.#slots, credits: open ? this.#holding.credits(this.#slots, this.#outbox.room) : 0 };
   }
 
   /** When `tick` is due, in the clock's time; in the past: as soon as this turn is over. Infinite for never. */
@@ -258,11 +257,11 @@ export class WorkCore {
       // The disk takes it again: what it refused before is next.
       this.#retryAt = this.#outbox.unkept().length > 0 ? now : Number.POSITIVE_INFINITY;
     }
-    const effects: WorkEffect[] = [];
-    if (here.length > 0) effects.push({ type: 'taken', tokens: here });
-    // Acknowledged while it was written.
-    if (gone.length > 0) effects.push({ type: 'drop', tokens: gone });
-    return effects;
+    return [
+      ...(here.length > 0 ? [{ type: 'taken' as const, tokens: here }] : []),
+      // Acknowledged while it was written.
+      ...(gone.length > 0 ? [{ type: 'drop' as const, tokens: gone }] : []),
+    ];
   }
 
   #keepAgain(): WorkEffect {
@@ -273,7 +272,6 @@ export class WorkCore {
   /** What ran ended with the executor, what waited is for others. */
   #lost(reason: string): WorkEffect[] {
     this.#ready = true;
-    this.#frozen = [];
     const [running, waiting] = this.#holding.clear();
     this.#reporting?.returned(waiting);
     const end = { why: 'lost', err: reason.slice(0, 2000) } as const;
