@@ -70,10 +70,7 @@ testWith(test, needs, 'entities, units, commands, availability, removal, and no 
   await publishSample(client);
   await home.wait('sensor.hearth_node_n1_cpu');
   await home.wait('climate.hearth_living_room', ({ state }) => state === 'heat');
-  await publishTelemetry(client);
-  await home.wait('sensor.hearth_node_n1_power', ({ state }) => state === '64.2');
-  await home.wait('sensor.hearth_jobs_running', ({ state }) => state === '3');
-  await home.wait('update.hearth_node_n1_agent', ({ state }) => state === 'off');
+  await publishTelemetry(client, home);
 
   const states = new Map((await home.states()).map(one => [one.entity_id, one]));
   const wrong = expected.flatMap(([entity, state, attributes]) => {

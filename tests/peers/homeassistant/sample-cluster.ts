@@ -2,6 +2,8 @@
 import { discovery } from '../../../broker/homeassistant/payload.ts';
 import type { HaView } from '../../../broker/homeassistant/view.ts';
 import type { TestClient } from '../../fixture/mqtt-client.ts';
+import { until } from '../../fixture/processes.ts';
+import type { HomeAssistant } from './home-assistant.ts';
 
 export const sampleView: HaView = {
   base: 'hearth',
@@ -82,7 +84,17 @@ export async function publishSample(client: TestClient, view: HaView = sampleVie
   for (const [topic, text] of discovery(view)) await client.publish(topic, text, { retain: true });
 }
 
-/** What is not retained: as every few seconds. */
-export async function publishTelemetry(client: TestClient): Promise<void> {
-  for (const [topic, text] of Object.entries(passing)) await client.publish(topic, text);
+/** What is not retained, as every few seconds, until Home Assistant has all of it. */
+export async function publishTelemetry(client: TestClient, home: HomeAssistant): Promise<void> {
+  const shown: Readonly<Record<string, string>> = {
+    'sensor.hearth_node_n1_cpu': '93.4',
+    'sensor.hearth_node_n1_power': '64.2',
+    'sensor.hearth_jobs_running': '3',
+    'update.hearth_node_n1_agent': 'off',
+  };
+  await until('the telemetry is seen', async () => {
+    for (const [topic, text] of Object.entries(passing)) await client.publish(topic, text);
+    const states = new Map((await home.states()).map(({ entity_id, state }) => [entity_id, state]));
+    return Object.entries(shown).every(([entity, state]) => states.get(entity) === state);
+  });
 }
