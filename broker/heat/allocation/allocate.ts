@@ -143,7 +143,7 @@ export function allocate(from: AllocationState, { now, nodes, rooms, fuseW }: Al
   const nowRooms = asked.map(given => roomNow(given, homes.get(given.room) ?? [], records, now));
   const fuse: Fuse = {
     w: fuseW !== undefined && Number.isFinite(fuseW) ? watts(fuseW) : undefined,
-    anywayW: total(machines, 'anywayW'),
+    anywayW: machines.reduce((all, { anywayW }) => all + Math.max(0, anywayW), 0),
   };
   const { grants, leftW } = grantsOf(nowRooms, fuse.anywayW, fuse.w);
   const roomy = fuse.w === undefined || leftW > spareOfFuse * fuse.w;
@@ -166,12 +166,13 @@ export function allocate(from: AllocationState, { now, nodes, rooms, fuseW }: Al
     const why = whyOf(room, grantW, fuse);
     shares.push({
       room: room.room,
-      minW: room.anywayW,
+      minW: Math.max(0, room.anywayW),
       maxW: Math.max(
+        0,
         room.anywayW,
         cut ? room.anywayW + grantW : Math.min(room.maxW, room.anywayW + total(room.machines, 'capW')),
       ),
-      givenW: room.anywayW + heatW,
+      givenW: Math.max(0, room.anywayW + heatW),
       ...(why === undefined ? {} : { why }),
     });
   }
@@ -186,7 +187,7 @@ export function allocate(from: AllocationState, { now, nodes, rooms, fuseW }: Al
 
 function levelOf(machine: Machine, cores: number): Level {
   const heatW = heatOf(machine, cores);
-  return { node: machine.node, cores, watts: machine.anywayW + heatW, heatW };
+  return { node: machine.node, cores, watts: Math.max(0, machine.anywayW + heatW), heatW };
 }
 
 /** Its record with what it is told now. */

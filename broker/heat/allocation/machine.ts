@@ -11,7 +11,7 @@ export interface Machine {
   readonly most: number;
   readonly busy: number;
   readonly model: PowerModel;
-  /** What it draws with no heat asked of it. */
+  /** What it draws with no heat asked of it; below 0 where it was seen to draw far less than its model when busy. */
   readonly anywayW: number;
   /** Heat above that, at most. */
   readonly capW: number;
@@ -39,7 +39,7 @@ const noModel: PowerModel = { idleW: 0, peakW: 0, exponent: 1, source: 'guess', 
 const learnMs = 90_000;
 const forgetMs = 30 * 60_000;
 /** A meter and a moving average need so long to follow. */
-const settleMs = 20_000;
+const settleMs = 30_000;
 const mostStepMs = 60_000;
 
 const within = (value: number, from: number, to: number) => (value > from ? Math.min(value, to) : from);
@@ -97,7 +97,7 @@ export function machineOf(
       most,
       busy,
       model,
-      anywayW: Math.max(0, anyway + record.bias),
+      anywayW: anyway + record.bias,
       capW: able ? capW : 0,
       floorW: able ? Math.min(capW, watts(busy + floorCores) - anyway) : 0,
       floorCores: able ? floorCores : 0,
