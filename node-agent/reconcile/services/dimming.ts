@@ -27,10 +27,13 @@ export class Dimming {
     // Also where it is so by what was done last: the watchdog of a lease freezes too.
     if (freezing) write(freezing.path, frozen ? '1' : '0');
     let all: readonly ProcessStat[] | undefined;
-    if (!freezing && (frozen || before === 0)) {
+    if (!freezing || (!frozen && (before === 0 || !live.wasDimmed))) {
       all = members();
-      for (const { pid } of all) signal(pid, frozen ? 'SIGSTOP' : 'SIGCONT');
+      // Who was stopped by a signal (before there was a group, by the watchdog, under an earlier agent) goes on by one.
+      const others = frozen ? all : all.filter(({ state }) => state === 'T');
+      for (const { pid } of others) signal(pid, frozen ? 'SIGSTOP' : 'SIGCONT');
     }
+    live.wasDimmed = true;
     if (!frozen) this.#limit(live, cores, members);
     const usedMs = this.#usedMs(live, freezing === undefined ? () => (all ??= members()) : undefined);
     return {

@@ -27,6 +27,7 @@ export interface Live {
   /** Cores that it may use for now, 0: frozen; and the quota that follows, percent of a core. */
   dimmed: number | undefined;
   dimmedPct: number | undefined;
+  wasDimmed: boolean;
   /** Bytes of output above which the file is cut. */
   outputLimit: number;
   run: RunRecord | undefined;
@@ -75,6 +76,7 @@ export const idle = (unit: string, spec: Service, cgroup: string | undefined): L
   note: undefined,
   dimmed: undefined,
   dimmedPct: undefined,
+  wasDimmed: false,
   outputLimit: outputLimitOf(spec),
   run: undefined,
   shimPid: undefined,
