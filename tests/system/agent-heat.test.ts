@@ -158,9 +158,10 @@ for (const { name, path } of installedShells()) {
         ...['--import', 'tsx', '--input-type=module', '-e'],
         `import { heatRig } from './tests/fixture/node-heat-rig.ts';
        const rig = heatRig(${JSON.stringify(data)}, ${JSON.stringify({ shell: path })});
-       rig.order(0.2, { lease_s: 6, filler: JSON.stringify({ run: 'exec sleep 4321' }) });
+       const order = () => rig.order(0.2, { lease_s: 6, filler: JSON.stringify({ run: 'exec sleep 4321' }) });
+       order();
        console.log('ordered');
-       setInterval(() => {}, 1000);`,
+       setInterval(order, 2000);`,
       ]);
       await agent.line(/ordered/);
       const own = join(data, 'heat');
