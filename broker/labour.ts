@@ -63,6 +63,9 @@ export class Labour {
     this.heating.begin();
   }
 
+  /** A topic of a thermometer or a plug that the broker lets nobody hear. */
+  unheard = (filter: string, reason: string): void => this.heating.unheard('own', filter, reason);
+
   /** The broker is gone. */
   down(): void {
     this.heating.down();

@@ -94,8 +94,8 @@ export class Supervisor {
     };
     const mayAct = () => this.#standing.speaks;
     const maySpeak = () => this.#standing.leads;
-    this.#rollouts = new Rollouts({ clock, journal, wants, events, fleet: view, mayAct });
-    const rollouts = this.#rollouts;
+    const rollouts = new Rollouts({ clock, journal, wants, events, fleet: view, mayAct });
+    this.#rollouts = rollouts;
     this.#telling = { journal, wants, projection, view, rollouts, gone: node => this.#gone(node), changed };
     this.#answers = new Answers(base, bus, clock, parts.told);
     const answers = this.#answers;
@@ -216,6 +216,7 @@ export class Supervisor {
           this.#standing.down();
         },
         disconnected: connection => this.#disconnected(connection),
+        unheard: this.#labour.unheard,
         refused: (message, reason) => this.#standing.receive(message, () => this.#inbox.refused(message, reason)),
       });
     });
@@ -251,10 +252,7 @@ export class Supervisor {
   /** Alone on this base: the retained topics become what the journal says, then the fleet is called. */
   #project(first: boolean): void {
     const statusOf = (node: string) => this.#attendance.standing(node, first);
-    for (const node of this.#attendance.unjournalled()) {
-      const status = statusOf(node);
-      if (status) this.#projection.status(node, status);
-    }
+    for (const node of this.#attendance.unjournalled()) this.#projection.status(node, statusOf(node));
     this.#projection.everything(statusOf, () => this.#labour.everything(() => this.#projected()));
   }
 

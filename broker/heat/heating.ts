@@ -126,6 +126,10 @@ export class Heating {
     this.#told('uplink', topic, payload, retain);
   }
 
+  unheard(broker: BrokerName, filter: string, reason: string): void {
+    this.#sources.unheard(broker, filter, reason);
+  }
+
   uplinkUp(): void {
     const { uplink } = this.#parts.options;
     if (uplink) this.#ha.attach(uplink.outlet);
