@@ -10,7 +10,7 @@ import { connectClient } from '../tests/fixture/mqtt-client.ts';
 import { startHomeAssistant } from '../tests/peers/homeassistant/home-assistant.ts';
 import { addMqtt } from '../tests/peers/homeassistant/mqtt-entry.ts';
 import { addView, openPage } from '../tests/peers/homeassistant/page.ts';
-import { publishSample, publishTelemetry } from '../tests/peers/homeassistant/sample-cluster.ts';
+import { publishSample, publishTelemetry, sampleView } from '../tests/peers/homeassistant/sample-cluster.ts';
 import { openBrowser } from '../tests/system/dashboard/browser.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -20,11 +20,12 @@ const browser = await openBrowser();
 try {
   await addMqtt(home, { port: broker.port });
   const client = await connectClient(broker.url);
-  await publishSample(client);
+  const rooms = sampleView.rooms.map(room => (room.id === 'study' ? { ...room, name: 'Study' } : room));
+  await publishSample(client, { ...sampleView, rooms });
   await home.wait('sensor.hearth_node_n1_cpu');
   await publishTelemetry(client, home);
   const view = parse(readFileSync(join(root, 'deploy/homeassistant/dashboard-view.yaml'), 'utf8'));
-  const page = await openPage(browser, home, await addView(home, view), { width: 1180, height: 900 });
+  const page = await openPage(browser, home, await addView(home, view), { width: 1180, height: 640 });
   await page.locator('hui-thermostat-card').waitFor();
   await page.getByText('Tasks running').waitFor();
   await page.locator('state-history-charts canvas, state-history-charts svg').first().waitFor();
