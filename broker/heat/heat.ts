@@ -9,6 +9,7 @@ import type { Log } from '../../shared/log.ts';
 import type { Plug } from '../../shared/schemas/reading.ts';
 import type { Store } from '../../shared/store.ts';
 import type { Journal } from '../desired/journal.ts';
+import type { Events } from '../fleet/events.ts';
 import type { FleetReader } from '../fleet/fleet.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Answers } from '../orders/answers.ts';
@@ -20,7 +21,7 @@ import { Leases, orderFor } from './leases.ts';
 import { type MachineNow, Machines, roomOf } from './machines.ts';
 import { Measurements } from './measurements.ts';
 import { HeatMemory } from './memory.ts';
-import type { Reading } from './power/draw.ts';
+import type { Drawn, Reading } from './power/draw.ts';
 import { Rooms } from './rooms/rooms.ts';
 import { type RoomMemory, type Round, round } from './round.ts';
 import { SaidOfHeat } from './said.ts';
@@ -39,6 +40,7 @@ export interface HeatParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly answers: Answers;
+  readonly events: Pick<Events, 'emit'>;
   readonly journal: Journal;
   readonly view: Pick<FleetReader, 'get'>;
   readonly jobs: Pick<Jobs, 'heat' | 'heatWork'>;
@@ -66,6 +68,8 @@ export class Heat {
   readonly #meters = new Map<string, Reading>();
   readonly #measurements: Measurements;
   readonly #shown: HeatShown;
+  /** Why a node's plug is not believed. */
+  readonly #doubts = new Map<string, string>();
   #last: Round | undefined;
   #lastAt: number | undefined;
   #timer: Timer | undefined;
@@ -147,6 +151,7 @@ export class Heat {
     this.#memory.forgetNode(node);
     this.#meters.delete(node);
     this.#shown.forget(node);
+    this.#doubts.delete(node);
   }
 
   /** What sources heard; times are on the clock. */
@@ -204,6 +209,7 @@ export class Heat {
       }),
     );
     this.#count(machines, draws, now);
+    for (const machine of machines) this.#watch(machine, draws.get(machine.node), now);
     const entries = this.rooms.entries();
     const last = round({
       ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
@@ -250,6 +256,24 @@ export class Heat {
     const { ledger } = this.#memory;
     for (const [node, { watts }] of draws) ledger.add(`node/${node}`, watts, ms);
     for (const room of this.rooms.entries().keys()) ledger.add(`room/${room}`, sumOf(machines, draws, room), ms);
+  }
+
+  /** What its plug teaches, and whether it is believed. */
+  #watch(machine: MachineNow, draw: Drawn | undefined, now: number): void {
+    const { node, load, meter, calibrated } = machine;
+    if (draw?.why !== this.#doubts.get(node)) {
+      if (draw?.why === undefined) this.#doubts.delete(node);
+      else {
+        this.#doubts.set(node, draw.why);
+        this.#parts.events.emit('warn', 'plug', draw.why, node);
+      }
+    }
+    if (draw?.source !== 'meter' || !meter || load?.cpu_pct === undefined || calibrated) return;
+    const { learning } = this.#memory;
+    const seen = { watts: meter.watts, busyShare: load.cpu_pct / 100 };
+    const taught = this.#machines.learn(machine, learning.get(node), seen, now);
+    learning.set(node, taught.state);
+    if (taught.model) this.#memory.learned(node, taught.model);
   }
 
   #tell(level: Level, machines: readonly MachineNow[], now: number): void {

@@ -26,7 +26,8 @@ export function orderFor(cores: number, heat: NodeHeat, { filler, burner }: Room
     lease_s: leaseS,
     max_temp_c: heat.max_temp_c ?? heatDefaults.max_temp_c,
     burner: burner ?? roomDefaults.burner,
-    ...(filler === undefined || cores === 0 ? {} : { filler: JSON.stringify(filler) }),
+    // A service that is a filler rests while nobody asks for heat: who runs it has to know that it is one.
+    ...(filler === undefined || (cores === 0 && !('service' in filler)) ? {} : { filler: JSON.stringify(filler) }),
   };
 }
 
@@ -42,13 +43,11 @@ export class Leases {
     const { cores: _, ...rest } = order;
     const text = JSON.stringify(rest);
     const isNew = told?.session !== session;
-    if (order.cores === 0 && (!told || told.cores === 0)) return false;
-    const same =
-      !isNew &&
-      told.text === text &&
-      (told.cores === 0) === (order.cores === 0) &&
-      Math.abs(told.cores - order.cores) < newsCores;
-    if (same && now - told.at < againMs) return false;
+    const same = !isNew && told.text === text && (told.cores === 0) === (order.cores === 0);
+    if (order.cores === 0) {
+      const isNews = told ? !same && (told.cores > 0 || told.text !== text || order.filler !== undefined) : false;
+      if (!isNews && !(told === undefined && order.filler !== undefined)) return false;
+    } else if (same && Math.abs(told.cores - order.cores) < newsCores && now - told.at < againMs) return false;
     this.#told.set(node, { session, cores: order.cores, text, at: now });
     return true;
   }

@@ -5,7 +5,8 @@
 import { heatDefaults, type NodeHeat } from '../../shared/schemas/heat.ts';
 import type { Info, Load } from '../../shared/schemas/telemetry.ts';
 import { type Drawn, type DrawState, drawOf, type Reading, staleMs } from './power/draw.ts';
-import { boardOf } from './power/guess.ts';
+import { boardOf, guessOf } from './power/guess.ts';
+import { freshLearning, type LearningState, learn, type Metered } from './power/learning.ts';
 import { labelsSaid, modelOf } from './power/model.ts';
 import type { AllocNode, PowerModel } from './types.ts';
 
@@ -34,6 +35,8 @@ export interface Home {
   readonly quiet: boolean;
   /** Nobody heats here now, at once. */
   readonly off?: string | undefined;
+  /** By a person. */
+  readonly mayReturn?: boolean;
 }
 
 interface Known {
@@ -93,6 +96,12 @@ export class Machines {
     return modelOf({ cpu: info?.cpu, cores: info?.cores, arch: info?.arch }, said, learned);
   }
 
+  /** One reading of its plug beside how busy it is. */
+  learn(machine: MachineNow, state: LearningState | undefined, seen: Metered, now: number): ReturnType<typeof learn> {
+    const { cpu, cores, arch } = machine.info ?? {};
+    return learn(state ?? freshLearning(), seen, this.model(machine), guessOf({ cpu, cores, arch }), now);
+  }
+
   /** What it draws now, once a round; undefined: it is off, or nothing is known of it. */
   draw(machine: MachineNow, now: number): Drawn | undefined {
     const { node, online, info, load, meter } = machine;
@@ -124,7 +133,7 @@ export class Machines {
       ...measured,
       minOnMs: (heat.min_on_min ?? heatDefaults.min_on_min) * 60_000,
       minOffMs: (heat.min_off_min ?? heatDefaults.min_off_min) * 60_000,
-      ...(off === undefined ? {} : { off }),
+      ...(off === undefined ? {} : { off, mayReturn: machine.drain || (home?.mayReturn === true && off === home.off) }),
       work: machine.work,
     };
   }

@@ -3,13 +3,15 @@
  * the energy counted so far. Written together, now and then and at the end; what is lost with a crash is learned again,
  * and energy is shown only as far as it is written.
  *
- * Keys: `heat/room/<id>`, `heat/allocation`, `heat/model/<node>`, `heat/kwh/<key of the ledger>`.
+ * Keys: `heat/room/<id>`, `heat/allocation` (with the wall clock's time), `heat/model/<node>`, `heat/learning/<node>`,
+ * `heat/kwh/<key of the ledger>`.
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Store, StoreOp } from '../../shared/store.ts';
 import { type AllocationState, freshAllocation, loadAllocation } from './allocation/allocate.ts';
 import { type ControlState, loadedControl } from './control/controller.ts';
+import { type LearningState, loadLearning } from './power/learning.ts';
 import { Ledger } from './power/ledger.ts';
 import { isModel } from './power/model.ts';
 import type { PowerModel } from './types.ts';
@@ -33,6 +35,8 @@ export class HeatMemory {
   readonly ledger = new Ledger();
   readonly controls = new Map<string, ControlState>();
   readonly models = new Map<string, PowerModel>();
+  /** What plugs show beside how busy their machines are. */
+  readonly learning = new Map<string, LearningState>();
   allocation: AllocationState = freshAllocation();
   readonly #parts: MemoryParts;
   readonly #texts = new Map<string, string>();
@@ -66,9 +70,18 @@ export class HeatMemory {
   #take(key: string, value: unknown): void {
     const [kind, id = ''] = key.split('/');
     if (kind === 'room') this.controls.set(id, loadedControl(value));
-    else if (kind === 'allocation') this.allocation = loadAllocation(value, this.#parts.clock.now());
+    else if (kind === 'allocation') this.#takeAllocation(value);
+    else if (kind === 'learning') this.learning.set(id, loadLearning(value));
     else if (kind === 'model' && typeof value === 'object' && value !== null && isModel(value as PowerModel))
       this.models.set(id, value as PowerModel);
+  }
+
+  /** Machines whose leases ended meanwhile are off. */
+  #takeAllocation(value: unknown): void {
+    const { wall, state } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+    const { clock } = this.#parts;
+    const away = typeof wall === 'number' ? Math.max(0, clock.wall() - wall) : 0;
+    this.allocation = loadAllocation(state, clock.now(), away);
   }
 
   /** Called every round. */
@@ -83,6 +96,7 @@ export class HeatMemory {
 
   forgetNode(node: string): void {
     this.models.delete(node);
+    this.learning.delete(node);
     this.ledger.forget(`node/${node}`);
   }
 
@@ -125,9 +139,11 @@ export class HeatMemory {
 
   /** Texts that differ from the disk's; undefined: to be deleted. */
   #news(): Map<string, string | undefined> {
+    const { clock, allocation } = this.#parts;
     const all = new Map<string, string>();
     for (const [room, state] of this.#parts.rooms()) all.set(`${prefix}room/${room}`, JSON.stringify(state));
-    all.set(`${prefix}allocation`, JSON.stringify(this.#parts.allocation()));
+    all.set(`${prefix}allocation`, JSON.stringify({ wall: clock.wall(), state: allocation() }));
+    for (const [node, state] of this.learning) all.set(`${prefix}learning/${node}`, JSON.stringify(state));
     for (const [node, model] of this.models) all.set(`${prefix}model/${node}`, JSON.stringify(model));
     const news = new Map<string, string | undefined>();
     for (const [key, text] of all) if (this.#texts.get(key) !== text) news.set(key, text);

@@ -5,8 +5,10 @@
 import { roomDefaults } from '../../shared/schemas/room.ts';
 import { type Allocation, type AllocationState, allocate } from './allocation/allocate.ts';
 import { type Control, type ControlState, control } from './control/controller.ts';
+import type { NextTarget } from './control/early-start.ts';
 import { read, sense, type ThermometerState } from './control/thermometer.ts';
-import { aimOf } from './rooms/aim.ts';
+import type { Home } from './machines.ts';
+import { aimOf, nextAim } from './rooms/aim.ts';
 import type { RoomEntry } from './rooms/entry.ts';
 import type { AllocNode, Level, RoomAim, RoomShare, Sensed } from './types.ts';
 
@@ -24,8 +26,6 @@ export interface Measured {
 export interface RoomMemory {
   readonly thermometer: ThermometerState;
   readonly control: ControlState;
-  /** What its machines could give when last asked. */
-  readonly share?: RoomShare | undefined;
 }
 
 export interface RoomInput {
@@ -42,9 +42,7 @@ export interface RoundInput {
   readonly wall: number;
   readonly rooms: readonly RoomInput[];
   /** Machines, given what their room says of them now. */
-  machines(
-    homes: ReadonlyMap<string, { readonly quiet: boolean; readonly off?: string | undefined }>,
-  ): readonly AllocNode[];
+  machines(homes: ReadonlyMap<string, Home>): readonly AllocNode[];
   readonly allocation: AllocationState;
   readonly fuseW?: number | undefined;
 }
@@ -69,6 +67,8 @@ export interface Round {
 const staleMsOf = ({ document }: RoomEntry): number =>
   (document.thermometer?.stale_min ?? roomDefaults.stale_min) * 60_000;
 
+const restingText = 'its machines rest: they were on a while ago (min_off_min of their heat)';
+
 interface Sensing {
   readonly input: RoomInput;
   readonly aim: RoomAim;
@@ -86,55 +86,79 @@ function sensing(input: RoomInput, now: number, wall: number): Sensing {
 }
 
 /** Why all of a room's machines are off at once, whatever they have begun. */
-function whyOff({ aim, sensed }: Sensing): string | undefined {
-  if (!sensed.ok) return sensed.why;
-  if (sensed.c >= aim.limitC) return `the room is above its limit of ${aim.limitC} °C`;
-  return aim.mode === 'off' ? 'the room is off' : undefined;
+function homeOf({ aim, sensed }: Sensing): Home {
+  const { quiet } = aim;
+  if (!sensed.ok) return { quiet, off: sensed.why };
+  if (sensed.c >= aim.limitC) return { quiet, off: `the room is above its limit of ${aim.limitC} °C` };
+  return aim.mode === 'off' ? { quiet, off: 'the room is off', mayReturn: true } : { quiet };
 }
 
-function controlled(one: Sensing, share: RoomShare, now: number): Control {
+/** What the week says next, worked out once for each phase of it. */
+const ahead = new WeakMap<RoomEntry, { readonly at: number; readonly targetC: number | undefined }>();
+const mostAheadMs = 12 * 3_600_000;
+
+function nextOf(room: string, entry: RoomEntry, wall: number): NextTarget | undefined {
+  if (entry.document.schedule === undefined) return undefined;
+  const at = nextAim(entry, wall);
+  if (at - wall > mostAheadMs) return undefined;
+  let next = ahead.get(entry);
+  if (next?.at !== at) {
+    next = { at, targetC: aimOf(room, entry, { wall: at + 1 }).targetC };
+    ahead.set(entry, next);
+  }
+  return next.targetC === undefined ? undefined : { targetC: next.targetC, inS: (at - wall) / 1000 };
+}
+
+function controlled(one: Sensing, share: RoomShare, now: number, wall: number): Control {
   const { input, aim, sensed } = one;
   const { outdoorC, directW } = input.measured;
+  const next = nextOf(aim.room, input.entry, wall);
   return control(input.memory.control, {
     ...{ now, aim, sensed, heatW: input.heatW, minW: share.minW, maxW: share.maxW },
     ...(outdoorC === undefined ? {} : { outdoorC }),
     ...(directW === undefined ? {} : { directW }),
+    ...(next === undefined ? {} : { next }),
     learn: input.entry.document.learn ?? roomDefaults.learn,
   });
 }
 
 export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundInput): Round {
   const all = rooms.map(input => sensing(input, now, wall));
-  const nodes = machines(new Map(all.map(one => [one.aim.room, { quiet: one.aim.quiet, off: whyOff(one) }])));
+  const nodes = machines(new Map(all.map(one => [one.aim.room, homeOf(one)])));
   const asked = (demands: ReadonlyMap<string, number>) =>
     all.map(({ aim }) => ({
       ...{ room: aim.room, priority: aim.priority, maxW: aim.maxW },
       demandW: demands.get(aim.room) ?? 0,
     }));
-  // What they could give is known from the last round; of a room that is new it is asked without changing anything.
-  const isNew = all.some(({ input }) => input.memory.share === undefined);
-  const could = isNew ? sharesOf(allocate(allocation, { now, nodes, rooms: asked(new Map()), fuseW })) : new Map();
+  // What they could give is asked without changing anything: it may be another than a moment ago.
+  const could = sharesOf(allocate(allocation, { now, nodes, rooms: asked(new Map()), fuseW }));
   const none = (room: string): RoomShare => ({ room, minW: 0, maxW: 0, givenW: 0 });
   const controls = new Map<string, Control>();
   for (const one of all) {
     const { room } = one.aim;
-    controls.set(room, controlled(one, one.input.memory.share ?? could.get(room) ?? none(room), now));
+    controls.set(room, controlled(one, could.get(room) ?? none(room), now, wall));
   }
   const demands = new Map([...controls].map(([room, { demandW }]) => [room, demandW]));
   const given = allocate(allocation, { now, nodes, rooms: asked(demands), fuseW });
   const shares = sharesOf(given);
+  const burning = new Set(given.levels.filter(({ cores }) => cores > 0).map(({ node }) => node));
   const out = new Map<string, RoomRound>();
   for (const { aim, sensed, thermometer } of all) {
     const { state, demandW, action, err } = controls.get(aim.room) as Control;
     const share = shares.get(aim.room);
-    const there = nodes.filter(({ room }) => room === aim.room).length;
+    const there = nodes.filter(({ room }) => room === aim.room);
     const nobody =
-      there === 0 && aim.mode === 'heat' ? 'no machine of this room is online: give machines the label room' : '';
+      there.length === 0 && aim.mode === 'heat'
+        ? 'no machine of this room is online: give machines the label room'
+        : '';
+    // What runs anyway may be heat enough.
+    const heats = there.some(({ node }) => burning.has(node)) || (share !== undefined && share.minW >= demandW);
+    const resting = action === 'heating' && !heats && share?.why === undefined ? restingText : '';
     out.set(aim.room, {
-      ...{ aim, sensed, demandW, machines: there },
-      action: there === 0 && action === 'heating' ? 'idle' : action,
-      err: err || nobody || (aim.mode === 'heat' ? (share?.why ?? '') : ''),
-      memory: { thermometer, control: state, share },
+      ...{ aim, sensed, demandW, machines: there.length },
+      action: action === 'heating' && (there.length === 0 || !heats) ? 'idle' : action,
+      err: err || nobody || (aim.mode === 'heat' ? (share?.why ?? resting) : ''),
+      memory: { thermometer, control: state },
     });
   }
   return { rooms: out, levels: given.levels, allocation: given.state };

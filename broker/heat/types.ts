@@ -78,6 +78,8 @@ export interface AllocNode {
   readonly minOffMs: number;
   /** Must be off at once: too hot, drained, room over its limit. Minimum times do not count then. */
   readonly off?: string;
+  /** `off` is a person's word: whoever says otherwise is obeyed at once, without a rest. */
+  readonly mayReturn?: boolean;
   /** Tasks of class `heat` that run there, or could: where there is useful work, heat is made first. */
   readonly work: number;
 }

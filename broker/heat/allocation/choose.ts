@@ -109,7 +109,13 @@ class Choice {
 
   /** Who may not; and where a bound is below what they draw at their least, the last in order first. */
   stopUnable(): void {
-    for (const machine of this.running) if (!machine.able) this.#turn(machine, false);
+    for (const machine of this.running) {
+      if (machine.able) continue;
+      this.#turn(machine, false);
+      if (!machine.mayReturn) continue;
+      const { since: _, ...rest } = this.#record(machine);
+      this.#records.set(machine.node, rest);
+    }
     for (
       let last = this.running.at(-1);
       last && this.#sum('floorW') > this.#asked.mostW + tiny;

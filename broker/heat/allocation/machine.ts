@@ -19,6 +19,8 @@ export interface Machine {
   readonly floorW: number;
   readonly floorCores: number;
   /** May give heat; else it is off at once. That its own work leaves no room for heat now is no reason to be off. */
+  /** It was a person who switched it off. */
+  readonly mayReturn: boolean;
   readonly able: boolean;
   readonly useful: boolean;
   /** Watts of heat for one busy core: less is more work for the same heat. */
@@ -102,6 +104,7 @@ export function machineOf(
       floorW: able ? Math.min(capW, watts(busy + floorCores) - anyway) : 0,
       floorCores: able ? floorCores : 0,
       able,
+      mayReturn: node.mayReturn === true,
       useful: working || (record.workedAt !== undefined && now - record.workedAt < workMs),
       coreW: cores > 0 ? range / cores : 0,
       minOnMs: within(node.minOnMs, 0, mostMs),
