@@ -55,6 +55,8 @@ export interface HeatParts {
 }
 
 const everyMs = 10_000;
+/** Twice what the allocator leaves to a machine that may not stop yet, of its cores. */
+const floorShare = 0.02;
 
 export class Heat {
   readonly rooms: Rooms;
@@ -285,7 +287,9 @@ export class Heat {
     const room = this.rooms.entries().get(roomOf(machine) ?? '');
     const cores = this.calibrating.cores(node) ?? level.cores;
     const said = orderFor(cores, machine.heat, room?.document ?? {});
-    jobs.heat(node, cores === 0 ? 0 : Math.max(1, Math.ceil(cores - 0.05)));
+    // A machine that runs at its floor, since it may not stop yet, has nothing to give to tasks.
+    const extra = cores - this.#machines.busy(node);
+    jobs.heat(node, extra < floorShare * (machine.info?.cores ?? 1) ? 0 : Math.ceil(extra - 0.05));
     if (this.#leases.due(node, `${to.inst}/${to.epoch}`, said, now)) order(node, to, said);
   }
 

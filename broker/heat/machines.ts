@@ -86,6 +86,11 @@ export class Machines {
     known.rapl = rapl;
   }
 
+  /** Cores that are busy anyway. */
+  busy(node: string): number {
+    return this.#known.get(node)?.busy ?? 0;
+  }
+
   forget(node: string): void {
     this.#known.delete(node);
     this.#draws.delete(node);

@@ -55,7 +55,6 @@ export class Tenants {
       ['set/preset', 'boost'],
       ['set/target_c', 'warm'],
       ['set', '{"mode":"heat","rules":[{"if":"price >"}]}'],
-      ['in/demand_w', '60'],
       ['in/temp_c', '-127'],
       ['in/temp_c', 'unavailable'],
       ['do/forget', ''],

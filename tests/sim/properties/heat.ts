@@ -66,6 +66,8 @@ export class Heat implements Property {
     if (!room) return ['nothing is known of the room'];
     const machines = this.#sight.machines.filter(({ state }) => state === 'online');
     if (room.nodes < machines.length) return [`the room has ${room.nodes} of ${machines.length} machines`];
+    // They were on before, and the thermometer, not a person, ended that.
+    if (/^its machines rest/.test(room.err)) return [];
     if (room.action !== 'heating') return [`the room is cold and ${room.action}: ${room.err}`];
     return machines.some(({ heat }) => heat.cores > 0) ? [] : ['the room is heated, and no machine burns'];
   }
