@@ -187,7 +187,10 @@ joining(
     const agent = joiningAgent({ flags: ['--token', await cluster.token(), '--node', 'c1'] });
     await online(cluster, 'c1');
     const copy = folder('hearth-agent-');
+    // It writes files beside and renames them: what is listed has to be there still.
+    agent.child.kill('SIGSTOP');
     cpSync(agent.data, copy, { recursive: true });
+    agent.child.kill('SIGCONT');
     rmSync(join(copy, 'agent.lock'), { force: true });
     const file = join(copy, 'membership.json');
     const kept = JSON.parse(readFileSync(file, 'utf8'));
