@@ -68,7 +68,8 @@ export const jobPayloads: readonly Payload[] = [
       job: 'id',
       state: '`queued running succeeded failed rejected timed-out canceled`',
       paused: 'no task of it is started',
-      waiting: '`for heat`: it is of class `heat`, and nothing of it runs, as no heat is asked of a node that may run it',
+      waiting:
+        '`for heat`: it is of class `heat`, and nothing of it runs, as no heat is asked of a node that may run it',
       tasks: 'all of them',
       queued: 'tasks that wait',
       running: 'tasks that run',
