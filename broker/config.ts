@@ -25,6 +25,12 @@ export interface SupervisorConfig {
   readonly inline: readonly string[];
   /** Weights of those who send jobs; who is not named has 1. */
   readonly shares: ReadonlyMap<string, number>;
+  /** Watts that all rooms together may draw. */
+  readonly maxW?: number;
+  /** The user's own MQTT broker. */
+  readonly uplink?: string;
+  /** Prefix of Home Assistant's discovery, or `off`. */
+  readonly discovery: string;
   readonly agent: boolean;
   readonly readyFile?: string;
   readonly stopServices: boolean;
@@ -69,6 +75,8 @@ export function resolveConfig(flags: Flags, around: Surroundings): SupervisorCon
   };
   const node = pick('node');
   const broker = pick('broker');
+  const maxW = pick('maxW');
+  const uplink = pick('uplink');
   const readyFile = path('readyFile');
   const agent = pick('noAgent') !== true;
   if (agent && /^wss?:/i.test(String(broker ?? ''))) {
@@ -84,6 +92,9 @@ export function resolveConfig(flags: Flags, around: Surroundings): SupervisorCon
     agent,
     inline: listed(pick('inline')),
     shares: new Map(listed(pick('shares')).map(one => [one.split('=')[0] ?? '', Number(one.split('=')[1])])),
+    discovery: String(pick('discovery') ?? 'homeassistant'),
+    ...(maxW === undefined ? {} : { maxW: Number(maxW) }),
+    ...(uplink === undefined ? {} : { uplink: String(uplink) }),
     stopServices: pick('stopServices') === true,
     periodMs: Number(pick('period') ?? 5000),
     ...(pick('mirror') === true ? { mirror: String(pick('mirrorAlso') ?? '') } : {}),

@@ -12,6 +12,7 @@ import { type NounTopic, parseTopic } from '../shared/topics.ts';
 import type { Sets } from './desired/sets.ts';
 import type { PresenceEvent } from './fleet/presence-state.ts';
 import { isReportPart, type Reports } from './fleet/reports.ts';
+import type { Heating } from './heat/heating.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import type { Answers, Asked } from './orders/answers.ts';
 import type { Orders } from './orders/orders.ts';
@@ -31,6 +32,7 @@ export interface InboxParts {
   readonly orders: Orders;
   readonly reports: Reports;
   readonly jobs: Pick<Jobs, 'set' | 'do' | 'found' | 'report'>;
+  readonly heating: Pick<Heating, 'set' | 'do' | 'reading' | 'found' | 'sensors' | 'foreign' | 'order'>;
   /** Whether what came over connection `serial` is the word of the node's current session. */
   speaksFor(node: string, serial: number | undefined): boolean;
   notice(event: PresenceEvent): void;
@@ -40,8 +42,9 @@ export interface InboxParts {
 
 /** Everything the supervisor subscribes to; no two of these filters overlap. */
 export function subscriptions(base: string, kind: 'embedded' | 'outside'): string[] {
-  const parts = ['lwt', 'load', 'heartbeat', 'cores', 'info', 'is', 'done'];
-  const filters = [`${base}/+/+/set/#`, `${base}/+/+/do/#`, `${base}/job/+/own`];
+  const parts = ['lwt', 'load', 'heartbeat', 'cores', 'sensors', 'info', 'is', 'done'];
+  const filters = [`${base}/+/+/set/#`, `${base}/+/+/do/#`, `${base}/room/+/in/+`];
+  filters.push(`${base}/job/+/own`, `${base}/room/+/own`);
   filters.push(...parts.map(part => `${base}/node/+/${part}`));
   return kind === 'outside' ? [...filters, `${base}/hello`, `${base}/status`] : filters;
 }
@@ -54,12 +57,17 @@ export class Inbox {
   }
 
   take(message: BusMessage): void {
-    const topic = parseTopic(message.topic, this.#parts.base);
+    const { base, heating } = this.#parts;
+    heating.foreign(message);
+    if (!message.topic.startsWith(`${base}/`)) return;
+    const topic = parseTopic(message.topic, base);
     if (!topic.ok) this.refused(message, sentence(topic.error));
     else if (topic.value.kind === 'noun') {
-      const { part, target } = topic.value;
+      const { part, target, noun } = topic.value;
       if (part === 'set' || part === 'do') this.#command({ topic: topic.value, message });
-      else if (target.kind === 'one' && topic.value.noun === 'job') this.#ofJob(target.id, message);
+      else if (part === 'in') heating.reading({ topic: topic.value, message });
+      else if (target.kind === 'one' && noun === 'job') this.#ofJob(target.id, message);
+      else if (target.kind === 'one' && noun === 'room') this.#ofRoom(target.id, message);
       else if (target.kind === 'one') this.#fromNode(target.id, part, message);
     }
   }
@@ -71,7 +79,7 @@ export class Inbox {
   }
 
   #command(asked: Asked): void {
-    const { answers, retained, sets, orders, jobs } = this.#parts;
+    const { answers, retained, sets, orders, jobs, heating } = this.#parts;
     const { noun, part } = asked.topic;
     const verdict = retained.judge(asked.message);
     if (verdict === 'swallow') return;
@@ -84,19 +92,24 @@ export class Inbox {
     } else if (noun === 'job') {
       if (part === 'set') jobs.set(asked);
       else jobs.do(asked);
+    } else if (noun === 'room') {
+      if (part === 'set') heating.set(asked);
+      else heating.do(asked);
     } else if (noun !== 'node') {
       const message = `"${part}" of a ${noun} is not available yet: use …/node/ID/${part}`;
       answers.refuseStranger(asked, () => ({ code: 'not-available', message }));
     } else if (part === 'set') sets.node(asked);
-    else orders.handle(asked);
+    else if (!heating.order(asked)) orders.handle(asked);
   }
 
   #fromNode(node: string, part: NounTopic['part'], message: BusMessage): void {
     // An empty payload removes a retained message, and says nothing about the node.
     if (message.payload.length === 0) return;
     const serial = message.from?.serial;
-    const { log, notice, reports } = this.#parts;
-    if (isReportPart(part)) {
+    const { log, notice, reports, heating, speaksFor } = this.#parts;
+    if (part === 'sensors') {
+      if (!message.retain && speaksFor(node, serial)) heating.sensors(node, message.payload);
+    } else if (isReportPart(part)) {
       // A retained load is of any age; retained is how `info` and `is` are meant to be.
       if (!message.retain || part === 'info' || part === 'is') reports.take(node, part, message.payload, serial);
     } else if (part === 'lwt' && !message.retain) {
@@ -118,6 +131,11 @@ export class Inbox {
       const done = payload.length <= doneBytes ? check(donePayload, json.value) : undefined;
       if (done?.ok && orders.done(node, done.value)) this.#parts.answered(node);
     } else if (speaksFor(node, from?.serial)) jobs.report(node, json.ok ? check(reportPayload, json.value) : json);
+  }
+
+  /** What is retained of a room comes at a start, too. */
+  #ofRoom(room: string, { payload }: BusMessage): void {
+    if (payload.length > 0) this.#parts.heating.found(room);
   }
 
   /** What is retained of a job comes at a start: it may be one that is gone. */

@@ -18,6 +18,7 @@ import {
   writeSafely,
 } from './data-folder.ts';
 import { upgradeFormat } from './data-format.ts';
+import { askByHttp } from './heat/sources/index.ts';
 import { readLines } from './jobs/lines.ts';
 import { createPinning } from './jobs/pin.ts';
 import { type LocalAgent, startLocalAgent } from './local-agent.ts';
@@ -28,6 +29,7 @@ import { partStopMs, type Undo, within } from './parts.ts';
 import { openLevelStore } from './store/level.ts';
 import { Supervisor } from './supervisor.ts';
 import { openClusterTrust } from './trust/cluster-trust.ts';
+import { openUplink } from './uplink/uplink-part.ts';
 
 /** What belongs to the program's installation and not to its settings. */
 export interface Installation {
@@ -119,14 +121,17 @@ async function startParts(
   });
   undo.push(() => trust.close());
   const broker = await openBroker(config, folder, trust, log, undo);
+  const around = { base: config.base, ver, cluster: signer.cluster, bus: broker.bus, clock, random, log };
+  const { bus, uplink, start: startUplink } = openUplink(config.uplink, around, undo);
   const supervisor = new Supervisor({
-    ...{ base: config.base, ver, bus: broker.bus, store, signer, clock, random, log },
+    ...{ base: config.base, ver, bus, store, signer, clock, random, log },
     onFatal: text => installation.gaveWay(asSentence(text)),
     bundle: () => trust.authority.serial,
     told: told => trust.told(told),
     given: node => trust.desk.given(node),
     release: async () => ({ ver, sha256: (await trust.agent()).sha256 }),
     forgotten: node => trust.forgotten(node),
+    heating: { fuseW: config.maxW, discovery: config.discovery, uplink, askWemo: askByHttp },
     jobs: {
       inline: config.inline,
       shares: config.shares,
@@ -148,6 +153,7 @@ async function startParts(
     supervisor.start(error => (error === undefined ? resolve() : reject(new UserError(asSentence(error)))));
   });
   writeFormat(folder);
+  startUplink(supervisor.uplinkEnd);
   undo.push(() => within(partStopMs, done => supervisor.stop(done)));
   const open = await openPorts({ config, folder, broker, trust, fleet: supervisor.fleet, installation, log, undo });
   const run = { pid: process.pid, ...open, ...(config.broker === undefined ? {} : { outside: true as const }) };

@@ -39,7 +39,8 @@ export class Projection {
     this.#topics = topicsOf(parts.base);
   }
 
-  status(node: string, status: 'online' | 'offline', done?: () => void): void {
+  status(node: string, status: 'online' | 'offline' | undefined, done?: () => void): void {
+    if (status === undefined) return;
     this.#retain(this.#topics.node(node, 'status'), status, done);
   }
 
@@ -121,8 +122,7 @@ export class Projection {
         const entry = node === undefined ? undefined : journal.durable.get(node);
         if (node === undefined || !entry) continue;
         running++;
-        const status = statusOf(node);
-        if (status) this.status(node, status);
+        this.status(node, statusOf(node));
         this.document(node, entry, () => {
           running--;
           pump();

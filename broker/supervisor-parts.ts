@@ -6,7 +6,8 @@ import type { Log } from '../shared/log.ts';
 import type { Store } from '../shared/store.ts';
 import type { Given } from './desired/compile.ts';
 import type { AgentRelease } from './desired/following.ts';
-import type { JobsOptions } from './jobs/jobs.ts';
+import type { HeatingOptions } from './heat/heating.ts';
+import type { JobsOptions } from './jobs/parts.ts';
 import type { Told } from './orders/answers.ts';
 
 export interface SupervisorParts {
@@ -31,6 +32,8 @@ export interface SupervisorParts {
   readonly release?: () => Promise<AgentRelease>;
   /** Who may send inline code, what each sender gets, and where packages and lines come from. */
   readonly jobs?: JobsOptions;
+  /** What the fuse bears, and how Home Assistant is told. */
+  readonly heating?: HeatingOptions;
   /** A node's document is gone by `do/forget`: its certificate is to go, too. */
   readonly forgotten?: (node: string) => void;
 }

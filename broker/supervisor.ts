@@ -4,7 +4,7 @@
  */
 import type { BusConnection } from '../shared/bus.ts';
 import { limits } from '../shared/limits.ts';
-import { nodeOfClientId, topicsOf } from '../shared/topics.ts';
+import { nodeOfClientId } from '../shared/topics.ts';
 import type { ArtifactUse } from './artifacts/uses.ts';
 import { Authority } from './authority.ts';
 import { Standing } from './authority-standing.ts';
@@ -15,14 +15,15 @@ import { usedArtifacts } from './desired/used-artifacts.ts';
 import { Wants } from './desired/wants.ts';
 import { Fabric } from './fabric.ts';
 import { Attendance } from './fleet/attendance.ts';
-import { Events } from './fleet/events.ts';
+import type { Events } from './fleet/events.ts';
 import type { FleetReader } from './fleet/fleet.ts';
 import { createPresence, presenceTimes, speaksFor } from './fleet/presence-state.ts';
 import { Reports } from './fleet/reports.ts';
-import { FleetView } from './fleet/view.ts';
+import { createShownFleet } from './fleet/shown-fleet.ts';
+import type { FleetView } from './fleet/view.ts';
 import { Inbox, subscriptions } from './inbox.ts';
 import { firstSeq } from './jobs/beginning.ts';
-import { Jobs } from './jobs/jobs.ts';
+import { Labour } from './labour.ts';
 import { createNodeOrders } from './node-orders.ts';
 import { Answers, type Asked } from './orders/answers.ts';
 import type { Orders } from './orders/orders.ts';
@@ -32,6 +33,7 @@ import { Rollouts } from './rollout/rollouts.ts';
 import { Rounds } from './rounds.ts';
 import type { SupervisorParts } from './supervisor-parts.ts';
 import { type SyncedParts, tellSynced } from './synced.ts';
+import type { UplinkEnd } from './uplink/uplink-part.ts';
 
 export type { SupervisorParts } from './supervisor-parts.ts';
 
@@ -42,7 +44,6 @@ const farewellMs = 2000;
 
 export class Supervisor {
   readonly #parts: SupervisorParts;
-  readonly #topics: ReturnType<typeof topicsOf>;
   readonly #view: FleetView;
   readonly #events: Events;
   readonly #attendance: Attendance;
@@ -59,27 +60,23 @@ export class Supervisor {
   readonly #inbox: Inbox;
   readonly #standing: Standing;
   readonly #rounds: Rounds;
-  readonly #jobs: Jobs;
+  readonly #labour: Labour;
   readonly #fabric: Fabric;
   #ready: ((error?: string) => void) | undefined;
   #stopped = false;
 
   constructor(parts: SupervisorParts) {
-    const { base, ver, bus, clock, random, log, signer, store } = parts;
+    const { base, ver, bus, clock, random, log, signer, store, release } = parts;
     const boot = random.hex(8);
     const authority = new Authority(signer, ver, boot, parts.bundle);
     this.#parts = parts;
     this.#rounds = new Rounds(clock);
-    this.#topics = topicsOf(base);
-    this.#view = new FleetView(base, ver, clock, (node, { info, load, is }) => {
-      if (info || load || is) this.#jobs.nodeChanged(node);
+    const { view, events } = createShownFleet({
+      ...{ base, ver, bus, clock },
+      changed: node => this.#labour.nodeChanged(node),
     });
-    const view = this.#view;
-    this.#events = new Events(clock, event => {
-      view.addEvent(event);
-      bus.publish(this.#topics.fabric('event'), JSON.stringify(event), { qos: 1 });
-    });
-    const events = this.#events;
+    this.#view = view;
+    this.#events = events;
     this.#journal = new Journal({
       store,
       log,
@@ -93,11 +90,12 @@ export class Supervisor {
     const projection = this.#projection;
     const changed = (nodes: readonly string[]) => {
       this.#following?.look();
-      this.#jobs.changed(nodes);
+      this.#labour.changed(nodes);
     };
     const mayAct = () => this.#standing.speaks;
-    this.#rollouts = new Rollouts({ clock, journal, wants, events, fleet: view, mayAct });
-    const rollouts = this.#rollouts;
+    const maySpeak = () => this.#standing.leads;
+    const rollouts = new Rollouts({ clock, journal, wants, events, fleet: view, mayAct });
+    this.#rollouts = rollouts;
     this.#telling = { journal, wants, projection, view, rollouts, gone: node => this.#gone(node), changed };
     this.#answers = new Answers(base, bus, clock, parts.told);
     const answers = this.#answers;
@@ -106,48 +104,46 @@ export class Supervisor {
     this.#attendance = new Attendance({
       ...{ clock, state, view, events, journal, projection },
       given: node => parts.given?.(node),
-      maySpeak: () => this.#standing.leads,
+      maySpeak,
       orders: () => this.#orders,
-      turned: node => this.#jobs.session(node, session(node)),
+      turned: node => this.#labour.session(node, session(node)),
     });
     const { notice } = this.#attendance;
-    this.#jobs = new Jobs({
-      ...{ base, bus, store, clock, random, log, events, answers, journal, view },
-      options: parts.jobs ?? {},
-      seal: (node, work, signed) => authority.work(node, work, journal.gen, journal.rev, signed),
-      maySpeak: () => this.#standing.leads,
+    const common = { base, bus, store, clock, random, log, events, answers, journal, view };
+    this.#labour = new Labour({
+      jobs: {
+        ...{ ...common, maySpeak, options: parts.jobs ?? {} },
+        seal: (node, work, signed) => authority.work(node, work, journal.gen, journal.rev, signed),
+      },
+      heating: {
+        ...{ ...common, ver, session, maySpeak, cluster: signer.cluster, options: parts.heating ?? {} },
+        order: (node, to, args) => this.#orders.command(node, to, 'heat', args),
+      },
     });
     const speaks = (node: string, serial: number | undefined) => speaksFor(state, node, serial);
-    this.#reports = new Reports({
-      clock,
-      view,
-      events,
-      sign: (node, epoch, serial) => notice({ type: 'sign', node, epoch, serial }),
-      speaksFor: speaks,
-    });
+    const sign = (node: string, epoch: number, serial: number | undefined) =>
+      notice({ type: 'sign', node, epoch, serial });
+    this.#reports = new Reports({ clock, view, events, sign, speaksFor: speaks });
     const sets = new Sets({ journal, wants, answers, rollouts, clock });
-    const { release } = parts;
     const set = (asked: Asked) => (asked.topic.noun === 'role' ? sets.role(asked) : sets.node(asked));
-    if (release) this.#following = new Following({ journal, clock, log, release, set });
+    this.#following = release && new Following({ journal, clock, log, release, set });
     this.#orders = createNodeOrders({
       ...{ base, bus, clock, random, answers, session, authority, journal, wants, sets },
-      resumed: node => this.#jobs.pardon(node),
+      resumed: node => this.#labour.jobs.pardon(node),
     });
     this.#retained = new RetainedCommands(bus, clock);
     this.#inbox = new Inbox({
       ...{ base, log, answers, notice, sets, speaksFor: speaks },
-      ...{ retained: this.#retained, orders: this.#orders, reports: this.#reports, jobs: this.#jobs },
+      ...{ retained: this.#retained, orders: this.#orders, reports: this.#reports },
+      ...this.#labour.parts,
       answered: node => {
         // What a forgotten node said last is retained again.
         if (!this.#attendance.isOnline(node)) this.#projection.clear(node);
       },
     });
-    this.#fabric = new Fabric({ base, bus, clock, authority, journal, view, jobs: this.#jobs.totals });
+    this.#fabric = new Fabric({ base, bus, clock, authority, journal, view, jobs: this.#labour.jobs.totals });
     this.#standing = new Standing({
-      kind: bus.kind,
-      boot,
-      base,
-      clock,
+      ...{ kind: bus.kind, boot, base, clock },
       hello: standing => this.#fabric.hello(standing),
       alone: first => this.#project(first),
       fatal: text => this.#gaveWay(text),
@@ -160,12 +156,17 @@ export class Supervisor {
     return this.#view;
   }
 
+  /** What comes over the uplink. */
+  get uplinkEnd(): UplinkEnd {
+    return this.#labour.uplinkEnd(message => this.#standing.receive(message, () => this.#inbox.take(message)));
+  }
+
   get events(): Pick<Events, 'emit'> {
     return this.#events;
   }
 
   /** Artifacts that may not be thrown out. */
-  usedArtifacts = (): Iterable<ArtifactUse> => [...usedArtifacts(this.#journal), ...this.#jobs.usedArtifacts()];
+  usedArtifacts = (): Iterable<ArtifactUse> => [...usedArtifacts(this.#journal), ...this.#labour.usedArtifacts()];
 
   /** Calls the fleet: births come, and who knows an older trust bundle fetches the new one. */
   call(): void {
@@ -179,7 +180,7 @@ export class Supervisor {
   start(ready: (error?: string) => void): void {
     this.#ready = ready;
     const load = (done: (error: string | undefined, boot: number) => void) =>
-      this.#journal.load(error => (error === undefined ? this.#jobs.load(done) : done(error, 0)));
+      this.#journal.load(error => (error === undefined ? this.#labour.load(done) : done(error, 0)));
     load((error, boot) => {
       if (this.#stopped) return;
       this.#orders.begin(firstSeq(boot));
@@ -211,9 +212,11 @@ export class Supervisor {
           log.warn({ reason }, 'the broker is gone');
           notice({ type: 'down' });
           this.#retained.down();
+          this.#labour.down();
           this.#standing.down();
         },
         disconnected: connection => this.#disconnected(connection),
+        unheard: this.#labour.unheard,
         refused: (message, reason) => this.#standing.receive(message, () => this.#inbox.refused(message, reason)),
       });
     });
@@ -239,29 +242,25 @@ export class Supervisor {
     const late = this.#parts.clock.after(farewellMs, leave);
     const speaks = this.#standing.leads;
     this.#standing.stop();
-    this.#jobs.stop(() =>
-      this.#journal.close(() => {
-        if (speaks) this.#fabric.status('offline', leave);
-        else leave();
-      }),
-    );
+    const closed = () => {
+      if (speaks) this.#fabric.status('offline', leave);
+      else leave();
+    };
+    this.#labour.stop(() => this.#journal.close(closed));
   }
 
   /** Alone on this base: the retained topics become what the journal says, then the fleet is called. */
   #project(first: boolean): void {
     const statusOf = (node: string) => this.#attendance.standing(node, first);
-    for (const node of this.#attendance.unjournalled()) {
-      const status = statusOf(node);
-      if (status) this.#projection.status(node, status);
-    }
-    this.#projection.everything(statusOf, () => this.#jobs.everything(() => this.#projected()));
+    for (const node of this.#attendance.unjournalled()) this.#projection.status(node, statusOf(node));
+    this.#projection.everything(statusOf, () => this.#labour.everything(() => this.#projected()));
   }
 
   #projected(): void {
     // The broker is gone, or this one is at its end, or gave way.
     if (!this.#standing.speaks) return;
-    for (const node of this.#journal.durable.keys()) this.#jobs.session(node, this.#attendance.session(node));
-    this.#jobs.again();
+    for (const node of this.#journal.durable.keys()) this.#labour.session(node, this.#attendance.session(node));
+    this.#labour.again();
     this.#fabric.status('online', () => this.#isReady());
     this.#standing.call();
     if (this.#rounds.has('info')) return;
@@ -290,7 +289,7 @@ export class Supervisor {
 
   #gone(node: string): void {
     this.#attendance.notice({ type: 'forgotten', node });
-    this.#jobs.nodeGone(node);
+    this.#labour.nodeGone(node);
     this.#view.remove(node);
     this.#reports.forget(node);
     this.#projection.clear(node);

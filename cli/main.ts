@@ -20,6 +20,7 @@ import { maintainCommand } from './maintain-command.ts';
 import { adminOptions, clientOptions, exits, option } from './options.ts';
 import { reportCommand } from './report-command.ts';
 import { rolloutCommand } from './rollout-command.ts';
+import { roomCommand } from './room-command.ts';
 import { runCommand } from './run-command.ts';
 import { secretCommands } from './secret-commands.ts';
 import { version } from './version.ts';
@@ -108,6 +109,7 @@ function program(): Command {
   reportCommand(hearth);
   logsCommand(hearth);
   rolloutCommand(hearth);
+  roomCommand(hearth);
   runCommand(hearth);
   secretCommands(hearth);
   brokerAclCommand(hearth);

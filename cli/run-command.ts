@@ -42,6 +42,8 @@ export function runCommand(hearth: Command): void {
     .option('-j, --jobs <N>', 'tasks at the same time, at most')
     .option('--where <EXPRESSION>', 'which nodes may, such as \'cores>=4 && arch=="x64"\'')
     .option('--policy <NAME>', 'which of them is best: fit, spread, round-robin, greenest')
+    .option('--class <NAME>', 'batch, or heat: waits until a room asks for warmth, and is paused when it does not')
+    .option('--heat', 'the same as --class heat')
     .option('--priority <N>', 'among your jobs the higher goes first, -100 to 100')
     .option('--cpus <N>', 'slots that one task takes on its node')
     .option('--mem <SIZE>', 'memory that one task may take: 512M, 2G')

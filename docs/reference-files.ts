@@ -8,6 +8,8 @@ import {
   nodeTopics,
   type Payload,
   payloads,
+  roomTopics,
+  roomVerbs,
   type TopicRow,
   type VerbRow,
   verbs,
@@ -139,6 +141,15 @@ ${verbTable(verbs)}
 ${topicTable(jobTopics, '…/')}
 
 ${verbTable(jobVerbs)}
+
+## Of a room: \`hearth/room/<id>/…\`
+
+${topicTable(roomTopics, '…/')}
+
+${verbTable(roomVerbs)}
+
+An integration, such as Home Assistant's login, may set \`mode\`, \`target_c\`, \`preset\` and \`max_w\`; the other keys are
+for people, since a filler is a command line.
 
 ## Of the cluster: \`hearth/…\`
 

@@ -5,6 +5,7 @@ import type { Link } from '../shared/link.ts';
 import type { Log } from '../shared/log.ts';
 import type { Hello } from '../shared/schemas/presence.ts';
 import type { AgentDisk } from './disk.ts';
+import type { HeatSide } from './heat/side.ts';
 import type { MachineActions } from './machine-actions.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -38,6 +39,8 @@ export interface AgentParts {
   readonly machine?: MachineActions;
   /** Its part in jobs; absent: it has none. */
   readonly work?: WorkSide;
+  /** Its part in heating; absent: it has none. */
+  readonly heat?: HeatSide;
   /** `--cluster`. */
   readonly cluster?: string;
   readonly onState?: (state: AgentState, error?: string) => void;

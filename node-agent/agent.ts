@@ -4,7 +4,6 @@ import { clientIdOf, topicsOf } from '../shared/topics.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { Inbox } from './inbox.ts';
 import { OrderDesk } from './order-desk.ts';
-import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Reporter, type Speaker } from './reporter.ts';
 import { SafeMode, safeModeTimes } from './safe-mode.ts';
 import { Self } from './self.ts';
@@ -17,8 +16,7 @@ export type { AgentParts, AgentState } from './agent-parts.ts';
 const keepaliveS = 3;
 
 export class Agent implements Speaker, Obedient {
-  readonly reconciler: ReconcilerApi;
-  readonly #parts: AgentParts;
+  readonly parts: AgentParts;
   readonly #self: Self;
   readonly #topics;
   readonly #reporter: Reporter;
@@ -35,8 +33,7 @@ export class Agent implements Speaker, Obedient {
 
   constructor(parts: AgentParts) {
     const { base, random, reconciler, disk, log } = parts;
-    this.#parts = parts;
-    this.reconciler = reconciler;
+    this.parts = parts;
     this.#topics = topicsOf(base);
     this.#self = new Self(parts);
     this.#safeMode = new SafeMode(disk, parts.safe ?? false);
@@ -81,12 +78,12 @@ export class Agent implements Speaker, Obedient {
   }
 
   get errors(): readonly string[] {
-    return [this.#want.error, this.#self.error, this.#parts.work?.error ?? ''];
+    return [this.#want.error, this.#self.error, this.parts.work?.error ?? '', this.parts.heat?.error ?? ''];
   }
 
   /** Starts the services from disk, then looks for the supervisor. `onState` hears of a refusal. */
   start(): void {
-    const { log, onState, reconciler, random, work } = this.#parts;
+    const { log, onState, reconciler, random, work, heat } = this.parts;
     const refusal = this.#self.remember();
     if (refusal !== undefined) {
       log.error({}, refusal);
@@ -96,7 +93,7 @@ export class Agent implements Speaker, Obedient {
     this.#session = new Session(this.#self.epochCeiling, random);
     this.#safeMode.start();
     if (this.#safeMode.reason !== '') log.warn({}, this.#safeMode.reason);
-    this.#well = this.#parts.clock.after(safeModeTimes.wellMs, () => this.#safeMode.well());
+    this.#well = this.parts.clock.after(safeModeTimes.wellMs, () => this.#safeMode.well());
     this.#reporter.start();
     reconciler.start(this.#want.load(), {
       changed: () => this.#touch(),
@@ -107,6 +104,12 @@ export class Agent implements Speaker, Obedient {
       notice: (level, kind, text) => log[level]({ kind }, text),
     });
     work?.start(this.#reporter.forWork(() => this.#touch()));
+    heat?.start(
+      this.#reporter.forHeat(
+        () => this.#touch(),
+        (most, groups) => work?.heat(most, groups),
+      ),
+    );
     this.#wanted();
     this.step({ type: 'start' });
   }
@@ -120,7 +123,7 @@ export class Agent implements Speaker, Obedient {
     this.#stopped.push(done);
     this.#safeMode.well();
     const end = () => this.step({ type: 'stop' });
-    const { reconciler, work } = this.#parts;
+    const { reconciler, work } = this.parts;
     if (options.stopServices) reconciler.stopAll(() => (work ? work.close(false, end) : end()));
     else end();
   }
@@ -131,14 +134,14 @@ export class Agent implements Speaker, Obedient {
     if (this.#running) return;
     this.#running = true;
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-      for (const effect of this.#session.step(next, this.#parts.clock.now())) this.#run(effect);
+      for (const effect of this.#session.step(next, this.parts.clock.now())) this.#run(effect);
     }
     this.#running = false;
     this.#arm();
   }
 
   #run(effect: SessionEffect): void {
-    const { link, onState, reconciler, clock, work } = this.#parts;
+    const { link, onState, reconciler, clock, work, heat } = this.parts;
     switch (effect.type) {
       case 'reserve':
         if (this.#self.reserve(effect.ceiling)) this.#session.reserved(effect.ceiling);
@@ -174,6 +177,7 @@ export class Agent implements Speaker, Obedient {
         this.#well?.cancel();
         reconciler.close();
         work?.close(true, () => {});
+        heat?.close(() => {});
         onState?.(this.#left ? 'left' : 'stopped');
         for (const done of this.#stopped.splice(0)) done();
         break;
@@ -181,18 +185,17 @@ export class Agent implements Speaker, Obedient {
   }
 
   #connect(epoch: number): void {
-    const { base, link, log, work } = this.#parts;
-    const { node } = this.#self;
+    const [{ base, link, log, work }, { node }] = [this.parts, this.#self];
     const inbox = new Inbox(this.#topics, node, {
       want: payload => {
-        this.#want.take(payload, this.#parts.clock.now());
+        this.#want.take(payload, this.parts.clock.now());
         this.#reporter.placed();
       },
       cmd: payload => this.#orders.take(payload),
       work: work && (payload => work.take(payload, { allegiance: this.#self.allegiance(), gen: this.#want.gen })),
       hello: hello => {
-        this.clockOff(this.#parts.clock.wall() - hello.at_ms);
-        this.#parts.onHello?.(hello);
+        this.clockOff(this.parts.clock.wall() - hello.at_ms);
+        this.parts.onHello?.(hello);
         this.step({ type: 'hello' });
       },
     });
@@ -216,7 +219,6 @@ export class Agent implements Speaker, Obedient {
     });
   }
 
-  /** @param ms this machine's wall clock less the supervisor's. */
   clockOff(ms: number): void {
     this.#reporter.clockOff(ms);
   }
@@ -231,10 +233,6 @@ export class Agent implements Speaker, Obedient {
     this.#arm();
   }
 
-  get machine(): AgentParts['machine'] {
-    return this.#parts.machine;
-  }
-
   giveWay(ms: number): void {
     const { node } = this;
     this.#want.lost();
@@ -242,7 +240,7 @@ export class Agent implements Speaker, Obedient {
     const next = renamed
       ? `this one is "${this.node}" from now on`
       : `trying again in ${Math.round(ms / 1000)} s; give one of them another --node`;
-    this.#parts.log.warn({}, `another host has the id "${node}": ${next}`);
+    this.parts.log.warn({}, `another host has the id "${node}": ${next}`);
     this.step(renamed ? { type: 'reconnect' } : { type: 'backoff', ms });
   }
 
@@ -256,13 +254,14 @@ export class Agent implements Speaker, Obedient {
       done();
       this.step({ type: 'stop' });
     };
-    const { work } = this.#parts;
-    this.reconciler.stopAll(() => (work ? work.forget(leave) : leave()));
+    const { work, heat, reconciler } = this.parts;
+    const cold = () => (heat ? heat.forget(leave) : leave());
+    reconciler.stopAll(() => (work ? work.forget(cold) : cold()));
   }
 
   /** Another document, or another word on whether it is applied. */
   #wanted(): void {
-    this.#parts.work?.configure(this.#want.jobs, this.state !== 'ready');
+    this.parts.work?.configure(this.#want.jobs, this.state !== 'ready');
     this.#touch();
   }
 
@@ -274,7 +273,7 @@ export class Agent implements Speaker, Obedient {
   /** One timer for everything that is due at a time. */
   #arm(): void {
     if (this.#running || this.#session.phase === 'ended' || this.#session.phase === 'idle') return;
-    const { clock } = this.#parts;
+    const { clock } = this.parts;
     const now = clock.now();
     const reports = this.#session.up ? this.#reporter.deadline(now) : Number.POSITIVE_INFINITY;
     const at = Math.min(this.#session.deadline(), this.#want.deadline(), this.#self.deadline(), reports);
@@ -286,7 +285,7 @@ export class Agent implements Speaker, Obedient {
   }
 
   #ring(): void {
-    const now = this.#parts.clock.now();
+    const now = this.parts.clock.now();
     this.#timer = undefined;
     if (this.#session.up) this.#reporter.tick(now);
     this.#want.tick(now);

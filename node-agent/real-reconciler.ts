@@ -58,6 +58,7 @@ export function createRealReconciler(around: Surroundings, { node, facts, superv
     items: () => reconciler.items(),
     restart: (service, done) => reconciler.restart(service, done),
     follow: (service, ...rest) => reconciler.follow(service, ...rest),
+    dim: (service, cores) => reconciler.dim(service, cores),
     stopAll: done => reconciler.stopAll(done),
     close() {
       reconciler.close();

@@ -1,16 +1,27 @@
-/** What a node tells: birth, `info`, `is`, `load`, `cores`, `heartbeat`, `log`, `done`; when, and how often at most. */
+/** What a node tells: birth, `info`, `is`, `load`, `cores`, `sensors`, `heartbeat`, `log`, `done`; when, and how often at most. */
 import type { Clock, Random } from '../shared/clock.ts';
 import type { Link } from '../shared/link.ts';
 import type { Log } from '../shared/log.ts';
 import type { Is } from '../shared/schemas/observed.ts';
 import type { Info } from '../shared/schemas/telemetry.ts';
 import { topicsOf } from '../shared/topics.ts';
+import type { HeatHandlers, HeatSide } from './heat/side.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Beat, beatMs } from './session/beat.ts';
 import { ClockWatch } from './session/clock-watch.ts';
 import { LogGate, lastPart } from './session/log-gate.ts';
 import { Observed } from './session/observed.ts';
-import { coresText, doneText, heartbeatText, infoText, isText, loadText, lwtText } from './session/reports.ts';
+import {
+  coresText,
+  doneText,
+  heartbeatText,
+  infoText,
+  isText,
+  loadText,
+  lwtText,
+  sensorsText,
+} from './session/reports.ts';
+import { rounded } from './telemetry/machine-files.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import type { WorkHandlers, WorkSide } from './work/side.ts';
 
@@ -40,11 +51,16 @@ export interface ReporterParts {
   readonly speaker: Speaker;
   /** Its part in jobs, where it has one. */
   readonly work?: Pick<WorkSide, 'running' | 'plugins' | 'can'> | undefined;
+  /** Its part in heating, where it has one. */
+  readonly heat?: Pick<HeatSide, 'cores' | 'can' | 'tasksThere'> | undefined;
 }
 
-type NodePart = 'lwt' | 'is' | 'info' | 'load' | 'cores' | 'heartbeat' | 'done';
+type NodePart = 'lwt' | 'is' | 'info' | 'load' | 'cores' | 'sensors' | 'heartbeat' | 'done';
 const retainedParts = new Set<NodePart>(['is', 'info']);
-const unacknowledged = new Set<NodePart>(['load', 'cores']);
+const unacknowledged = new Set<NodePart>(['load', 'cores', 'sensors']);
+
+/** Less than the half minute that it is: loads come on a beat of their own, and a little early now and then. */
+const sensorsEveryMs = 29_000;
 
 /** Of output that was asked for; every message is below {@link limits.message}. */
 const lastLinesBytes = 192 * 1024;
@@ -68,6 +84,9 @@ export class Reporter {
   #facts: Omit<Info, 'node' | 'ver'> | undefined;
   readonly #clock = new ClockWatch();
   #seq = 0;
+  /** When its own thermometers are read next, and how many answered. */
+  #lookAt = Number.NEGATIVE_INFINITY;
+  #sensors = 0;
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
@@ -151,6 +170,19 @@ export class Reporter {
         this.placed();
         touch();
       },
+      heat: ({ running, waiting }) => this.#parts.heat?.tasksThere(running, waiting),
+    };
+  }
+
+  /** What the node's part in heating tells, and asks of the others. */
+  forHeat(touch: () => void, tasks: HeatHandlers['tasks']): HeatHandlers {
+    return {
+      changed: () => {
+        this.placed();
+        touch();
+      },
+      tasks,
+      service: (name, cores) => this.#parts.reconciler.dim(name, cores),
     };
   }
 
@@ -168,9 +200,9 @@ export class Reporter {
     const due = this.#beat.take(now);
     if (due === 'load') {
       const { load, cores } = this.#parts.telemetry.sample();
-      const jobs = this.#parts.work?.running;
-      this.#publish('load', loadText(node, epoch, this.#seq++, jobs === undefined ? load : { ...load, jobs }));
+      this.#publish('load', loadText(node, epoch, this.#seq++, { ...load, ...this.#doing() }));
       if (cores) this.#publish('cores', coresText(node, cores));
+      this.#look(now);
     } else if (due === 'heartbeat') {
       this.#publish('heartbeat', heartbeatText(node, epoch, this.#seq++));
     }
@@ -181,6 +213,21 @@ export class Reporter {
     for (const { service, text } of this.#logs.take(now)) {
       this.#parts.link.publish(this.#topics.node(node, 'log', service), text, { qos: 1 });
     }
+  }
+
+  /** Its own thermometers, with a `load`, every half minute. Read in the background: what comes after the session's end is dropped. */
+  #look(now: number): void {
+    const { telemetry, speaker } = this.#parts;
+    if (!telemetry.surroundings || now < this.#lookAt) return;
+    this.#lookAt = now + sensorsEveryMs;
+    const { node, epoch } = speaker;
+    telemetry.surroundings(sensed => {
+      const count = Object.keys(sensed).length;
+      // The last one that is gone is told by an empty message.
+      const news = count > 0 || this.#sensors > 0;
+      this.#sensors = count;
+      if (news && speaker.up && speaker.epoch === epoch) this.#publish('sensors', sensorsText(node, epoch, sensed));
+    });
   }
 
   #is(): string {
@@ -199,12 +246,23 @@ export class Reporter {
     if (this.#observed.takeInfo(text, always)) this.#publish('info', text);
   }
 
-  /** What of jobs this node can do. */
+  /** What it runs, for `load`. */
+  #doing(): { readonly jobs?: number; readonly heat_cores?: number } {
+    const { work, heat } = this.#parts;
+    const jobs = work?.running;
+    const cores = heat?.cores;
+    return {
+      ...(jobs === undefined ? {} : { jobs }),
+      ...(cores === undefined ? {} : { heat_cores: rounded(cores, 2) }),
+    };
+  }
+
+  /** What of jobs and heat this node can do. */
   #jobs(): { readonly caps?: string; readonly plugins?: string } {
-    const { work } = this.#parts;
-    if (!work || !this.#facts) return {};
-    const caps = [this.#facts.caps, ...work.can].filter(Boolean).join();
-    const plugins = cutList(work.plugins, pluginsBytes);
+    const { work, heat } = this.#parts;
+    if (!(work || heat) || !this.#facts) return {};
+    const caps = [this.#facts.caps, ...(work?.can ?? []), ...(heat?.can ?? [])].filter(Boolean).join();
+    const plugins = cutList(work?.plugins ?? [], pluginsBytes);
     return { ...(caps === '' ? {} : { caps }), ...(plugins === '' ? {} : { plugins }) };
   }
 

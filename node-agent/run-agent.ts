@@ -9,6 +9,7 @@ import { createMqttLink } from './connection/mqtt-link.ts';
 import type { Way } from './connection/way.ts';
 import { createFilesDisk } from './files-disk.ts';
 import { createMachineActions } from './machine-actions.ts';
+import { createRealHeat } from './real-heat.ts';
 import { createRealReconciler } from './real-reconciler.ts';
 import { createRealWork } from './real-work.ts';
 import { openSealKey } from './seal-key.ts';
@@ -45,6 +46,7 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     supervisor: () => way.supervisor?.(),
   });
   const telemetry = createProcTelemetry({ clock, dataFolder: data, sealKey: sealKeyOf(data, log) });
+  const heat = createRealHeat(around);
   const agent: Agent = new Agent({
     ...{ ver, clock, random, periodMs, log, verifier },
     ...rest,
@@ -59,6 +61,7 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     disk: createFilesDisk(data),
     reconciler,
     work: createRealWork(around, { fetching: reconciler.fetching, supervisor: () => way.supervisor?.() }),
+    ...(heat ? { heat } : {}),
     onState(state, error) {
       reconciler.connected(state === 'online');
       onState?.(state, error);

@@ -11,6 +11,7 @@ import { Agent } from './agent.ts';
 import { parseBroker } from './connection/broker-address.ts';
 import { createMqttLink } from './connection/mqtt-link.ts';
 import { wayTo } from './connection/way.ts';
+import { SimulatedHeat } from './heat/simulated-heat.ts';
 import { createMemoryDisk } from './memory-disk.ts';
 import { createReconciler } from './reconcile/index.ts';
 import { createSimulatedCaretaker } from './reconcile/services/simulated-caretaker.ts';
@@ -91,6 +92,7 @@ export function simulate(options: SimulateOptions): Simulation {
         ...{ clock, log, cores: telemetry.cores, outbox: new MemoryOutbox(), soon: setImmediate },
         executor: new SimulatedExecutor({ clock, random, speed: 0.5 + random.next(), plugins: ['noop'] }),
       }),
+      heat: new SimulatedHeat({ ...telemetry, clock }),
       trustFirst: broker.loopback,
       ...(cluster === undefined ? {} : { cluster }),
       onState(state) {

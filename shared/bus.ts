@@ -44,7 +44,12 @@ export interface BusHandlers {
   disconnected?(connection: BusConnection): void;
   /** Embedded only. A publish was refused by the direction rules and went nowhere; for an answer on `result`. */
   refused?(message: BusMessage, reason: string): void;
+  /** Outside only. The broker refuses the subscription to a filter of `also`; everything else goes on. At every connect. */
+  unheard?(filter: string, reason: string): void;
 }
+
+/** Filters beside those of `start`. */
+export const mostAlso = 1000;
 
 export interface Bus {
   /** `embedded` strips retain from commands and reports connections; `outside` can do neither. */
@@ -54,6 +59,18 @@ export interface Bus {
    * live. Called once.
    */
   start(filters: readonly string[], handlers: BusHandlers): void;
+  /**
+   * Hears these too, beside the filters of `start`: topics of others, such as a thermometer's. Each call replaces what the
+   * one before said; before `start` it waits for it, and it outlives reconnects.
+   *
+   * - Messages come to the same `message`. One that matches a filter of `start` and one of these comes once: whom it is for
+   *   is told by its topic (`matches` of topics.ts), and it may be for both. So a filter that lies within another one is not
+   *   heard by itself, and brings no copies of its own. (Wildcards that cross, `a/+/c` and `a/b/+`, may bring one twice.)
+   * - What is new brings its retained copies, with the flag; those that it published itself, too. What is no longer named may still bring what was under way.
+   * - At most {@link mostAlso}, and only valid ones: the others are passed over (`beside` of bus-filters.ts says which).
+   * - Anybody may write to such topics: payloads are hostile, and up to 256 kB long where the broker does not say less.
+   */
+  also(filters: readonly string[]): void;
   /** `done` runs when the broker has it (embedded: routed; outside: PUBACK, or written for QoS 0). */
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions, done?: (error?: Error) => void): void;
   /** Embedded: drops the connection without its will. Outside: does nothing. */

@@ -1,6 +1,7 @@
 /** The reference as data: every topic, every payload. The documentation and the JSON Schemas are generated from it. */
 import { documentPayloads } from './reference/document.ts';
 import { fabricPayloads } from './reference/fabric.ts';
+import { heatPayloads } from './reference/heat.ts';
 import { jobPayloads } from './reference/jobs.ts';
 import { nodePayloads } from './reference/node.ts';
 import type { Payload } from './reference/payload.ts';
@@ -14,6 +15,7 @@ export const payloads: readonly Payload[] = [
   ...rolloutPayloads,
   ...jobPayloads,
   ...nodePayloads,
+  ...heatPayloads,
   ...fabricPayloads,
 ];
 
@@ -56,6 +58,10 @@ const nodeRows: Readonly<Record<Exclude<Part, 'out' | 'failed' | 'in'>, readonly
   info: [row('info', node, 1, true, 'info', 'facts about the machine')],
   load: [row('load', node, 0, false, 'load', 'measurements, and the sign of life')],
   cores: [row('cores', node, 0, false, 'cores', 'load per core')],
+  sensors: [row('sensors', node, 0, false, 'sensors', 'what its own thermometers of the room show')],
+  power: [
+    row('power', supervisor, 0, false, 'power', 'what it draws, where that is known from, and the heat asked of it'),
+  ],
   heartbeat: [row('heartbeat', node, 1, false, 'heartbeat', 'sign of life where the period is long')],
   log: [
     row(
@@ -113,6 +119,46 @@ export const jobVerbs: readonly VerbRow[] = [
     args: '`from`, `to`',
     text: 'sends the batches of `out` from one number to before the other again; `n` of the answer is how many came, perhaps fewer than asked for',
   },
+];
+
+const thermostat = 'people, Home Assistant, `hearth room`';
+
+/** After `<base>/room/<id>/`. */
+export const roomTopics: readonly TopicRow[] = [
+  row(
+    'set',
+    'people, `hearth room`',
+    1,
+    false,
+    'room-set',
+    'changes several keys of the document at once, all or nothing',
+  ),
+  row('set/<key…>', thermostat, 1, false, undefined, 'replaces the value at that path; an empty payload clears it'),
+  row('do/<verb>', thermostat, 1, false, undefined, 'an action, once; payload empty, `PRESS` or a JSON object'),
+  row(
+    'in/<reading>',
+    'sensors, Home Assistant',
+    1,
+    false,
+    'reading',
+    'a measurement: `temp_c`, `outdoor_c`, `price`, `surplus_w`, or `demand_w`: watts that are wanted in place of degrees, for 10 minutes',
+  ),
+  row('own', supervisor, 1, true, 'room-own', 'the document as accepted'),
+  row('is', supervisor, 1, true, 'room-is', 'how it is'),
+  row(
+    'status',
+    supervisor,
+    1,
+    true,
+    'status',
+    '`online`: it has a thermometer that can be relied on and a node that heats it',
+  ),
+  row('result', supervisor, 1, false, 'result', 'answer to every `set` and `do`, and to a reading that is wrong'),
+];
+
+/** Verbs of `hearth/room/<id>/do/<verb>`. */
+export const roomVerbs: readonly VerbRow[] = [
+  { verb: 'forget', args: '', text: 'ends the room: its document, retained topics and entities' },
 ];
 
 const fabricRows: Readonly<Record<FabricPart, TopicRow>> = {

@@ -12,7 +12,19 @@ export type Noun = (typeof nouns)[number];
 /** Parts that any noun has. */
 export const commonParts = ['set', 'do', 'in', 'own', 'want', 'is', 'result', 'status'] as const;
 /** Parts that only a node has. */
-export const nodeParts = ['lwt', 'info', 'load', 'heartbeat', 'cores', 'log', 'cmd', 'work', 'done'] as const;
+export const nodeParts = [
+  'lwt',
+  'info',
+  'load',
+  'heartbeat',
+  'cores',
+  'log',
+  'cmd',
+  'work',
+  'done',
+  'sensors',
+  'power',
+] as const;
 export type Part = (typeof commonParts)[number] | (typeof nodeParts)[number] | 'out' | 'failed';
 
 export const fabricParts = ['status', 'info', 'event', 'hello', 'result', 'audit'] as const;
@@ -170,6 +182,19 @@ export function matches(filter: string, topic: string): boolean {
     if (level === '#') return index === pattern.length - 1;
     if (index >= levels.length) return false;
     if (level !== '+' && level !== levels[index]) return false;
+  }
+  return pattern.length === levels.length;
+}
+
+/** Whether every topic that `narrow` matches is matched by `wide` too; both are filters. A filter covers itself. */
+export function covers(wide: string, narrow: string): boolean {
+  if (/^[+#]/.test(wide) && narrow.startsWith('$')) return false;
+  const pattern = wide.split('/');
+  const levels = narrow.split('/');
+  for (const [index, level] of pattern.entries()) {
+    if (level === '#') return true;
+    const other = levels[index];
+    if (other === undefined || other === '#' || (level !== '+' && level !== other)) return false;
   }
   return pattern.length === levels.length;
 }

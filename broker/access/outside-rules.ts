@@ -5,7 +5,7 @@
 import type { UserRole } from '../../shared/schemas/trust.ts';
 import { commonParts, fabricParts, nodeParts, nouns, parseTopic } from '../../shared/topics.ts';
 import { accessOf } from './principals.ts';
-import { mayRead, mayWrite, ruleOf } from './table.ts';
+import { mayRead, mayWrite, roomDials, ruleOf } from './table.ts';
 
 export interface OutsideRules {
   readonly base: string;
@@ -60,6 +60,9 @@ function kinds(base: string): Kind[] {
     for (const verb of adminVerbs) {
       list.push({ filter: `${base}/${noun}/+/do/${verb}`, sample: `${base}/${noun}/n1/do/${verb}`, narrower: true });
     }
+  }
+  for (const key of roomDials) {
+    list.push({ filter: `${base}/room/+/set/${key}`, sample: `${base}/room/r1/set/${key}`, narrower: true });
   }
   return list;
 }

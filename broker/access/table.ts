@@ -4,14 +4,16 @@
  *
  * | topic                                       | written by                             | read by                                 |
  * | ------------------------------------------- | -------------------------------------- | --------------------------------------- |
- * | …/set, …/do/<verb>                          | admin, operator; of rooms integration  | admin, operator, viewer                 |
+ * | …/set, …/do/<verb>                          | admin, operator                        | admin, operator, viewer                 |
+ * | room set/{dials}, do/<verb>                 | admin, operator, integration           | admin, operator, viewer                 |
  * | …/do/forget, …/do/exec                      | admin                                  | admin                                   |
  * | …/in/<reading>                              | admin, operator, integration           | admin, operator, viewer                 |
  * | node is info load cores                     | that node                              | admin, operator, viewer; integration    |
+ * | node sensors                                | that node                              | admin, operator, viewer; integration    |
  * | node heartbeat lwt log done                 | that node                              | admin, operator, viewer                 |
  * | node want                                   | supervisor                             | that node; admin, operator, viewer      |
  * | node cmd work                               | supervisor                             | that node                               |
- * | node status; room is status result          | supervisor                             | admin, operator, viewer; integration    |
+ * | node status power; room is status result    | supervisor                             | admin, operator, viewer; integration    |
  * | job own is out result, and anything else    | supervisor                             | admin, operator, viewer                 |
  * | <base>/status info event                    | supervisor                             | admin, operator, viewer; integration    |
  * | <base>/hello                                | supervisor                             | admin, operator, viewer; nodes          |
@@ -47,19 +49,34 @@ const people = admin | operator | viewer;
 const asking = admin | operator;
 
 /** Parts that a node writes about itself. */
-const nodeWrites = new Set<string>(['is', 'info', 'load', 'cores', 'heartbeat', 'lwt', 'log', 'done']);
+const nodeWrites = new Set<string>(['is', 'info', 'load', 'cores', 'heartbeat', 'lwt', 'log', 'done', 'sensors']);
 /** Parts that the supervisor sends to one node. `want` is signed, not secret, and people may look at it. */
 const nodeReads = new Set<string>(['want', 'cmd', 'work']);
 /** Nobody but the addressed node needs an order. */
 const nodeOnly = new Set<string>(['cmd', 'work']);
-const neverRetained = new Set<string>(['load', 'lwt', 'cmd', 'work', 'cores', 'heartbeat', 'log', 'done']);
+const neverRetained = new Set<string>([
+  'load',
+  'lwt',
+  'cmd',
+  'work',
+  'cores',
+  'heartbeat',
+  'log',
+  'done',
+  'sensors',
+  'power',
+]);
 const long = new Set<string>(['work', 'done']);
 /** What an integration reads. */
-const telemetry = new Set<string>(['status', 'info', 'is', 'load', 'cores']);
+const telemetry = new Set<string>(['status', 'info', 'is', 'load', 'cores', 'sensors', 'power']);
 const roomView = new Set<string>(['is', 'status', 'result']);
 const fabricView = new Set<string>(['status', 'info', 'event']);
 /** They end a thing for good, or run anything at all. */
 const adminVerbs = new Set<string>(['forget', 'exec']);
+
+/** Keys of a room that are as the dial of a thermostat. Others name commands that nodes run: they are for people. */
+export const roomDials = ['mode', 'target_c', 'preset', 'max_w'] as const;
+const isDial = (key: string): boolean => (roomDials as readonly string[]).includes(key);
 
 const rule = (rest: Partial<TopicRule>): TopicRule => ({
   writers: nobody,
@@ -90,7 +107,8 @@ export function ruleOf(topic: string, base: string): TopicRule {
   // Orders pass whatever they address: the supervisor says on `result` what is wrong with the address.
   if (part === 'in') return widerOrder;
   if (part === 'do' && adminVerbs.has(verb)) return adminOrder;
-  if (part === 'set' || part === 'do') return noun === 'room' ? widerOrder : order;
+  if (part === 'do') return noun === 'room' ? widerOrder : order;
+  if (part === 'set') return noun === 'room' && isDial(verb) && topic.split('/', 6).length === 5 ? widerOrder : order;
   const parsed = parseTopic(topic, base);
   return parsed.ok ? ruleOfParsed(parsed.value) : rule({ reason: parsed.error.message });
 }

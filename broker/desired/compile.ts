@@ -5,6 +5,7 @@
  */
 
 import { sameJson } from '../../shared/same-json.ts';
+import type { NodeHeat } from '../../shared/schemas/heat.ts';
 import { type ItemKindName, itemKinds } from '../../shared/schemas/item.ts';
 import type { NodeJobs } from '../../shared/schemas/job.ts';
 import type { NodeDocument, RoleDocument } from '../../shared/schemas/node-document.ts';
@@ -168,6 +169,14 @@ export function jobsOf(entry: NodeEntry, roles: Roles): NodeJobs {
     const plugins = { ...merged.plugins, ...jobs.plugins };
     merged = { ...merged, ...jobs, ...(Object.keys(plugins).length === 0 ? {} : { plugins }) };
   }
+  return merged;
+}
+
+/** A node's part in heating, key by key, in the same order of words. For the supervisor alone. */
+export function heatOf(entry: NodeEntry, roles: Roles): NodeHeat {
+  const said = ['all', ...[...rolesOf(entry)].reverse()].map(role => roles.get(role)?.document.heat);
+  let merged: NodeHeat = {};
+  for (const heat of [...said, entry.document.heat]) if (heat) merged = { ...merged, ...heat };
   return merged;
 }
 

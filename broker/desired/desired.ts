@@ -1,5 +1,5 @@
 /**
- * What people want of a node or a role. Pure: a payload against the document as it is gives the document as it will be,
+ * What people want of a node, a role or a room. Pure: a payload against the document as it is gives the document as it will be,
  * or the reason why not; all of it or nothing. Keeping it is the journal's matter.
  */
 import type { z } from 'zod';
@@ -11,13 +11,18 @@ import { printable } from '../../shared/names.ts';
 import { sameJson } from '../../shared/same-json.ts';
 import { itemKinds } from '../../shared/schemas/item.ts';
 import { type NodeDocument, nodeInput, type RoleDocument, roleInput } from '../../shared/schemas/node-document.ts';
+import { type RoomDocument, roomInput } from '../../shared/schemas/room.ts';
 import { readValue } from '../../shared/values.ts';
 import { checkPatchKeys, kindAt } from './keys.ts';
 
 /** What a noun's document may say. */
-const inputs = { node: nodeInput, role: roleInput } as const;
+const inputs = { node: nodeInput, role: roleInput, room: roomInput } as const;
 export type DocumentNoun = keyof typeof inputs;
-export type DocumentOf<Noun extends DocumentNoun> = Noun extends 'node' ? NodeDocument : RoleDocument;
+export type DocumentOf<Noun extends DocumentNoun> = {
+  readonly node: NodeDocument;
+  readonly role: RoleDocument;
+  readonly room: RoomDocument;
+}[Noun];
 
 /** An accepted document and the revision of its last change. */
 export interface Accepted<Noun extends DocumentNoun> {
@@ -158,12 +163,13 @@ function checkChanged<Noun extends DocumentNoun>(
   const schema = inputs[noun] as unknown as z.ZodType<DocumentOf<Noun>>;
   if (!isObject(document)) return check(schema, document);
   const changed: Record<string, Json> = { ...document };
+  const accepted = entry.document as Readonly<Record<string, object | undefined>>;
   for (const kind of itemKinds) {
     const all = document[kind];
     if (all === undefined) continue;
     // What is wrong as a whole is said as a whole.
     if (!isObject(all) || Object.keys(all).length > limits[kind]) return check(schema, document);
-    const known = (entry.document[kind] ?? {}) as Readonly<Record<string, unknown>>;
+    const known = (accepted[kind] ?? {}) as Readonly<Record<string, unknown>>;
     const isKnown = (name: string, item: unknown) => Object.hasOwn(known, name) && known[name] === item;
     changed[kind] = Object.fromEntries(Object.entries(all).filter(([name, item]) => !isKnown(name, item)));
   }
@@ -172,7 +178,7 @@ function checkChanged<Noun extends DocumentNoun>(
   const whole: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(checked.value as Record<string, unknown>)) {
     const kind = itemKinds.find(one => one === key);
-    whole[key] = kind === undefined ? value : inOrder(document[kind] as object, value as object, entry.document[kind]);
+    whole[key] = kind === undefined ? value : inOrder(document[kind] as object, value as object, accepted[kind]);
   }
   return ok(whole as DocumentOf<Noun>);
 }

@@ -4,12 +4,13 @@
  * storage, and a batch that fails takes everything back that was built on it.
  *
  * Keys: `meta/{format,gen,rev}`, `doc/node/<id>` (a {@link NodeEntry}), `doc/role/<id>` (a {@link RoleEntry}),
- * `j/<rev, 16 digits>` (what changed, by whom).
+ * `room/<id>` (a {@link RoomEntry}; versions without rooms do not look there), `j/<rev, 16 digits>` (what changed, by whom).
  */
 import type { ContractError } from '../../shared/errors.ts';
 import { format } from '../../shared/limits.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Store, StoreOp } from '../../shared/store.ts';
+import type { RoomEntry } from '../heat/rooms/entry.ts';
 import type { NodeEntry, RoleEntry } from './compile.ts';
 import { loadJournal } from './load-journal.ts';
 
@@ -22,10 +23,11 @@ interface Told {
   readonly atMs: number;
 }
 
-/** A node's or role's new entry without its revision, or undefined: forgotten. */
+/** The new entry of a node, room or role without its revision, or undefined: forgotten. */
 export type Change = Told &
   (
     | { readonly noun: 'node'; readonly id: string; readonly entry: Omit<NodeEntry, 'rev'> | undefined }
+    | { readonly noun: 'room'; readonly id: string; readonly entry: Omit<RoomEntry, 'rev'> | undefined }
     | {
         readonly noun: 'role';
         readonly id: string;
@@ -42,10 +44,15 @@ type Waiter = (error: ContractError | undefined, rev: number) => void;
 export interface Touched {
   readonly nodes: ReadonlyMap<string, NodeEntry | undefined>;
   readonly roles: ReadonlyMap<string, RoleEntry>;
+  readonly rooms: ReadonlyMap<string, RoomEntry | undefined>;
 }
 
 interface Batch {
-  readonly touched: { readonly nodes: Map<string, NodeEntry | undefined>; readonly roles: Map<string, RoleEntry> };
+  readonly touched: {
+    readonly nodes: Map<string, NodeEntry | undefined>;
+    readonly roles: Map<string, RoleEntry>;
+    readonly rooms: Map<string, RoomEntry | undefined>;
+  };
   readonly history: StoreOp[];
   readonly waiters: { readonly done: Waiter; readonly rev: number }[];
   rev: number;
@@ -69,8 +76,8 @@ export const journalLimits = {
 
 const historyKey = (rev: number): string => `j/${String(rev).padStart(16, '0')}`;
 
-const keyed = (noun: 'node' | 'role', entries: ReadonlyMap<string, object | undefined>) =>
-  [...entries].map(([id, entry]) => [`doc/${noun}/${id}`, entry] as const);
+const prefixes = { nodes: 'doc/node/', roles: 'doc/role/', rooms: 'room/' } as const;
+const kinds = ['nodes', 'roles', 'rooms'] as const;
 
 function putBack<Entry>(map: Map<string, Entry>, id: string, entry: Entry | undefined): void {
   if (entry === undefined) map.delete(id);
@@ -85,13 +92,15 @@ export class Journal {
   readonly durable = new Map<string, NodeEntry>();
   readonly roles = new Map<string, RoleEntry>();
   readonly durableRoles = new Map<string, RoleEntry>();
+  readonly rooms = new Map<string, RoomEntry>();
+  readonly durableRooms = new Map<string, RoomEntry>();
   readonly #parts: JournalParts;
   #rev = 0;
   #durableRev = 0;
   #writing: Batch | undefined;
   #next: Batch | undefined;
   /** What a failed batch may have left on the disk all the same; the next batch writes it again. */
-  readonly #repair = { nodes: new Set<string>(), roles: new Set<string>() };
+  readonly #repair = { nodes: new Set<string>(), roles: new Set<string>(), rooms: new Set<string>() };
   #whenIdle: (() => void) | undefined;
 
   constructor(parts: JournalParts) {
@@ -117,6 +126,10 @@ export class Journal {
         this.roles.set(role, entry);
         this.durableRoles.set(role, entry);
       }
+      for (const [room, entry] of found.rooms) {
+        this.rooms.set(room, entry);
+        this.durableRooms.set(room, entry);
+      }
       if (!found.fresh) return done();
       const ops = [
         { put: 'meta/format', value: String(format) },
@@ -138,9 +151,12 @@ export class Journal {
     const rev = ++this.#rev;
     if (change.noun === 'node') {
       const entry = change.entry && { ...change.entry, rev };
-      if (entry) this.nodes.set(change.id, entry);
-      else this.nodes.delete(change.id);
+      putBack(this.nodes, change.id, entry);
       batch.touched.nodes.set(change.id, entry);
+    } else if (change.noun === 'room') {
+      const entry = change.entry && { ...change.entry, rev };
+      putBack(this.rooms, change.id, entry);
+      batch.touched.rooms.set(change.id, entry);
     } else {
       const entry = typeof change.entry === 'function' ? change.entry(rev) : { ...change.entry, rev };
       this.roles.set(change.id, entry);
@@ -176,7 +192,7 @@ export class Journal {
   #pending = (): number => (this.#writing?.waiters.length ?? 0) + (this.#next?.waiters.length ?? 0);
 
   #collecting(): Batch {
-    const touched = { nodes: new Map(), roles: new Map() };
+    const touched = { nodes: new Map(), roles: new Map(), rooms: new Map() };
     this.#next ??= { touched, history: [], waiters: [], rev: this.#rev };
     return this.#next;
   }
@@ -187,27 +203,28 @@ export class Journal {
     this.#writing = batch;
     this.#next = undefined;
     const ops: StoreOp[] = [...batch.history, { put: 'meta/rev', value: String(batch.rev) }];
-    const { nodes, roles } = batch.touched;
-    for (const [key, entry] of [...this.#repaired(batch.touched), ...keyed('node', nodes), ...keyed('role', roles)]) {
+    const put = (key: string, entry: object | undefined) =>
       ops.push(entry ? { put: key, value: JSON.stringify(entry) } : { del: key });
-    }
+    for (const [key, entry] of this.#repaired(batch.touched)) put(key, entry);
+    for (const kind of kinds) for (const [id, entry] of batch.touched[kind]) put(prefixes[kind] + id, entry);
     this.#parts.store.write(ops, error => (error ? this.#failed(batch, error) : this.#synced(batch)));
     this.#parts.writing(batch.touched);
   }
 
   /** What the disk should hold of everything that it may not. */
   *#repaired(touched: Touched): Iterable<readonly [string, object | undefined]> {
-    for (const id of this.#repair.nodes) if (!touched.nodes.has(id)) yield [`doc/node/${id}`, this.durable.get(id)];
-    for (const id of this.#repair.roles)
-      if (!touched.roles.has(id)) yield [`doc/role/${id}`, this.durableRoles.get(id)];
+    const durable = { nodes: this.durable, roles: this.durableRoles, rooms: this.durableRooms };
+    for (const kind of kinds)
+      for (const id of this.#repair[kind])
+        if (!touched[kind].has(id)) yield [prefixes[kind] + id, durable[kind].get(id)];
   }
 
   #synced(batch: Batch): void {
     for (const [node, entry] of batch.touched.nodes) putBack(this.durable, node, entry);
     for (const [role, entry] of batch.touched.roles) this.durableRoles.set(role, entry);
+    for (const [room, entry] of batch.touched.rooms) putBack(this.durableRooms, room, entry);
     this.#durableRev = batch.rev;
-    this.#repair.nodes.clear();
-    this.#repair.roles.clear();
+    for (const kind of kinds) this.#repair[kind].clear();
     this.#writing = undefined;
     // The next sync runs while this batch is told.
     this.#writeNext();
@@ -231,6 +248,10 @@ export class Journal {
       for (const role of touched.roles.keys()) {
         this.#repair.roles.add(role);
         putBack(this.roles, role, this.durableRoles.get(role));
+      }
+      for (const room of touched.rooms.keys()) {
+        this.#repair.rooms.add(room);
+        putBack(this.rooms, room, this.durableRooms.get(room));
       }
     }
     const message = `not accepted, the journal could not be written: ${error.message}`;

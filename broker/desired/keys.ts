@@ -31,21 +31,25 @@ function alternatives(schema: z.core.$ZodType): z.core.$ZodType[] {
 
 /** The schema of `key` in an object or record, an error for a key that cannot be there, undefined in anything else. */
 function child(schema: z.core.$ZodType, key: string): Result<z.core.$ZodType> | undefined {
+  /** Of all objects that the schema allows. */
+  const known = new Set<string>();
   for (const option of alternatives(schema)) {
     const { shape, keyType, valueType } = definitionOf(option);
     if (shape) {
       const found = Object.hasOwn(shape, key) ? shape[key] : undefined;
       if (found) return ok(found);
-      const near = nearest(key, Object.keys(shape));
-      const hint = near === undefined ? `known are ${Object.keys(shape).join(', ')}` : `did you mean "${near}"?`;
-      return fail('unknown-key', `unknown key "${printable(key)}": ${hint}`);
+      for (const one of Object.keys(shape)) known.add(one);
+      continue;
     }
     if (keyType && valueType) {
       const named = check(keyType as z.ZodType, key);
       return named.ok ? ok(valueType) : fail('unknown-key', `"${printable(key)}" is ${named.error.message}`);
     }
   }
-  return undefined;
+  if (known.size === 0) return undefined;
+  const near = nearest(key, known);
+  const hint = near === undefined ? `known are ${[...known].join(', ')}` : `did you mean "${near}"?`;
+  return fail('unknown-key', `unknown key "${printable(key)}": ${hint}`);
 }
 
 const kindNames: Readonly<Record<string, string>> = {

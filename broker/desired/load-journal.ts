@@ -6,6 +6,7 @@ import { format } from '../../shared/limits.ts';
 import { isId, printable } from '../../shared/names.ts';
 import { nodeDocument, roleDocument } from '../../shared/schemas/node-document.ts';
 import type { Store } from '../../shared/store.ts';
+import { type RoomEntry, roomEntry } from '../heat/rooms/entry.ts';
 import { newestRev, rolloutRecord } from '../rollout/record.ts';
 import type { NodeEntry, RoleEntry } from './compile.ts';
 
@@ -16,6 +17,7 @@ export interface LoadedJournal {
   readonly rev: number;
   readonly nodes: ReadonlyMap<string, NodeEntry>;
   readonly roles: ReadonlyMap<string, RoleEntry>;
+  readonly rooms: ReadonlyMap<string, RoomEntry>;
 }
 
 const count = z.number().int().nonnegative();
@@ -37,11 +39,12 @@ const roleEntry = z.object({
   rollout: rolloutRecord.optional(),
 });
 const documents = 'doc/';
+const ofRooms = 'room/';
 
 export function loadJournal(store: Store, done: (error: string | undefined, found?: LoadedJournal) => void): void {
   store.read('meta/', (metaError, meta) => {
     if (metaError) return done(`the journal cannot be read: ${metaError.message}`);
-    store.read(documents, (error, entries) => {
+    readDocuments(store, (error, entries) => {
       if (error) return done(`the journal cannot be read: ${error.message}`);
       const numbers = new Map(meta.map(([key, value]) => [key.slice('meta/'.length), Number(value)]));
       const found = numbers.get('format');
@@ -51,8 +54,10 @@ export function loadJournal(store: Store, done: (error: string | undefined, foun
       }
       const nodes = new Map<string, NodeEntry>();
       const roles = new Map<string, RoleEntry>();
+      const rooms = new Map<string, RoomEntry>();
       for (const [key, value] of entries) {
-        const [noun = '', id = ''] = key.slice(documents.length).split('/');
+        const isRoom = key.startsWith(ofRooms);
+        const [noun = '', id = ''] = isRoom ? ['', key.slice(ofRooms.length)] : key.slice(documents.length).split('/');
         const json = parseJson(value);
         if (!json.ok) return done(damaged(key, sentence(json.error)));
         if (noun === 'node' && isId(id)) {
@@ -63,24 +68,37 @@ export function loadJournal(store: Store, done: (error: string | undefined, foun
           const entry = check(roleEntry, json.value);
           if (!entry.ok) return done(damaged(key, sentence(entry.error)));
           roles.set(id, entry.value);
-        } else return done(damaged(key, 'it is no id of a node or role'));
+        } else if (isRoom && isId(id)) {
+          const entry = check(roomEntry, json.value);
+          if (!entry.ok) return done(damaged(key, sentence(entry.error)));
+          rooms.set(id, entry.value);
+        } else return done(damaged(key, `it is no id of a ${isRoom ? 'room' : 'node or role'}`));
       }
       const rev = check(count, numbers.get('rev') ?? 0);
       const gen = check(count, numbers.get('gen') ?? 0);
       if (!rev.ok) return done(damaged('meta/rev', rev.error.message));
       if (!gen.ok) return done(damaged('meta/gen', gen.error.message));
-      for (const [noun, all] of [
-        ['node', nodes],
-        ['role', roles],
+      for (const [prefix, all] of [
+        [`${documents}node/`, nodes],
+        [`${documents}role/`, roles],
+        [ofRooms, rooms],
       ] as const) {
         for (const [id, entry] of all) {
           const newest = 'rollout' in entry && entry.rollout ? newestRev(entry.rollout) : 0;
           if (Math.max(entry.rev, newest) > rev.value)
-            return done(damaged(`${documents}${noun}/${id}`, 'it is newer than the journal'));
+            return done(damaged(`${prefix}${id}`, 'it is newer than the journal'));
         }
       }
-      done(undefined, { fresh: found === undefined, gen: gen.value, rev: rev.value, nodes, roles });
+      done(undefined, { fresh: found === undefined, gen: gen.value, rev: rev.value, nodes, roles, rooms });
     });
+  });
+}
+
+/** Documents of nodes and roles, then those of rooms. */
+function readDocuments(store: Store, done: Parameters<Store['read']>[1]): void {
+  store.read(documents, (error, entries) => {
+    if (error) return done(error, []);
+    store.read(ofRooms, (failure, rooms) => done(failure, [...entries, ...rooms]));
   });
 }
 

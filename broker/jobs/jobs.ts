@@ -2,29 +2,24 @@
  * Jobs: carries out what the dispatch core decides, and tells it what happens. Decides nothing itself; callbacks only, so
  * that the simulator runs it in virtual time.
  */
-import type { Bus } from '../../shared/bus.ts';
-import type { Clock, Random, Timer } from '../../shared/clock.ts';
+import type { Timer } from '../../shared/clock.ts';
 import { type Result, sentence } from '../../shared/errors.ts';
 import { compileWhere } from '../../shared/jobs/where.ts';
-import type { Log } from '../../shared/log.ts';
 import { printable } from '../../shared/names.ts';
 import type { JobIs } from '../../shared/schemas/job.ts';
 import type { Report } from '../../shared/schemas/work.ts';
-import type { Store, StoreOp } from '../../shared/store.ts';
+import type { StoreOp } from '../../shared/store.ts';
 import type { ArtifactUse } from '../artifacts/uses.ts';
-import type { Journal } from '../desired/journal.ts';
-import type { Events } from '../fleet/events.ts';
-import type { FleetReader } from '../fleet/fleet.ts';
-import type { Answers, Asked } from '../orders/answers.ts';
-import type { AcceptanceParts } from './acceptance.ts';
+import type { Asked } from '../orders/answers.ts';
 import { begin, firstSeq } from './beginning.ts';
-import { CodeAudit, type Record } from './code-audit.ts';
+import { CodeAudit } from './code-audit.ts';
 import { Dispatch } from './core/dispatch.ts';
 import type { JobEffect, JobEvent } from './core/events.ts';
 import { idOfKey, loadPrefix, rememberedKey } from './core/records.ts';
-import { Crew, type NodeSession, type WorkOf } from './crew.ts';
+import { Crew, type NodeSession } from './crew.ts';
 import { Desk } from './desk.ts';
 import { NodeViews } from './node-view.ts';
+import type { JobsParts } from './parts.ts';
 import { Placement } from './placement/placement.ts';
 import { Remembering } from './remembering.ts';
 import { Replays } from './replays.ts';
@@ -33,33 +28,8 @@ import { Shown } from './shown.ts';
 import { JobUses } from './uses.ts';
 import { Writing } from './writing.ts';
 
-/** What belongs to the installation, and not to the wiring of the supervisor. */
-export interface JobsOptions extends AcceptanceParts {
-  /** Who may send inline code. */
-  readonly inline?: readonly string[];
-  /** Weights of those who send jobs; who is not named has 1. */
-  readonly shares?: ReadonlyMap<string, number>;
-  readonly audit?: Record;
-}
-
-export interface JobsParts {
-  readonly base: string;
-  readonly bus: Bus;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly events: Pick<Events, 'emit'>;
-  readonly answers: Answers;
-  readonly options: JobsOptions;
-  /** A message of work as it goes out. */
-  seal(node: string, work: WorkOf, signed: boolean): string;
-  maySpeak(): boolean;
-  readonly journal: Pick<Journal, 'durable' | 'durableRoles'>;
-  readonly view: Pick<FleetReader, 'get'>;
-}
-
 const complainEveryMs = 60_000;
+const mostHeat = 4096;
 
 export class Jobs {
   readonly #parts: JobsParts;
@@ -70,6 +40,7 @@ export class Jobs {
   readonly #desk: Desk;
   readonly #crew: Crew;
   readonly #views = new NodeViews();
+  readonly #heat = new Map<string, number>();
   readonly #said: Said;
   readonly #remembering: Remembering;
   readonly #uses = new JobUses();
@@ -167,7 +138,23 @@ export class Jobs {
 
   /** Facts or telemetry of a node are others. */
   nodeChanged(node: string): void {
-    this.#feed({ type: 'node', node, view: this.#views.of(node, this.#parts.view.get(node), this.#said.of(node)) });
+    const heat = this.#heat.get(node);
+    const view = this.#views.of(node, this.#parts.view.get(node), this.#said.of(node), heat);
+    this.#feed({ type: 'node', node, view });
+  }
+
+  /** Slots that tasks of class `heat` may use on that node from now on, those that all others take counted in; 0: none. */
+  heat(node: string, slots: number): void {
+    const known = slots > 0 ? Math.min(mostHeat, Math.floor(slots)) : 0;
+    if (known === (this.#heat.get(node) ?? 0)) return;
+    if (known > 0) this.#heat.set(node, known);
+    else this.#heat.delete(node);
+    this.nodeChanged(node);
+  }
+
+  /** Tasks of class `heat`: that the node holds (frozen ones too), and that wait and that it may run. */
+  heatWork(node: string): { readonly running: number; readonly waiting: number } {
+    return this.#core.heatWork(node);
   }
 
   /** Documents of nodes are others. */
@@ -181,6 +168,7 @@ export class Jobs {
   nodeGone(node: string): void {
     this.#crew.session(node, undefined);
     this.#views.forget(node);
+    this.#heat.delete(node);
     this.#said.changed(node);
     this.#feed({ type: 'node', node, view: undefined });
   }

@@ -88,7 +88,7 @@ export class NodeViews {
   >();
 
   /** @param said the same object while the node's documents are the same. */
-  of(node: string, shown: Shown | undefined, said: NodeSaid): NodeView {
+  of(node: string, shown: Shown | undefined, said: NodeSaid, heat = 0): NodeView {
     const info = shown?.info;
     let known = this.#facts.get(node);
     if (!known || known.said !== said || known.info !== info) {
@@ -107,6 +107,7 @@ export class NodeViews {
       load: loadOf(shown?.load, info, said.labels),
       maxTempC: jobs.max_temp_c ?? defaultMaxTempC,
       inline: jobs.inline === true,
+      ...(heat > 0 ? { heat } : {}),
       ...(closed === undefined ? {} : { closed }),
     };
   }

@@ -1,5 +1,7 @@
 /** The supervisor's end of the embedded broker: no client, no socket, the router is called and calls. */
+
 import type { Bus, BusConnection, BusHandlers, BusMessage, PublishOptions } from '../../shared/bus.ts';
+import { beside } from '../../shared/bus-filters.ts';
 import type { Clients } from './clients.ts';
 import type { Connection } from './connection.ts';
 import type { Registry, Told } from './registry.ts';
@@ -15,7 +17,13 @@ const deaf: BusHandlers = { message() {}, up() {}, down() {} };
 export class LocalBus implements Bus, Told {
   readonly kind = 'embedded';
   private handlers: BusHandlers = deaf;
+  private fixed: readonly string[] = [];
+  private wanted: readonly string[] = [];
+  /** Heard beside the fixed ones. */
+  private more: readonly string[] = [];
   private started = false;
+  /** `up` was said. */
+  private ready = false;
   private stopped = false;
   private router: Router | undefined;
   private clients: Clients | undefined;
@@ -36,14 +44,36 @@ export class LocalBus implements Bus, Told {
     if (this.started) throw new Error('the bus is started already');
     this.started = true;
     this.handlers = handlers;
+    this.fixed = filters;
     for (const filter of new Set(filters)) this.router?.subscribeLocally(filter);
+    this.more = this.besides();
     setImmediate(() => {
       if (this.stopped) return;
       handlers.up();
       const registry: Registry | undefined = this.clients?.registry;
       for (const connection of registry?.current() ?? []) this.connected(connection);
-      this.replay(filters);
+      this.replay([...filters, ...this.more]);
+      this.ready = true;
     });
+  }
+
+  also(filters: readonly string[]): void {
+    this.wanted = [...filters];
+    if (!this.started || this.stopped) return;
+    const before = new Set(this.more);
+    this.more = this.besides(before);
+    const fresh = this.more.filter(filter => !before.has(filter));
+    // Before `up`, its own replay has them.
+    if (this.ready && fresh.length > 0) setImmediate(() => this.replay(fresh));
+  }
+
+  /** Subscribes to what is wanted beside the fixed filters, and no more to what was. */
+  private besides(before: ReadonlySet<string> = new Set()): readonly string[] {
+    const { hear } = beside(this.fixed, this.wanted);
+    for (const filter of hear) if (!before.has(filter)) this.router?.subscribeLocally(filter);
+    const still = new Set(hear);
+    for (const filter of before) if (!still.has(filter)) this.router?.unsubscribeLocally(filter);
+    return hear;
   }
 
   /** Hands over what was retained before; each as it is by then, so that nothing overtakes what came live meanwhile. */

@@ -4,7 +4,7 @@
  * message comes back, and that one is swallowed. A person who publishes the very same at the same time is still heard:
  * two come, one is swallowed. Pure.
  */
-import { matches } from '../../shared/topics.ts';
+import { FilterTree } from './filters.ts';
 
 /** An echo comes at once or, where the broker's access rules dropped the message, never: then nothing may be swallowed later. */
 const expectMs = 10_000;
@@ -12,17 +12,33 @@ const expectMs = 10_000;
 const most = 10_000;
 
 export class Echoes {
-  private readonly filters: readonly string[];
+  private readonly filters = new FilterTree<true>();
   /** Topic and payload, to the times at which they were published. Oldest first. */
   private readonly expected = new Map<string, number[]>();
 
   constructor(filters: readonly string[]) {
-    this.filters = filters;
+    for (const filter of filters) this.hear(filter);
+  }
+
+  hear(filter: string): void {
+    this.filters.add(filter, true);
+  }
+
+  hearNoMore(filter: string): void {
+    this.filters.remove(filter, true);
+  }
+
+  private hears(topic: string): boolean {
+    let found = false;
+    this.filters.match(topic, () => {
+      found = true;
+    });
+    return found;
   }
 
   /** Call before the message is written: the echo may be faster than the acknowledgement. */
   expect(topic: string, payload: string | Uint8Array, now: number): void {
-    if (!this.filters.some(filter => matches(filter, topic))) return;
+    if (!this.hears(topic)) return;
     for (const [key, times] of this.expected) {
       if (now - (times.at(-1) ?? 0) <= expectMs) break;
       this.expected.delete(key);

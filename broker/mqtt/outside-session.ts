@@ -10,6 +10,7 @@ import { limits } from '../../shared/limits.ts';
 import { Echoes } from './outside-echo.ts';
 import type { Waiting } from './outside-outbox.ts';
 import { farewellSentence, faultSentence, mayBeTheVersion } from './outside-reasons.ts';
+import { Subscriptions } from './outside-subscriptions.ts';
 
 export type ProtocolVersion = 4 | 5;
 
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly version: ProtocolVersion;
   readonly will: { readonly topic: string; readonly payload: string };
   readonly filters: readonly string[];
+  /** Filters beside these; a refused one is told and no reason to end. */
+  readonly also: readonly string[];
   /** A response topic is passed on only where this says so. */
   readonly mayRespond: (topic: string) => boolean;
   readonly clock: Clock;
@@ -39,6 +42,8 @@ export interface SessionHandlers {
   /** CONNACK and SUBACK have arrived. `window`: most QoS 1 publishes the broker takes unacknowledged. */
   up(window: number): void;
   message(message: BusMessage): void;
+  /** The broker refuses the subscription to one of `also`. */
+  unheard(filter: string, reason: string): void;
   /** Exactly once, whatever happened. */
   ended(end: SessionEnd): void;
 }
@@ -64,6 +69,7 @@ export class OutsideSession {
   private readonly deadline: Timer;
   /** Only where the broker cannot keep our own messages away. */
   private readonly echoes: Echoes | undefined;
+  private readonly subscriptions: Subscriptions;
   private watch: Timer | undefined;
   private over = false;
   private acknowledged = false;
@@ -80,6 +86,15 @@ export class OutsideSession {
     const { clock, where } = options;
     const client = mqttConnect(options.url, clientOptions(options));
     this.client = client;
+    this.subscriptions = new Subscriptions(client, {
+      ...options,
+      echoes: this.echoes,
+      refused: reason => {
+        this.reason ??= reason;
+        client.stream.destroy();
+      },
+      unheard: (filter, reason) => handlers.unheard(filter, reason),
+    });
     client.on('error', error => {
       this.fault ??= error;
       // After a protocol error MQTT.js would read on.
@@ -147,29 +162,18 @@ export class OutsideSession {
 
   private subscribe(): void {
     this.acknowledged = true;
-    const { where, filters, version, clock } = this.options;
     const window = this.client.serverProperties?.receiveMaximum ?? mostUnderWay;
-    const ready = () => {
+    this.subscriptions.open(() => {
       this.deadline.cancel();
-      this.heardAt = clock.now();
+      this.heardAt = this.options.clock.now();
       this.tick();
       this.handlers.up(Math.max(1, Math.min(window, mostUnderWay)));
-    };
-    if (filters.length === 0) {
-      ready();
-      return;
-    }
-    // No Local (MQTT 5, section 3.8.3.1): what the supervisor publishes does not come back to it. 3.1.1 has no such thing: see `Echoes`.
-    const options = version === 5 ? { qos: 1 as const, nl: true, rap: false, rh: 0 } : { qos: 1 as const };
-    this.client.subscribe([...filters], options, (error, granted) => {
-      if (this.over) return;
-      const refused = granted?.find(grant => grant.qos >= 128)?.topic;
-      if (error || refused !== undefined) {
-        const which = refused ?? filters.join(', ');
-        this.reason ??= `broker ${where}: it refuses the subscription to ${which}: allow it in the broker's access rules`;
-        this.client.stream.destroy();
-      } else ready();
     });
+  }
+
+  /** Replaces what is heard beside the fixed filters. */
+  also(filters: readonly string[]): void {
+    this.subscriptions.also(filters);
   }
 
   private respond(
@@ -207,6 +211,7 @@ export class OutsideSession {
   private finish(): void {
     if (this.over) return;
     this.over = true;
+    this.subscriptions.close();
     this.deadline.cancel();
     this.watch?.cancel();
     this.client.end(true);

@@ -14,8 +14,9 @@ import type { Bus, BusConnection, BusHandlers, PublishOptions } from '../../shar
 import { type Clock, fullJitter, type Random, type Timer } from '../../shared/clock.ts';
 import { limits } from '../../shared/limits.ts';
 import type { Log } from '../../shared/log.ts';
+import { printable } from '../../shared/names.ts';
 import { topicsOf } from '../../shared/topics.ts';
-import { UserError } from '../../shared/user-error.ts';
+import { type Address, mayRespond, parseAddress } from './outside-address.ts';
 import { notSent, Outbox, type Waiting } from './outside-outbox.ts';
 import { OutsideSession, type ProtocolVersion, type SessionEnd } from './outside-session.ts';
 
@@ -59,6 +60,7 @@ class OutsideBus implements Bus {
   private readonly underWay = new Set<Waiting>();
   private handlers: BusHandlers | undefined;
   private filters: readonly string[] = [];
+  private more: readonly string[] = [];
   private session: OutsideSession | undefined;
   private window = 0;
   private attempt = 0;
@@ -81,6 +83,11 @@ class OutsideBus implements Bus {
     this.filters = filters;
     this.handlers = handlers;
     this.connect();
+  }
+
+  also(filters: readonly string[]): void {
+    this.more = [...filters];
+    this.session?.also(this.more);
   }
 
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions, done?: (error?: Error) => void): void {
@@ -152,12 +159,14 @@ class OutsideBus implements Bus {
         version: this.version,
         will: { topic: topicsOf(base).fabric('status'), payload: 'offline' },
         filters: this.filters,
+        also: this.more,
         mayRespond: topic => mayRespond(topic, base),
         clock,
       },
       {
         up: window => this.up(window),
         message: message => this.handlers?.message(message),
+        unheard: (filter, reason) => this.unheard(filter, reason),
         ended: end => this.ended(end),
       },
     );
@@ -174,6 +183,12 @@ class OutsideBus implements Bus {
     this.outbox.expire(this.upAt);
     this.pump();
     this.handlers?.up();
+  }
+
+  private unheard(filter: string, reason: string): void {
+    if (this.stopped) return;
+    this.options.log.warn({ broker: this.address.where, filter: printable(filter) }, reason);
+    this.handlers?.unheard?.(filter, reason);
   }
 
   private ended(end: SessionEnd): void {
@@ -255,38 +270,4 @@ class OutsideBus implements Bus {
       if (this.stopped && this.idle) this.hangUp();
     });
   }
-}
-
-/**
- * An outside broker does not say whether the asker may write to its response topic, and the supervisor probably may:
- * so answers never go to a topic of the cluster itself, nor to the broker's own.
- */
-function mayRespond(topic: string, base: string): boolean {
-  const plain = topic.length > 0 && topic.length <= limits.topic && !/[+#\0]/.test(topic);
-  return plain && !topic.startsWith('$') && topic !== base && !topic.startsWith(`${base}/`);
-}
-
-interface Address {
-  readonly url: string;
-  readonly where: string;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-}
-
-function parseAddress(options: OutsideOptions): Address {
-  const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
-  if (!url || !/^(mqtts?|wss?):$/.test(url.protocol) || url.hostname === '') {
-    // The text may hold a password: only its beginning is shown.
-    const shown = JSON.stringify(options.url.replace(/^([^:/]*:\/\/)[^@]*@/, '$1…@').slice(0, 80));
-    throw new UserError(`${shown} is no broker's address: use mqtt://HOST:PORT, or mqtts://, ws:// or wss://`);
-  }
-  const decoded = (text: string) => (text === '' ? undefined : decodeURIComponent(text));
-  const username = options.username ?? decoded(url.username);
-  const password = options.password ?? decoded(url.password);
-  url.username = '';
-  url.password = '';
-  // A query could set MQTT.js options such as the client id.
-  url.search = '';
-  url.hash = '';
-  return { url: url.href, where: `${url.protocol}//${url.host}`, username, password };
 }

@@ -88,7 +88,12 @@ export class Router {
 
   subscribeLocally(filter: string): void {
     this.localTree.add(filter, true);
-    this.generation++;
+    this.forget(filter);
+  }
+
+  unsubscribeLocally(filter: string): void {
+    this.localTree.remove(filter, true);
+    this.forget(filter);
   }
 
   private forget(filter: string): void {

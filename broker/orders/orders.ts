@@ -9,7 +9,7 @@ import { nearest, printable } from '../../shared/names.ts';
 import type { Cmd, Done } from '../../shared/schemas/want.ts';
 import { type Answers, type Asked, nameOf, remembered } from './answers.ts';
 import { RateLimiter } from './token-bucket.ts';
-import { checkVerb, type Order, readArgs, type SentVerb } from './verbs.ts';
+import { checkVerb, isOwnVerb, type Order, readArgs, type SentVerb } from './verbs.ts';
 
 /** A `cmd` without what the authority adds. */
 export type OrderBody = Pick<Cmd, 'id' | 'seq' | 'inst' | 'epoch' | 'verb' | 'args'>;
@@ -103,7 +103,10 @@ export class Orders {
       return;
     }
     const order: Order = { verb: verb.value, args: args.value };
-    if (order.verb === 'forget') this.#forget(asked, one);
+    if (isOwnVerb(order.verb)) {
+      const message = `"${order.verb}" is for one node: send it to …/node/ID/do/${order.verb}`;
+      answers.refuseStranger(asked, () => ({ code: 'topic', message }));
+    } else if (order.verb === 'forget') this.#forget(asked, one);
     else if (order.verb === 'drain' || order.verb === 'resume') this.#drains(asked, order.verb, one);
     else this.#start(asked, order, order.verb, one);
   }

@@ -34,10 +34,15 @@ export const verbs = {
   shutdown: { args: nothing, bare: undefined },
   identify: { args: nothing, bare: undefined },
   upgrade: { args: nothing, bare: undefined },
+  calibrate: { args: nothing, bare: undefined },
+  rediscover: { args: nothing, bare: undefined },
 } as const;
 export type Verb = keyof typeof verbs;
+/** Those that the supervisor itself does. */
+export const ownVerbs = ['calibrate', 'rediscover'] as const satisfies readonly Verb[];
+export const isOwnVerb = (verb: Verb): verb is (typeof ownVerbs)[number] => ownVerbs.some(own => own === verb);
 /** Those that a node is sent. */
-export type SentVerb = Exclude<Verb, 'drain'>;
+export type SentVerb = Exclude<Verb, 'drain' | (typeof ownVerbs)[number]>;
 
 /** Verbs of the contract that nothing does yet. */
 const later = ['suspend', 'wake', 'exec'];

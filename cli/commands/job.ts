@@ -55,7 +55,7 @@ export function formatJobs(list: readonly JobIs[], all: boolean, now: number): s
   const rows = shown.map(is =>
     [
       is.job,
-      is.paused && !hasEnded(is) ? 'paused' : is.state,
+      is.paused && !hasEnded(is) ? 'paused' : is.waiting === undefined ? is.state : `waits ${is.waiting}`,
       `${is.succeeded + is.failed}/${is.tasks}`,
       is.failed > 0 ? String(is.failed) : '',
       is.running > 0 ? String(is.running) : '',
@@ -92,7 +92,7 @@ export function describeJob(is: JobIs, own: object | undefined, now: number): st
     return text === 'now' ? 'just now' : `${text} ago`;
   };
   const lines = [
-    `${job}: ${paused && !hasEnded(is) ? `${state}, paused` : state}${is.err === '' ? '' : `: ${is.err}`}`,
+    `${job}: ${paused && !hasEnded(is) ? `${state}, paused` : state}${is.waiting === undefined ? '' : `, waits ${is.waiting}`}${is.err === '' ? '' : `: ${is.err}`}`,
     `  ${succeeded} of ${tasks} tasks succeeded, ${failed} failed, ${running} run, ${queued} wait.`,
     `  Sent by ${by} ${since(submitted_ms)}${started_ms === undefined ? '' : `, started ${since(started_ms)}`}.`,
   ];

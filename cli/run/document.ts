@@ -55,6 +55,7 @@ export async function documentOf(
     outputs: flags.output === undefined ? undefined : Object.fromEntries(pairs(flags.output, '--output')),
     where: flags.where,
     policy: policyOf(flags.policy),
+    class: classOf(flags),
     priority: whole(flags.priority, '--priority', -100, 100),
     deadline_s: seconds(flags.deadline, '--deadline'),
     timeout_s: seconds(flags.timeout, '--timeout'),
@@ -152,6 +153,15 @@ async function inputsOf(said: readonly string[] | undefined, bring: Bringing) {
     inputs[name] = /^artifact:[0-9a-f]{64}$/.test(value) ? value : await bring.file(value);
   }
   return inputs;
+}
+
+function classOf({ class: said, heat }: RunFlags): string | undefined {
+  if (said === undefined) return heat ? 'heat' : undefined;
+  if (said !== 'batch' && said !== 'heat') {
+    throw new UserError(`--class: "${printable(said)}" is none: use batch or heat`, 2);
+  }
+  if (heat && said !== 'heat') throw new UserError(`Say "--class ${said}" or "--heat", not both`, 2);
+  return said;
 }
 
 function policyOf(said: string | undefined): string | undefined {

@@ -23,6 +23,8 @@ export interface RunFlags extends ClientFlags, AdminFlags {
   readonly outputDir?: string;
   readonly where?: string;
   readonly policy?: string;
+  readonly class?: string;
+  readonly heat?: boolean;
   readonly priority?: string;
   readonly deadline?: string;
   readonly timeout?: string;

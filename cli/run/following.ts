@@ -101,6 +101,10 @@ export class Following {
     const nodes = answer?.explain;
     if (!nodes || nodes.some(({ why }) => why === undefined)) return;
     this.#bar.clear();
+    if (is.waiting !== undefined) {
+      console.error(`hearth: the job waits ${printable(is.waiting, 80)}: "hearth run --explain" says of each node why`);
+      return;
+    }
     const reasons = nodes.slice(0, mostNodes).map(({ node, why }) => `${node}: ${printable(why ?? '', 200)}`);
     const all = nodes.length === 0 ? 'there is none' : reasons.join('; ');
     console.error(`hearth: the job waits for a node that may run it: ${all}${nodes.length > mostNodes ? '; …' : ''}`);

@@ -61,6 +61,10 @@ export class ProgramExecutor implements Executor {
     this.#fill();
   }
 
+  /** No heat is asked of a program: what is of class `heat` comes once it is urgent. */
+  heat(): void {}
+  urgent(): void {}
+
   forget(recipes: readonly number[]): void {
     for (const r of recipes) this.#recipes.delete(r);
   }

@@ -24,6 +24,7 @@ export function noItems(): ReconcilerApi {
     items: () => ({}),
     restart: (_service, done) => done(only),
     follow: (_service, _ms, done) => done(only),
+    dim: () => ({}),
     stopAll: done => done(),
     close() {},
   };

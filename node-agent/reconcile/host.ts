@@ -35,6 +35,15 @@ export interface FoundUnit extends Unit {
   readonly exit?: UnitExit;
 }
 
+/** A unit that is dimmed, as far as the machine can tell. */
+export interface Dimmed {
+  /** Processor time that it used so far, ms; undefined where nobody counts. */
+  readonly usedMs?: number;
+  /** What freezes it without this agent: a file and what to write into it, or processes by number and start time. */
+  readonly freezing?: { readonly path: string; readonly text: string };
+  readonly processes?: readonly { readonly pid: number; readonly start: number }[];
+}
+
 export interface HostHandlers {
   /** The unit's main process has ended. Reported exactly once per unit that was started or found running. */
   exited(unit: string, exit: UnitExit): void;
@@ -59,6 +68,11 @@ export interface Host {
   adjust(unit: string, spec: Service, done: () => void): void;
   /** What of its description the machine does not enforce, and why, as one sentence; undefined for nothing. */
   note(unit: string): string | undefined;
+  /**
+   * So many cores are for this unit until told otherwise: 0 freezes it, undefined lifts that. Its own limits hold beside.
+   * Whoever stops it thaws it.
+   */
+  dim(unit: string, cores: number | undefined): Dimmed;
   /** Forgets an ended unit: its folder and its output. */
   discard(unit: string): void;
   /** The last lines of a unit's output, at most `lines`, oldest first. */

@@ -6,7 +6,7 @@
 import type { Clock, Random } from '../../shared/clock.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
 import type { WantedFile, WantedPackage } from '../../shared/schemas/want.ts';
-import type { Host } from './host.ts';
+import type { Dimmed, Host } from './host.ts';
 import { KindStates } from './item-states.ts';
 import { Lane } from './lane.ts';
 import type { LoadedKind } from './lazy-kind.ts';
@@ -145,6 +145,10 @@ class Reconciler implements ReconcilerApi {
 
   follow(service: string, ms: number, done: (error?: string) => void, before?: OutputBefore): void {
     this.#whenAdopted(services => services.follow(service, ms, done, before));
+  }
+
+  dim(service: string, cores: number | undefined): Dimmed {
+    return this.#services && !this.#closed ? this.#services.dim(service, cores) : {};
   }
 
   stopAll(done: () => void): void {

@@ -6,6 +6,7 @@
 import type { ItemKindName } from '../../shared/schemas/item.ts';
 import type { ItemStatus } from '../../shared/schemas/observed.ts';
 import type { Want } from '../../shared/schemas/want.ts';
+import type { Dimmed } from './host.ts';
 
 /** The part of a `want` that the reconciler obeys. A kind that is not there has no items. */
 export type Document = Readonly<Pick<Want, 'rev' | 'services'>> &
@@ -46,6 +47,8 @@ export interface ReconcilerApi {
   restart(service: string, done: (error?: string) => void): void;
   /** Sends output of the service for `ms`; called again it renews. 0: only what is asked for of before. */
   follow(service: string, ms: number, done: (error?: string) => void, before?: OutputBefore): void;
+  /** So many cores for a service of this node until told otherwise: 0 is frozen, undefined as it likes. */
+  dim(service: string, cores: number | undefined): Dimmed;
   /** Stops every service, for `--stop-services` and `do/forget`. */
   stopAll(done: () => void): void;
   /** Lets go; services keep running. */

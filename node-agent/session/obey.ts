@@ -1,6 +1,10 @@
 /** What each verb of an order does. */
+import { check } from '../../shared/codec.ts';
+import { sentence } from '../../shared/errors.ts';
 import { followLimits } from '../../shared/limits.ts';
+import { heatOrderArgs } from '../../shared/schemas/heat.ts';
 import type { Cmd } from '../../shared/schemas/want.ts';
+import type { HeatSide } from '../heat/side.ts';
 import type { MachineActions } from '../machine-actions.ts';
 import type { ReconcilerApi } from '../reconcile/reconciler.ts';
 import { highestEpoch, type SessionEvent } from './session.ts';
@@ -9,14 +13,13 @@ const followMs = followLimits.seconds * 1000;
 const backoffMs = { shortest: 1000, usual: 60_000, longest: 10 * 60_000 } as const;
 
 export interface Obedient {
-  readonly reconciler: ReconcilerApi;
+  readonly parts: { readonly reconciler: ReconcilerApi; readonly machine?: MachineActions; readonly heat?: HeatSide };
   step(event: SessionEvent): void;
   /** Another host lives under this node's id. */
   giveWay(ms: number): void;
   forget(done: () => void): void;
   /** Ends safe mode. */
   goOn(): void;
-  readonly machine: MachineActions | undefined;
 }
 
 export interface Sender {
@@ -34,7 +37,7 @@ const tag = /^[a-z0-9]{1,20}$/;
 function followOutput(
   service: string,
   args: Cmd['args'],
-  { reconciler }: Obedient,
+  { reconciler }: Obedient['parts'],
   sender: Sender,
   answer: (error?: string) => void,
 ): void {
@@ -53,6 +56,13 @@ function followOutput(
   });
 }
 
+function giveHeat(args: Cmd['args'], heat: HeatSide | undefined, answer: (error?: string) => void): void {
+  const order = check(heatOrderArgs, args);
+  if (!order.ok) answer(`the order to heat cannot be read: ${sentence(order.error)}`);
+  else if (!heat) answer('this node gives no heat');
+  else heat.order(order.value, answer);
+}
+
 /** @param answer runs once, when the order is done or cannot be; before the connection ends where the order ends it. */
 export function obey({ verb, args }: Cmd, node: Obedient, sender: Sender, answer: (error?: string) => void): void {
   const service = typeof args.service === 'string' ? args.service : undefined;
@@ -60,8 +70,8 @@ export function obey({ verb, args }: Cmd, node: Obedient, sender: Sender, answer
     case 'restart':
     case 'follow':
       if (service === undefined) answer(`${verb} which service? send its name as the payload`);
-      else if (verb === 'restart') node.reconciler.restart(service, answer);
-      else followOutput(service, args, node, sender, answer);
+      else if (verb === 'restart') node.parts.reconciler.restart(service, answer);
+      else followOutput(service, args, node.parts, sender, answer);
       break;
     case 'rebirth':
       answer();
@@ -79,8 +89,11 @@ export function obey({ verb, args }: Cmd, node: Obedient, sender: Sender, answer
     case 'shutdown':
     case 'identify':
     case 'upgrade':
-      if (node.machine) node.machine[verb](answer);
+      if (node.parts.machine) node.parts.machine[verb](answer);
       else answer(`a simulated node has no machine to ${verb}`);
+      break;
+    case 'heat':
+      giveHeat(args, node.parts.heat, answer);
       break;
     case 'forget':
       node.forget(() => answer());

@@ -2,7 +2,7 @@
 import { limits, proto } from '../../shared/limits.ts';
 import type { Is, ItemStatus } from '../../shared/schemas/observed.ts';
 import type { Lwt } from '../../shared/schemas/presence.ts';
-import type { Cores, Info, Load } from '../../shared/schemas/telemetry.ts';
+import type { Cores, Info, Load, Sensors } from '../../shared/schemas/telemetry.ts';
 import type { Done } from '../../shared/schemas/want.ts';
 import type { LoadSample } from '../telemetry/telemetry.ts';
 
@@ -60,6 +60,9 @@ export const loadText = (node: string, epoch: number, seq: number, sample: LoadS
 
 export const coresText = (node: string, pct: readonly number[]): string =>
   JSON.stringify({ node, pct: [...pct] } satisfies Cores);
+
+export const sensorsText = (node: string, epoch: number, sensed: Readonly<Record<string, number>>): string =>
+  JSON.stringify({ node, epoch, ...sensed } satisfies Sensors);
 
 export const heartbeatText = (node: string, epoch: number, seq: number): string => JSON.stringify({ node, epoch, seq });
 

@@ -55,7 +55,8 @@ export class MachineFiles {
   /** Names in a folder, in natural order (`cpu2` before `cpu10`). */
   names(path: string): string[] {
     try {
-      return readdirSync(join(this.#root, path)).sort(new Intl.Collator('en', { numeric: true }).compare);
+      const names = readdirSync(join(this.#root, path));
+      return names.length < 2 ? names : names.sort(natural());
     } catch {
       return [];
     }
@@ -70,6 +71,14 @@ export class MachineFiles {
     this.#buffer.copy(larger);
     this.#buffer = larger;
   }
+}
+
+let collator: Intl.Collator | undefined;
+
+/** Made once, and only where there is something to sort: it costs more than what it sorts. */
+function natural(): (a: string, b: string) => number {
+  collator ??= new Intl.Collator('en', { numeric: true });
+  return collator.compare;
 }
 
 /** A measure as it goes on the wire: rounded to what it is worth. */

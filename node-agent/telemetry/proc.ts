@@ -12,6 +12,7 @@ import { MachineFiles, rounded } from './machine-files.ts';
 import { memoryOf } from './memory.ts';
 import { NetworkMeter } from './network.ts';
 import { Sensors } from './sensors.ts';
+import { Surroundings } from './surroundings.ts';
 import type { LoadSample, Telemetry } from './telemetry.ts';
 
 export interface ProcOptions {
@@ -50,6 +51,7 @@ export function createProcTelemetry({ clock, dataFolder, root = '/', sealKey }: 
   const cpu = new CpuMeter();
   const network = new NetworkMeter(files);
   const sensors = new Sensors(files);
+  const surroundings = new Surroundings(files);
   const disk = watchDisk(dataFolder);
   const hold = new Hold();
   let lookedAt = clock.now();
@@ -82,11 +84,13 @@ export function createProcTelemetry({ clock, dataFolder, root = '/', sealKey }: 
         watts: sensed.watts,
         up_s: Number.isNaN(up) ? undefined : Math.round(up),
       };
+      const load: LoadSample = hold.complete(fresh, now);
       return {
-        load: hold.complete(fresh, now) as LoadSample,
+        load: load.watts === undefined ? load : { ...load, watts_source: 'rapl' },
         ...(share.cores ? { cores: share.cores } : {}),
       };
     },
+    surroundings: done => surroundings.look(done),
     facts: done => gatherFacts(files, facts => done(sealKey === undefined ? facts : { ...facts, seal_key: sealKey })),
   };
 }

@@ -93,6 +93,9 @@ function powerDomains(files: MachineFiles): readonly Domain[] {
     .filter(({ path }) => files.number(path) !== undefined);
 }
 
+/** No package draws a kilowatt: within this time its counter starts over once at most. Where its range is not known: a minute. */
+const onceOverMs = (rangeUj: number): number => (rangeUj > 0 ? rangeUj / 1_000_000 : 60_000);
+
 export class Sensors {
   readonly #files: MachineFiles;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -160,8 +163,8 @@ export class Sensors {
       return undefined;
     }
     this.#energy.set(path, { uj, at: now });
-    // Longer than a minute, and the counter may have started over more than once.
-    if (!before || now <= before.at || now - before.at > 60_000) return undefined;
+    // Longer, and the counter may have started over more than once.
+    if (!before || now <= before.at || now - before.at > onceOverMs(range)) return undefined;
     const used = uj >= before.uj ? uj - before.uj : uj + range - before.uj;
     return used < 0 ? undefined : used / 1000 / (now - before.at);
   }

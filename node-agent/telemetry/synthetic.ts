@@ -51,29 +51,55 @@ export interface SyntheticOptions {
   readonly random: Random;
 }
 
+export interface SyntheticTelemetry extends Telemetry {
+  readonly cores: number;
+  /** What its heat is dimmed by: cores busy with other things, and its temperature. */
+  machine(): { readonly busyCores: number; readonly tempC: number };
+  /** So many cores are busy for heat from now on, beside what wanders. */
+  heats(cores: number): void;
+}
+
 /** A machine of a kind drawn at random, whose load wanders. */
-export function createSyntheticTelemetry({ clock, random }: SyntheticOptions): Telemetry & { readonly cores: number } {
+export function createSyntheticTelemetry({ clock, random }: SyntheticOptions): SyntheticTelemetry {
   const machine = machines[Math.floor(random.next() * machines.length)] ?? machines[0];
   const mac = (random.hex(5).match(/../g) ?? []).join(':');
   const born = clock.now();
   const upAtBirth = Math.floor(random.next() * 5_000_000);
   let busy = random.next() * 40;
   let temperature = 38 + busy / 3;
+  let heat = 0;
+  let warmedAt = born;
+  const all = () => Math.min(100, busy + (heat / machine.cores) * 100);
+  // A heat sink takes its time: half of the way in some 20 s.
+  const warm = () => {
+    const seconds = Math.max(0, clock.now() - warmedAt) / 1000;
+    warmedAt = clock.now();
+    temperature += (34 + all() * 0.42 - temperature) * (1 - Math.exp(-seconds / 30));
+  };
 
   return {
     cores: machine.cores,
+    machine() {
+      warm();
+      return { busyCores: (busy / 100) * machine.cores, tempC: temperature };
+    },
+    heats(cores) {
+      warm();
+      heat = Math.max(0, cores);
+    },
     sample() {
       busy = Math.min(100, Math.max(0, busy + (random.next() - 0.5) * 12));
-      temperature += (34 + busy * 0.42 - temperature) * 0.2;
+      warm();
+      const share = all();
       const cores = Array.from({ length: machine.cores }, () =>
-        rounded(Math.min(100, Math.max(0, busy + (random.next() - 0.5) * 20))),
+        rounded(Math.min(100, Math.max(0, share + (random.next() - 0.5) * 20))),
       );
-      const memPct = 22 + busy / 4;
-      const watts = machine.idleW + ((machine.fullW - machine.idleW) * busy) / 100;
+      const memPct = 22 + share / 4;
+      const watts = machine.idleW + ((machine.fullW - machine.idleW) * share) / 100;
       return {
         load: {
-          cpu_pct: rounded(busy),
-          load1: rounded((busy / 100) * machine.cores, 2),
+          cpu_pct: rounded(share),
+          load1: rounded((share / 100) * machine.cores, 2),
           mem_pct: rounded(memPct),
           mem_mb: Math.round((machine.mem_mb * memPct) / 100),
           disk_pct: 41.7,

@@ -14,25 +14,20 @@ import type { WorkEffect, WorkEvent } from './events.ts';
 import type { AdoptedTask, Ended, ExecutorTask } from './executor.ts';
 import { Holding } from './holding.ts';
 import { Outbox } from './outbox.ts';
+import { Recipes, Revoked } from './remembered.ts';
 import { Reporting, type Standing } from './reporting.ts';
 import { Saved } from './saved.ts';
+import type { HeatTasks } from './side.ts';
 import { tasksIn, tokensIn } from './token-spans.ts';
-
-export const workLimits = {
-  /** A result of a task that took longer is worth a sync of the disk. */
-  syncAboveMs: 1000,
-  /** A disk that refused is asked again. */
-  diskRetryMs: 5000,
-  /** Tokens that were revoked and whose executor may not know yet. */
-  revoked: 20_000,
-} as const;
+import { workLimits } from './work-limits.ts';
 
 export class WorkCore {
   readonly #holding = new Holding();
   readonly #outbox = new Outbox();
-  readonly #recipes = new Map<number, Recipe>();
+  readonly #recipes = new Recipes();
   readonly #saved = new Saved();
-  readonly #revoked = new Set<number>();
+  readonly #revoked = new Revoked();
+  #frozen: readonly number[] = [];
   #reporting: Reporting | undefined;
   #lastSeq = -1;
   /** The executor has said what it holds. */
@@ -47,9 +42,12 @@ export class WorkCore {
     for (const ended of kept) this.#outbox.add(ended, true);
   }
 
-  /** Tasks that run. */
+  /** Tasks that run; of class `heat`, all. */
   get running(): number {
     return this.#holding.running;
+  }
+  get heat(): HeatTasks {
+    return this.#holding.heat;
   }
 
   /** Why nothing more is taken though somebody may send it; empty where there is nothing wrong. */
@@ -60,8 +58,7 @@ export class WorkCore {
 
   standing(): Standing {
     const open = !this.#closed && this.#ready && this.#retryAt === Number.POSITIVE_INFINITY;
-    const credits = open ? this.#holding.credits(this.#slots, this.#outbox.room) : 0;
-    return { slots: this.#slots, credits };
+    return { slots: this.#slots, credits: open ? this.#holding.credits(this.#slots, this.#outbox.room) : 0 };
   }
 
   /** When `tick` is due, in the clock's time; in the past: as soon as this turn is over. Infinite for never. */
@@ -113,6 +110,10 @@ export class WorkCore {
         this.#reporting?.returned(dropped);
         return [];
       }
+      case 'frozen':
+        this.#frozen = event.tokens;
+        this.#reporting?.frozen(event.tokens);
+        return [];
       case 'lost':
         return this.#lost(event.reason);
       case 'kept':
@@ -135,9 +136,7 @@ export class WorkCore {
     this.#lastSeq = -1;
     if (said === 0) this.#sayEverything();
     // Each recipe comes again in this session before it is needed again.
-    const needed = this.#holding.recipes();
-    const over = [...this.#recipes.keys()].filter(r => !needed.has(r));
-    for (const r of over) this.#recipes.delete(r);
+    const over = this.#recipes.keepOnly(this.#holding.recipes());
     return over.length === 0 ? [] : [{ type: 'forget', recipes: over }];
   }
 
@@ -151,10 +150,11 @@ export class WorkCore {
 
   #sayEverything(): void {
     if (!this.#reporting) return;
-    const ended = ({ token, r, index, attempt }: Ended): Held => [token, r, index, attempt, 2];
-    const have = [...this.#holding.all()].concat([...this.#outbox.entries].map(entry => ended(entry.ended)));
+    const ended = ({ ended: { token, r, index, attempt } }: { ended: Ended }): Held => [token, r, index, attempt, 2];
+    const have = [...this.#holding.all()].concat([...this.#outbox.entries].map(ended));
     this.#reporting.everything(have, this.#outbox.tokens, this.#outbox);
     for (const [token, base64] of this.#saved) this.#reporting.checkpoint(token, base64);
+    if (this.#frozen.length > 0) this.#reporting.frozen(this.#frozen);
   }
 
   #report(): WorkEffect {
@@ -174,6 +174,11 @@ export class WorkCore {
     const over = (work.forget ?? []).filter(r => this.#recipes.delete(r));
     if (over.length > 0) effects.push({ type: 'forget', recipes: over });
     for (const recipe of work.recipes ?? []) this.#recipes.set(recipe.r, recipe);
+    if (work.urgent) {
+      this.#recipes.urgent(work.urgent);
+      this.#holding.urgent(new Set(work.urgent));
+      effects.push({ type: 'urgent', recipes: work.urgent });
+    }
     this.#take(work, bytes, effects);
     if (work.inventory) this.#sayEverything();
     return effects;
@@ -191,7 +196,8 @@ export class WorkCore {
       // Where the message with the recipe was lost, who gets its tasks back sends it again.
       if (!recipe || this.#holding.full) back.push(token);
       else {
-        this.#holding.add(token, { r, index, attempt, slots: recipe.cpus, bytes: bytes / count });
+        const { cpus: slots, heat } = recipe;
+        this.#holding.add(token, { ...{ r, index, attempt, slots }, bytes: bytes / count, heat });
         recipes.set(r, recipe);
         tasks.push(task);
       }
@@ -214,7 +220,6 @@ export class WorkCore {
     for (const token of held) {
       this.#saved.delete(token);
       this.#revoked.add(token);
-      if (this.#revoked.size > workLimits.revoked) this.#revoked.delete(this.#revoked.values().next().value ?? 0);
     }
     if (held.length > 0) effects.push({ type: 'kill', tokens: held });
   }
@@ -252,11 +257,11 @@ export class WorkCore {
       // The disk takes it again: what it refused before is next.
       this.#retryAt = this.#outbox.unkept().length > 0 ? now : Number.POSITIVE_INFINITY;
     }
-    const effects: WorkEffect[] = [];
-    if (here.length > 0) effects.push({ type: 'taken', tokens: here });
-    // Acknowledged while it was written.
-    if (gone.length > 0) effects.push({ type: 'drop', tokens: gone });
-    return effects;
+    return [
+      ...(here.length > 0 ? [{ type: 'taken' as const, tokens: here }] : []),
+      // Acknowledged while it was written.
+      ...(gone.length > 0 ? [{ type: 'drop' as const, tokens: gone }] : []),
+    ];
   }
 
   #keepAgain(): WorkEffect {

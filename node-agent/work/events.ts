@@ -18,6 +18,7 @@ export type WorkEvent =
   | { readonly type: 'ended'; readonly results: readonly Ended[] }
   | { readonly type: 'checkpoint'; readonly token: number; readonly base64: string }
   | { readonly type: 'dropped'; readonly tokens: readonly number[] }
+  | { readonly type: 'frozen'; readonly tokens: readonly number[] }
   | { readonly type: 'lost'; readonly reason: string }
   /** How `keep` went. */
   | { readonly type: 'kept'; readonly tokens: readonly number[] }
@@ -32,7 +33,7 @@ export type WorkEffect =
   | { readonly type: 'report'; readonly report: Report }
   | { readonly type: 'run'; readonly recipes: readonly Recipe[]; readonly tasks: readonly ExecutorTask[] }
   | { readonly type: 'kill' | 'takeBack'; readonly tokens: readonly number[] }
-  | { readonly type: 'forget'; readonly recipes: readonly number[] }
+  | { readonly type: 'forget' | 'urgent'; readonly recipes: readonly number[] }
   /** The executor may forget these results. */
   | { readonly type: 'taken'; readonly tokens: readonly number[] }
   /** To the outbox on disk; `kept` or `unkept` follows. */

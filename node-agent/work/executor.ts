@@ -24,6 +24,8 @@ export interface AdoptedTask {
   readonly index: number;
   readonly attempt: number;
   readonly state: 'waiting' | 'running';
+  /** Of class `heat`, and not urgent. */
+  readonly heat?: boolean;
 }
 
 export interface Ended {
@@ -48,6 +50,8 @@ export interface ExecutorHandlers {
   checkpoint(token: number, base64: string): void;
   /** Of `drop` and `takeBack`: these had not started, and never will. */
   dropped(tokens: readonly number[]): void;
+  /** Tasks of class `heat` that have begun and are frozen now: all of them, whenever these are others. */
+  frozen(tokens: readonly number[]): void;
   /** The executor is gone, and its tasks with it; it is started again with the next task. `ready` follows then. */
   lost(reason: string): void;
 }
@@ -69,6 +73,14 @@ export interface Executor {
    */
   run(recipes: readonly Recipe[], tasks: readonly ExecutorTask[]): void;
   forget(recipes: readonly number[]): void;
+  /**
+   * So many slots may be used by tasks of class `heat` (beside those of all others); what runs above that is frozen, with
+   * all its processes, until there is room again: that time counts for nothing. None before it is said.
+   * @param groups cgroup folders that their processes are put into; empty: they stay where the others are.
+   */
+  heat(most: number, groups: readonly string[]): void;
+  /** Tasks of these recipes of class `heat` run as all others from now on, those that are frozen too. */
+  urgent(recipes: readonly number[]): void;
   /** Results that are on the agent's disk now. */
   taken(tokens: readonly number[]): void;
   /** Those that have not started: `dropped` names them; the others go on. */

@@ -1,6 +1,7 @@
 /** Tasks that a node has and that have not ended: in what state, and how many more it would take. Pure. */
 import type { Held } from '../../shared/schemas/work.ts';
 import type { AdoptedTask } from './executor.ts';
+import type { HeatTasks } from './side.ts';
 
 export const holdingLimits = {
   /** Slots of tasks beyond those that can run at once. */
@@ -20,14 +21,26 @@ export interface Task {
   readonly slots: number;
   /** Its share of the message that it came with. */
   readonly bytes: number;
+  /** Of class `heat`. */
+  readonly heat?: boolean | undefined;
 }
 
+const noHeat: HeatTasks = { running: 0, waiting: 0 };
+
 export class Holding {
-  readonly #tasks = new Map<number, Task & { running: boolean }>();
+  readonly #tasks = new Map<number, Task & { running: boolean; heat?: boolean | undefined }>();
   #running = 0;
   #slots = 0;
   /** Of what waits. */
   #bytes = 0;
+  /** Of class `heat`: all, and those that run. */
+  #heat = 0;
+  #heatRunning = 0;
+
+  get heat(): HeatTasks {
+    if (this.#heat === 0) return noHeat;
+    return { running: this.#heatRunning, waiting: this.#heat - this.#heatRunning };
+  }
 
   get running(): number {
     return this.#running;
@@ -50,11 +63,12 @@ export class Holding {
     this.#tasks.set(token, { ...task, running: false });
     this.#slots += task.slots;
     this.#bytes += task.bytes;
+    if (task.heat) this.#heat++;
   }
 
   /** Of an executor that another agent started. */
-  adopt({ token, r, index, attempt, state }: AdoptedTask): void {
-    if (!this.#tasks.has(token)) this.add(token, { r, index, attempt, slots: 1, bytes: 0 });
+  adopt({ token, r, index, attempt, state, heat }: AdoptedTask): void {
+    if (!this.#tasks.has(token)) this.add(token, { r, index, attempt, slots: 1, bytes: 0, heat });
     if (state === 'running') this.start(token);
   }
 
@@ -65,6 +79,7 @@ export class Holding {
     task.running = true;
     this.#running++;
     this.#bytes -= task.bytes;
+    if (task.heat) this.#heatRunning++;
     return true;
   }
 
@@ -76,7 +91,22 @@ export class Holding {
     this.#slots -= task.slots;
     if (task.running) this.#running--;
     else this.#bytes -= task.bytes;
+    if (task.heat) this.#cool(task);
     return true;
+  }
+
+  /** Tasks of these recipes wait for no heat any more. */
+  urgent(recipes: ReadonlySet<number>): void {
+    for (const task of this.#tasks.values()) {
+      if (!task.heat || !recipes.has(task.r)) continue;
+      this.#cool(task);
+      task.heat = false;
+    }
+  }
+
+  #cool({ running }: { readonly running: boolean }): void {
+    this.#heat--;
+    if (running) this.#heatRunning--;
   }
 
   *all(): Generator<Held> {
@@ -102,6 +132,8 @@ export class Holding {
     this.#running = 0;
     this.#slots = 0;
     this.#bytes = 0;
+    this.#heat = 0;
+    this.#heatRunning = 0;
     return [running, waiting];
   }
 

@@ -8,6 +8,7 @@ import { holdingLimits } from './holding.ts';
 import type { WorkRunner } from './runner.ts';
 import {
   canOf,
+  type HeatTasks,
   settingsOf,
   type WantedJobs,
   type WorkHandlers,
@@ -24,6 +25,7 @@ export interface LazyWorkParts {
   readonly log: Log;
 }
 
+const noHeat: HeatTasks = { running: 0, waiting: 0 };
 /** Messages while the code is read, which takes some ten milliseconds. */
 const mostHeld = 1000;
 
@@ -38,6 +40,7 @@ export class LazyWork implements WorkSide {
   /** Reports of this session. */
   #reports = 0;
   #held: [Uint8Array, WorkTrust][] = [];
+  #heat: readonly [most: number, groups: readonly string[]] | undefined;
   #failure = '';
   #closed = false;
 
@@ -47,6 +50,10 @@ export class LazyWork implements WorkSide {
 
   get running(): number {
     return this.#loaded?.running ?? 0;
+  }
+
+  get heatTasks(): HeatTasks {
+    return this.#loaded?.heatTasks ?? noHeat;
   }
 
   get plugins(): readonly string[] {
@@ -76,6 +83,11 @@ export class LazyWork implements WorkSide {
       if (this.#session && !this.#loading) this.#say();
       this.#handlers.changed();
     }
+  }
+
+  heat(most: number, groups: readonly string[]): void {
+    this.#heat = [most, groups];
+    this.#loaded?.heat(most, groups);
   }
 
   up(session: WorkSession): void {
@@ -141,6 +153,7 @@ export class LazyWork implements WorkSide {
         this.#failure = '';
         loaded.start(this.#handlers);
         loaded.configure(this.#jobs, this.#shut);
+        if (this.#heat) loaded.heat(...this.#heat);
         if (this.#session) loaded.up(this.#session, this.#reports);
         for (const [payload, trust] of this.#held.splice(0)) loaded.take(payload, trust);
       },

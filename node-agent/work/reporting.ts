@@ -31,6 +31,7 @@ interface Portion {
   readonly resultBytes: number;
   readonly returned: number;
   readonly checkpoints: readonly (readonly [number, string])[];
+  readonly frozen: readonly number[] | undefined;
 }
 
 export interface Session {
@@ -57,6 +58,7 @@ export class Reporting {
   #resultBytes = 0;
   #returned: number[] = [];
   readonly #checkpoints = new Map<number, string>();
+  #frozen: readonly number[] | undefined;
   /** On its way to the link. */
   #portion: Portion | undefined;
   #lastAt = Number.NEGATIVE_INFINITY;
@@ -100,6 +102,11 @@ export class Reporting {
     this.#checkpoints.set(token, base64);
   }
 
+  /** All that are frozen now. */
+  frozen(tokens: readonly number[]): void {
+    this.#frozen = tokens;
+  }
+
   /** The supervisor has to know at once that it may send again, or must not any more. */
   #news({ slots, credits }: Standing): boolean {
     const said = this.#said;
@@ -110,6 +117,7 @@ export class Reporting {
   #waiting(standing: Standing): boolean {
     return (
       this.#have !== undefined ||
+      this.#frozen !== undefined ||
       this.#started.length + this.#results.length + this.#returned.length + this.#checkpoints.size > 0 ||
       this.#news(standing)
     );
@@ -163,7 +171,9 @@ export class Reporting {
       }
     }
     const seq = this.#seq;
-    this.#portion = { have: have?.length ?? 0, started, results, resultBytes, returned, checkpoints };
+    // As `started`: what is frozen has begun.
+    const frozen = more || started < this.#started.length ? undefined : this.#frozen;
+    this.#portion = { have: have?.length ?? 0, started, results, resultBytes, returned, checkpoints, frozen };
     this.#said = standing;
     const found = this.#results
       .slice(0, results)
@@ -179,6 +189,7 @@ export class Reporting {
       ...(startedNow.length === 0 ? {} : { started: spansOf(startedNow) }),
       ...(found.length === 0 ? {} : { results: found }),
       ...(returned === 0 ? {} : { returned: spansOf(this.#returned.slice(0, returned)) }),
+      ...(frozen === undefined ? {} : { frozen: spansOf(frozen.filter(live)) }),
       ...(checkpoints.length === 0 ? {} : { checkpoints }),
     };
   }
@@ -203,6 +214,7 @@ export class Reporting {
     for (const [token, base64] of portion.checkpoints) {
       if (this.#checkpoints.get(token) === base64) this.#checkpoints.delete(token);
     }
+    if (this.#frozen === portion.frozen) this.#frozen = undefined;
     this.#results.splice(0, portion.results);
     this.#resultBytes = this.#results.length === 0 ? 0 : Math.max(0, this.#resultBytes - portion.resultBytes);
   }

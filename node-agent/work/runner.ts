@@ -9,6 +9,7 @@ import { judgeWork } from './judge.ts';
 import type { OutboxDisk } from './outbox.ts';
 import {
   canOf,
+  type HeatTasks,
   settingsOf,
   type WantedJobs,
   type WorkHandlers,
@@ -40,6 +41,7 @@ export class WorkRunner implements WorkSide {
   #plugins: readonly string[] = [];
   #diskError = '';
   #said = '';
+  #heat: HeatTasks = { running: 0, waiting: 0 };
   #queue: WorkEvent[] = [];
   #stepping = false;
   #soon = false;
@@ -53,6 +55,10 @@ export class WorkRunner implements WorkSide {
 
   get running(): number {
     return this.#core.running;
+  }
+
+  get heatTasks(): HeatTasks {
+    return this.#core.heat;
   }
 
   get plugins(): readonly string[] {
@@ -83,6 +89,7 @@ export class WorkRunner implements WorkSide {
       ended: results => this.#event({ type: 'ended', results }),
       checkpoint: (token, base64) => this.#event({ type: 'checkpoint', token, base64 }),
       dropped: tokens => this.#event({ type: 'dropped', tokens }),
+      frozen: tokens => this.#event({ type: 'frozen', tokens }),
       lost: reason => {
         log.warn({}, `the executor of jobs is gone: ${reason}`);
         this.#event({ type: 'lost', reason });
@@ -101,6 +108,10 @@ export class WorkRunner implements WorkSide {
     if (same) return;
     this.#askPlugins();
     this.#handlers.changed();
+  }
+
+  heat(most: number, groups: readonly string[]): void {
+    this.#parts.executor.heat(most, groups);
   }
 
   /** @param said reports that are out in this session already. */
@@ -171,9 +182,17 @@ export class WorkRunner implements WorkSide {
     }
     this.#stepping = false;
     this.#arm();
+    this.#tellHeat();
     if (this.error === this.#said) return;
     this.#said = this.error;
     this.#handlers.changed();
+  }
+
+  #tellHeat(): void {
+    const { heat } = this.#core;
+    if (heat.running === this.#heat.running && heat.waiting === this.#heat.waiting) return;
+    this.#heat = heat;
+    this.#handlers.heat?.(heat);
   }
 
   #run(effect: WorkEffect): void {
@@ -195,7 +214,8 @@ export class WorkRunner implements WorkSide {
         outbox.remove(effect.tokens);
         break;
       case 'forget':
-        executor.forget(effect.recipes);
+      case 'urgent':
+        executor[effect.type](effect.recipes);
         break;
       default:
         executor[effect.type](effect.tokens);

@@ -8,11 +8,18 @@ export interface WorkSession {
   readonly epoch: number;
 }
 
+export interface HeatTasks {
+  readonly running: number;
+  readonly waiting: number;
+}
+
 export interface WorkHandlers {
   /** A report, on the node's `done`. False: it cannot go now. */
   publish(text: string): boolean;
   /** What `plugins`, `can` or `error` say may be other than before. */
   changed(): void;
+  /** `heatTasks` are others. Absent: nobody wants to know. */
+  heat?(tasks: HeatTasks): void;
 }
 
 /** What the node's document says of jobs; undefined before it is known. */
@@ -35,6 +42,13 @@ export interface WorkSide {
   down(): void;
   /** A message on `work`. */
   take(payload: Uint8Array, trust: WorkTrust): void;
+  /**
+   * How far tasks of class `heat` may run: so many at a time, those above are frozen and not ended; nothing said means none.
+   * @param groups cgroup folders that their processes belong into; empty where there are none.
+   */
+  heat(most: number, groups: readonly string[]): void;
+  /** Tasks of class `heat` in its hands: begun, whether frozen or not, and not begun. */
+  readonly heatTasks: HeatTasks;
   /** Tasks that run. */
   readonly running: number;
   /** Names, in order. */

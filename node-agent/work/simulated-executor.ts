@@ -18,10 +18,15 @@ export interface SimulatedExecutorParts {
 
 interface Running {
   readonly task: ExecutorTask;
-  readonly at: number;
-  readonly shareAt: number;
+  /** When it began, later by all the time that it was frozen. */
+  at: number;
+  readonly ms: number;
+  shareAt: number;
   readonly slots: number;
-  readonly timer: Timer;
+  readonly heat: boolean;
+  timer: Timer;
+  /** Since when. */
+  frozen: number | undefined;
 }
 
 const usualMs = 10;
@@ -46,6 +51,11 @@ export class SimulatedExecutor implements Executor {
   readonly #ended = new Map<number, Ended>();
   #slots = 0;
   #used = 0;
+  /** Of class `heat`, beside those: slots that may be used, and that are; frozen ones not. */
+  #heatMost = 0;
+  #heatUsed = 0;
+  /** Recipes of class `heat` that wait for none any more. */
+  readonly #urgent = new Set<number>();
   /** The integral of 1 / running tasks up to `shareFrom`. */
   #share = 0;
   #shareFrom = 0;
@@ -68,6 +78,10 @@ export class SimulatedExecutor implements Executor {
     return [...this.#ended.keys()];
   }
 
+  get frozen(): readonly number[] {
+    return [...this.#running].flatMap(([token, { frozen }]) => (frozen === undefined ? [] : [token]));
+  }
+
   /** Everything that waits or runs. */
   get held(): readonly number[] {
     return [...this.#running.keys(), ...this.#waiting.keys()];
@@ -79,10 +93,12 @@ export class SimulatedExecutor implements Executor {
     this.#news = [...this.#ended.values()];
     const held = ({ token, r, index, attempt }: ExecutorTask, state: AdoptedTask['state']): AdoptedTask => ({
       ...{ token, r, index, attempt, state },
+      ...(this.#isHeat(r) ? { heat: true } : {}),
     });
     const running = [...this.#running.values()].map(({ task }) => held(task, 'running'));
     handlers.ready([...running, ...[...this.#waiting.values()].map(task => held(task, 'waiting'))]);
     if (this.#news.length > 0) this.#tellSoon();
+    if (this.frozen.length > 0) handlers.frozen(this.frozen);
   }
 
   /** A task saves bytes. */
@@ -116,7 +132,53 @@ export class SimulatedExecutor implements Executor {
   }
 
   forget(recipes: readonly number[]): void {
-    for (const r of recipes) this.#recipes.delete(r);
+    for (const r of recipes) {
+      this.#recipes.delete(r);
+      this.#urgent.delete(r);
+    }
+  }
+
+  heat(most: number): void {
+    this.#heatMost = most;
+    this.#dim();
+    this.#fill();
+  }
+
+  urgent(recipes: readonly number[]): void {
+    for (const r of recipes) this.#urgent.add(r);
+    this.#dim();
+    this.#fill();
+  }
+
+  #isHeat(r: number): boolean {
+    return this.#recipes.get(r)?.heat === true && !this.#urgent.has(r);
+  }
+
+  /** The first that began may run, as many as there are slots of heat; the others are frozen. */
+  #dim(): void {
+    const before = this.frozen.join();
+    let used = 0;
+    for (const [token, one] of this.#running) {
+      if (!one.heat) continue;
+      const urgent = this.#urgent.has(one.task.r);
+      const runs = urgent || used + one.slots <= this.#heatMost;
+      if (runs && !urgent) used += one.slots;
+      if (runs === (one.frozen === undefined)) continue;
+      this.#advance();
+      const now = this.#parts.clock.now();
+      if (!runs) {
+        one.timer.cancel();
+        one.frozen = now;
+        one.shareAt = this.#share - one.shareAt;
+        continue;
+      }
+      one.shareAt = this.#share - one.shareAt;
+      one.at += now - (one.frozen ?? now);
+      one.frozen = undefined;
+      one.timer = this.#parts.clock.after(Math.max(0, one.ms - (now - one.at)), () => this.#end(token));
+    }
+    this.#heatUsed = used;
+    if (this.frozen.join() !== before) this.#handlers?.frozen(this.frozen);
   }
 
   taken(tokens: readonly number[]): void {
@@ -155,21 +217,26 @@ export class SimulatedExecutor implements Executor {
     for (const [token, running] of this.#running) this.#stop(token, running);
     this.#waiting.clear();
     this.#ended.clear();
+    this.#urgent.clear();
     this.#recipes.clear();
     this.#started = [];
     this.#news = [];
   }
 
-  #stop(token: number, { timer, slots }: Running): void {
+  #stop(token: number, { timer, slots, heat, frozen }: Running): void {
     this.#advance();
     timer.cancel();
     this.#running.delete(token);
-    this.#used -= slots;
+    if (!heat) this.#used -= slots;
+    else if (frozen === undefined) this.#dim();
+    else this.#handlers?.frozen(this.frozen);
   }
 
   #advance(): void {
     const now = this.#parts.clock.now();
-    if (this.#running.size > 0) this.#share += (now - this.#shareFrom) / this.#running.size;
+    let running = 0;
+    for (const { frozen } of this.#running.values()) if (frozen === undefined) running++;
+    if (running > 0) this.#share += (now - this.#shareFrom) / running;
     this.#shareFrom = now;
   }
 
@@ -178,14 +245,21 @@ export class SimulatedExecutor implements Executor {
     const { clock, speed = 1 } = this.#parts;
     for (const [token, task] of this.#waiting) {
       const recipe = this.#recipes.get(task.r);
-      const slots = Math.min(recipe?.cpus ?? 1, this.#slots);
-      if (this.#slots === 0 || this.#used + slots > this.#slots) break;
+      const heat = this.#isHeat(task.r);
+      const slots = Math.min(recipe?.cpus ?? 1, heat ? Math.max(1, this.#heatMost) : this.#slots);
+      if (heat && this.#heatUsed + slots > this.#heatMost) continue;
+      if (this.#slots === 0 || (!heat && this.#used + slots > this.#slots)) {
+        if (heat) continue;
+        break;
+      }
       this.#waiting.delete(token);
       this.#advance();
       const ms = (ofCommon(recipe, 'ms') ?? numberOf(recipe?.env?.HEARTH_SIM_MS) ?? usualMs) / speed;
       const timer = clock.after(ms, () => this.#end(token));
-      this.#running.set(token, { task, at: clock.now(), shareAt: this.#share, slots, timer });
-      this.#used += slots;
+      const [at, shareAt] = [clock.now(), this.#share];
+      this.#running.set(token, { ...{ task, at, ms, shareAt, slots, heat, timer }, frozen: undefined });
+      if (heat) this.#heatUsed += slots;
+      else this.#used += slots;
       this.#started.push(token);
       this.#tellSoon();
     }

@@ -25,6 +25,7 @@ const aboutChecks: Readonly<Record<string, string>> = {
 const items = {
   agent:
     'which agent nodes are to be: `follow` (the supervisor\'s own, filled in by it), or `{"ver", "sha256"}` of an archive in the artifact store',
+  heat: 'its part in heating (see Node’s part in heating)',
   jobs: 'its part in jobs (see Node’s part in jobs)',
   packages: 'packages by name: `installed`, `absent`, a version, or an object (see Package)',
   files: 'files by name (see File)',
@@ -148,6 +149,7 @@ export const documentPayloads: readonly Payload[] = [
     'The document as people set it, with its revision. Retained.',
     {
       agent: items.agent,
+      heat: items.heat,
       jobs: items.jobs,
       packages: 'packages by name',
       files: 'files by name',

@@ -38,6 +38,7 @@ export const jobPayloads: readonly Payload[] = [
       outputs: 'paths by name, of files that the task leaves: kept as artifacts',
       where: 'which nodes may: an expression such as `cores>=4 && arch=="x64"`',
       policy: 'which of them is best: `fit` (default), `spread`, `round-robin`, `greenest`',
+      class: '`heat`: runs only while a room asks for warmth',
       priority: 'among one person’s jobs the higher goes first, -100 to 100',
       deadline_s: 'seconds from its acceptance; then it ends `timed-out`',
       timeout_s: 'seconds that one attempt may take, 3600 by default',
@@ -67,6 +68,8 @@ export const jobPayloads: readonly Payload[] = [
       job: 'id',
       state: '`queued running succeeded failed rejected timed-out canceled`',
       paused: 'no task of it is started',
+      waiting:
+        '`for heat`: it is of class `heat`, and nothing of it runs, as no heat is asked of a node that may run it',
       tasks: 'all of them',
       queued: 'tasks that wait',
       running: 'tasks that run',
@@ -135,6 +138,7 @@ export const jobPayloads: readonly Payload[] = [
       revoke: 'tokens that must not run any more',
       take: 'tokens to give back where they have not started',
       forget: 'recipes that are over',
+      urgent: 'recipes of class `heat` whose tasks wait for no heat any more',
       inventory: 'say everything again',
     },
     {
@@ -179,6 +183,7 @@ export const jobPayloads: readonly Payload[] = [
       cpus: 'as in the job',
       mem_mb: 'as in the job',
       reduce: 'its tasks get lists of results',
+      heat: 'of class `heat`: runs only as far as heat is asked of the node',
     },
     {
       r: 7,
@@ -207,6 +212,7 @@ export const jobPayloads: readonly Payload[] = [
       started: 'tokens of tasks that began',
       results: 'token, its own time and its share of the node’s time (ms), and how it ended where there is more to say',
       returned: 'tokens of tasks that were not started, and will not be',
+      frozen: 'tokens of tasks of class `heat` that are frozen now, all of them; said where these are others',
       checkpoints: 'token and what its task saved, base64',
     },
     {

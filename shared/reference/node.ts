@@ -1,8 +1,9 @@
 /** Payloads that a node writes about itself. */
 
+import { powerPayload } from '../schemas/heat.ts';
 import { isPayload, itemStatus } from '../schemas/observed.ts';
 import { heartbeatPayload, lwtPayload } from '../schemas/presence.ts';
-import { coresPayload, infoPayload, loadPayload } from '../schemas/telemetry.ts';
+import { coresPayload, infoPayload, loadPayload, sensorsPayload } from '../schemas/telemetry.ts';
 import type { Payload } from './payload.ts';
 import { at, epoch, inst, payload } from './payload.ts';
 
@@ -74,11 +75,37 @@ export const nodePayloads: readonly Payload[] = [
       cpu_mhz: 'mean frequency, MHz',
       rx_kbps: 'received, kbit/s',
       tx_kbps: 'sent, kbit/s',
-      watts: 'power, W',
+      watts: 'power, W, as the machine measures it itself',
+      watts_source: 'by what: `rapl` (its processor’s counters) or `meter`',
+      heat_cores: 'cores that were busy for heat alone; only while heat is asked for',
       jobs: 'running jobs',
       up_s: 'seconds since the machine started',
     },
     { node: 'n1', epoch: 17, seq: 4, cpu_pct: 12.5, load1: 0.4, mem_pct: 31, temp_c: 48.2, up_s: 86_400 },
+  ),
+  payload(
+    'sensors',
+    'Thermometers of a node',
+    sensorsPayload,
+    'Every 30 s, where it has some: 1-wire and hwmon chips that measure the air, never a processor. Besides `node` and `epoch` each key is a sensor, °C.',
+    { node: 'id', epoch },
+    { node: 'n1', epoch: 17, w1_28_0316a2797d11_c: 21.4 },
+  ),
+  payload(
+    'power',
+    'Power of a node',
+    powerPayload,
+    'Every 10 s and on change.',
+    {
+      node: 'id',
+      watts: 'what it draws, W',
+      watts_source: 'known by: `meter` (a plug), `rapl`, `model`',
+      err_w: 'how far that may be off, W',
+      energy_kwh: 'since it is known; never falls',
+      heat_cores: 'cores that it is asked to keep busy; 0: no heat',
+      heat_w: 'its part in what its room was given, W',
+    },
+    { node: 'n1', watts: 84.2, watts_source: 'meter', err_w: 1, energy_kwh: 12.345, heat_cores: 3.5, heat_w: 60.1 },
   ),
   payload(
     'cores',

@@ -131,6 +131,8 @@ export const jobDocument = z
     /** Which nodes may: an expression over facts and labels, `cores>=4 && arch=="x64" && zone=="attic"`. */
     where: z.string().max(1000).optional(),
     policy: z.enum(policies).default('fit'),
+    /** Absent: `batch`. `heat`: waits until a room asks for warmth, and is paused when it does not any more. */
+    class: z.enum(['batch', 'heat']).optional(),
     /** Among one submitter's jobs the higher goes first. */
     priority: z.number().int().min(-100).max(100).default(0),
     /** From acceptance; what has not succeeded by then is not tried any more. */
@@ -207,6 +209,8 @@ export const jobIsPayload = z.object({
   job: jobIdSchema,
   state: z.enum(jobStates),
   paused: z.boolean(),
+  /** `for heat`: of class `heat`, and nothing of it runs since no heat is asked of a node that may run it. */
+  waiting: z.string().optional(),
   tasks: z.number().int(),
   queued: z.number().int(),
   running: z.number().int(),

@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import { isId } from '../names.ts';
 import { checkInput, checkSchema } from './check.ts';
 import { fileSchema, sha256Schema } from './file.ts';
+import { nodeHeatInput, nodeHeatSchema } from './heat.ts';
 import { type ItemKindName, itemNameSchema } from './item.ts';
 import { nodeJobsSchema } from './job.ts';
 import { packageInput, packageSchema } from './package.ts';
@@ -49,6 +50,7 @@ const releaseInput = z.union(
 
 const itemsOf = {
   agent: release.optional(),
+  heat: nodeHeatSchema.optional(),
   jobs: nodeJobsSchema.optional(),
   packages: items('packages', itemNameSchema, packageSchema).optional(),
   files: items('files', itemNameSchema, fileSchema).optional(),
@@ -57,6 +59,7 @@ const itemsOf = {
 };
 const inputsOf = {
   agent: releaseInput.optional(),
+  heat: nodeHeatInput.optional(),
   jobs: nodeJobsSchema.optional(),
   packages: items('packages', itemNameSchema, packageInput).optional(),
   files: items('files', itemNameSchema, fileSchema).optional(),

@@ -20,6 +20,10 @@ export const loadPayload = z.object({
   rx_kbps: measure.optional(),
   tx_kbps: measure.optional(),
   watts: measure.optional(),
+  /** Where `watts` comes from: what the machine measures itself. */
+  watts_source: z.enum(['rapl', 'meter']).optional(),
+  /** Cores that were busy for heat alone: jobs of class `heat`, filler and burner. Only while some heat is asked for. */
+  heat_cores: measure.optional(),
   jobs: z.number().int().nonnegative().optional(),
   up_s: measure.optional(),
 });
@@ -28,6 +32,20 @@ export type Load = z.output<typeof loadPayload>;
 /** Busy share of every core, in the kernel's order. */
 export const coresPayload = z.object({ node: z.string().max(20), pct: z.array(measure).max(4096) });
 export type Cores = z.output<typeof coresPayload>;
+
+/**
+ * `sensors`, every 30 s: what a node's own thermometers of its surroundings show (1-wire, hwmon), °C, by names that stay:
+ * `{"node":"n3","epoch":4,"w1_28_0316a2797d11_c":21.4}`. Never a processor's.
+ */
+export const sensorsPayload = z
+  .looseObject({ node: z.string().max(20), epoch: z.number().int() })
+  .refine(
+    ({ node: _, epoch: __, ...all }) =>
+      Object.keys(all).length <= 32 &&
+      Object.entries(all).every(([key, c]) => /^[a-z0-9_]{1,48}_c$/.test(key) && Number.isFinite(c)),
+    'at most 32 sensors, each a number',
+  );
+export type Sensors = z.output<typeof sensorsPayload>;
 
 const text = z.string().max(256);
 

@@ -81,6 +81,7 @@ export const cmdPayload = z.object({
     'shutdown',
     'identify',
     'upgrade',
+    'heat',
   ]),
   args: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });

@@ -53,6 +53,8 @@ export const recipePayload = z.object({
   mem_mb: z.number().optional(),
   /** Its tasks get lists of results (see `reduce` of the document). */
   reduce: z.boolean().optional(),
+  /** Of class `heat`: runs only as far as heat is asked of the node, and is frozen where it is not any more. */
+  heat: z.boolean().optional(),
 });
 export type Recipe = z.output<typeof recipePayload>;
 
@@ -101,6 +103,8 @@ export const workPayload = z.object({
   take: z.array(tokens).optional(),
   /** Recipes that are over. */
   forget: z.array(recipeId).optional(),
+  /** Recipes of class `heat` that wait for no heat any more: what there is of them runs as everything else does. */
+  urgent: z.array(recipeId).optional(),
   /** Say everything again: see `have`. */
   inventory: z.boolean().optional(),
 });
@@ -169,6 +173,8 @@ export const reportPayload = z.object({
   results: z.array(resultPayload).optional(),
   /** Not started, and not going to be. */
   returned: z.array(tokens).optional(),
+  /** Of class `heat`, begun and frozen at the moment: all of them, whenever these are others. */
+  frozen: z.array(tokens).optional(),
   /** Bytes that tasks saved, base64. */
   checkpoints: z.array(z.tuple([token, z.string().max(jobLimits.checkpoint * 2)])).optional(),
 });

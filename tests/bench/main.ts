@@ -16,6 +16,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   broker: () => import('./broker.ts'),
   converge: () => import('./converge.ts'),
   fleet: () => import('./fleet.ts'),
+  heat: () => import('./heat.ts'),
   jobs: () => import('./jobs.ts'),
   reconcile: () => import('./reconcile.ts'),
   tls: () => import('./tls.ts'),

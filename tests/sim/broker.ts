@@ -155,9 +155,11 @@ export class Broker {
 
   subscribe(session: Session, filters: readonly string[]): void {
     if (!session.open) return;
+    const before = new Set(session.filters);
     session.subscribe(filters);
+    const fresh = filters.filter(filter => !before.has(filter));
     for (const message of this.retained.values()) {
-      if (session.hears(message.topic)) this.#send(session, message);
+      if (fresh.some(filter => matches(filter, message.topic))) this.#send(session, message);
     }
   }
 

@@ -1,5 +1,7 @@
 /** The Bus seam on the simulated broker: inside the supervisor's process, or as a client of a broker elsewhere. */
+
 import type { Bus, BusConnection, BusHandlers, BusMessage, PublishOptions } from '../../shared/bus.ts';
+import { beside } from '../../shared/bus-filters.ts';
 import { fullJitter } from '../../shared/clock.ts';
 import { matches } from '../../shared/topics.ts';
 import { type Broker, Message, type Session } from './broker.ts';
@@ -18,6 +20,11 @@ export class EmbeddedBus implements Bus {
   #broker: Broker;
   /** People have no session in the simulation; each gets a connection number all the same. */
   #people = new Map<string, BusConnection>();
+  #filters: readonly string[] | undefined;
+  #wanted: readonly string[] = [];
+  #more: readonly string[] = [];
+  #handlers: BusHandlers | undefined;
+  #heard = new Map<string, boolean>();
 
   constructor(world: World, process: Process, broker: Broker) {
     this.#world = world;
@@ -26,19 +33,13 @@ export class EmbeddedBus implements Bus {
   }
 
   start(filters: readonly string[], handlers: BusHandlers): void {
-    const heard = new Map<string, boolean>();
-    const hears = (topic: string): boolean => {
-      let known = heard.get(topic);
-      if (known === undefined) {
-        known = filters.some(filter => matches(filter, topic));
-        heard.set(topic, known);
-      }
-      return known;
-    };
+    this.#filters = filters;
+    this.#handlers = handlers;
+    this.#more = beside(filters, this.#wanted).hear;
     this.#broker.inside = {
       message: (message, from) => {
         // What the supervisor publishes inside its own process does not come back to it.
-        if (from !== undefined && hears(message.topic)) handlers.message(this.#incoming(message, from));
+        if (from !== undefined && this.#hears(message.topic)) handlers.message(this.#incoming(message, from));
       },
       connected: session => handlers.connected?.(connectionOf(session)),
       disconnected: session => handlers.disconnected?.(connectionOf(session)),
@@ -46,10 +47,34 @@ export class EmbeddedBus implements Bus {
     };
     this.#process.clock.after(0, () => {
       handlers.up();
-      for (const { topic, bytes, qos } of [...this.#broker.retained.values()]) {
-        if (hears(topic)) handlers.message({ topic, payload: bytes, qos, retain: true });
-      }
+      this.#replay([...filters, ...this.#more]);
     });
+  }
+
+  also(filters: readonly string[]): void {
+    this.#wanted = [...filters];
+    if (!this.#filters) return;
+    const before = new Set(this.#more);
+    this.#more = beside(this.#filters, filters).hear;
+    this.#heard.clear();
+    const fresh = this.#more.filter(filter => !before.has(filter));
+    if (fresh.length > 0) this.#process.clock.after(0, () => this.#replay(fresh));
+  }
+
+  #hears(topic: string): boolean {
+    let known = this.#heard.get(topic);
+    if (known === undefined) {
+      known = [...(this.#filters ?? []), ...this.#more].some(filter => matches(filter, topic));
+      this.#heard.set(topic, known);
+    }
+    return known;
+  }
+
+  #replay(filters: readonly string[]): void {
+    for (const { topic, bytes, qos } of [...this.#broker.retained.values()]) {
+      if (!filters.some(filter => matches(filter, topic))) continue;
+      this.#handlers?.message({ topic, payload: bytes, qos, retain: true });
+    }
   }
 
   #incoming(message: Message, from: Session | string): BusMessage {
@@ -114,6 +139,7 @@ export class OutsideBus implements Bus {
   #waiting: Waiting[] = [];
   #underWay = new Set<Waiting>();
   #filters: readonly string[] = [];
+  #wanted: readonly string[] = [];
   #handlers: BusHandlers | undefined;
   #attempt = 0;
   #stopped: (() => void) | undefined;
@@ -137,13 +163,25 @@ export class OutsideBus implements Bus {
     this.#connect();
   }
 
+  also(filters: readonly string[]): void {
+    this.#wanted = [...filters];
+    this.#client.subscribe(this.#all);
+  }
+
+  get #all(): readonly string[] {
+    return [...this.#filters, ...beside(this.#filters, this.#wanted).hear];
+  }
+
   #connect(): void {
     const will = { topic: `${this.#world.base}/status`, payload: 'offline', retain: true };
+    const wanted = this.#wanted;
     this.#client.connect(
-      { clientId: this.#clientId, will, filters: this.#filters, keepaliveMs: 3000, noLocal: this.#noLocal },
+      { clientId: this.#clientId, will, filters: this.#all, keepaliveMs: 3000, noLocal: this.#noLocal },
       {
         up: () => {
           this.#attempt = 0;
+          // Said while the connection came about.
+          if (this.#wanted !== wanted) this.#client.subscribe(this.#all);
           this.#pump();
           this.#handlers?.up();
         },

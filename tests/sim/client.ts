@@ -120,6 +120,12 @@ export class Client {
 
   #onDisconnect: (() => void) | undefined;
 
+  /** Replaces the filters of this connection, if there is one. */
+  subscribe(filters: readonly string[]): void {
+    const [wire, session, broker] = [this.#wire, this.#session, this.#broker];
+    if (this.#up && session && broker) wire?.send('server', () => broker.subscribe(session, filters));
+  }
+
   /** False when there is no connection. `ack` runs at PUBACK (QoS 1), or with an error when the connection ended before. */
   publish(topic: string, payload: string | Uint8Array, qos: 0 | 1, retain: boolean, ack?: (error?: Error) => void) {
     const { dice, weather } = this.#world;

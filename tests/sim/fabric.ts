@@ -9,12 +9,14 @@ import { Authority } from './properties/authority.ts';
 import { Bounds } from './properties/bounds.ts';
 import { Desired } from './properties/desired.ts';
 import type { Property, Sight } from './properties/eyes.ts';
+import { Heat } from './properties/heat.ts';
 import { Jobs } from './properties/jobs.ts';
 import { Presence } from './properties/presence.ts';
 import { Services } from './properties/services.ts';
 import type { Dice } from './random.ts';
 import { Senders } from './senders.ts';
 import { impostorSigner, simSigner } from './signatures.ts';
+import { Tenants } from './tenants.ts';
 import { World, type WorldOptions } from './world.ts';
 
 const keyName = 'cluster';
@@ -34,6 +36,8 @@ export class Fabric implements Sight, MachineEyes {
   readonly desired: Desired;
   readonly senders: Senders;
   readonly jobs: Jobs;
+  readonly tenants: Tenants;
+  readonly heat: Heat;
   /** Another supervisor with an empty data folder; on an outside broker it may run beside the true one. */
   impostor: Headquarters | undefined;
   readonly #properties: readonly Property[];
@@ -58,8 +62,18 @@ export class Fabric implements Sight, MachineEyes {
     this.desired = new Desired(this);
     this.senders = new Senders(world, options.nodes);
     this.jobs = new Jobs(this, this.senders);
-    const { desired, jobs } = this;
-    this.#properties = [desired, new Presence(this), new Authority(this), new Services(this), new Bounds(this), jobs];
+    this.heat = new Heat(this);
+    this.tenants = new Tenants(world, () => this.#ids());
+    const { desired, jobs, heat } = this;
+    this.#properties = [
+      desired,
+      new Presence(this),
+      new Authority(this),
+      new Services(this),
+      new Bounds(this),
+      jobs,
+      heat,
+    ];
     this.people = new People({ world, nodes: () => this.#ids(), asked: this.desired.asked });
     world.brokerAt = () => this.#brokerAt();
     world.powered = process => this.#powered(process);

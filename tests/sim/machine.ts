@@ -9,6 +9,7 @@ import { silentLog } from '../../shared/log.ts';
 import type { Service } from '../../shared/schemas/service.ts';
 import { SimDisk } from './agent-disk.ts';
 import { hasty, Process } from './clock.ts';
+import { KernelHeat, SimHeat } from './heating.ts';
 import { SimLink } from './link.ts';
 import { Path } from './network.ts';
 import { Dice } from './random.ts';
@@ -46,6 +47,7 @@ export class Machine {
   readonly kernel: Process;
   readonly simulated: SimulatedMachine;
   readonly tasks: Tasks;
+  readonly heat: KernelHeat;
   powered = true;
   /** Taken away for good. */
   removed = false;
@@ -74,6 +76,7 @@ export class Machine {
       random: new Dice(world.seed, `${options.name} units`),
     });
     this.simulated.faults.delayMs = options.slowMs;
+    this.heat = new KernelHeat(this.kernel.clock);
     this.tasks = new Tasks(world, options.name, this.kernel, () => this.disk.full);
   }
 
@@ -120,7 +123,8 @@ export class Machine {
       verifier: breaks === 'gullible-node' ? gullibleVerifier : simVerifier,
       disk: this.disk,
       reconciler,
-      telemetry: simTelemetry(process),
+      telemetry: simTelemetry(process, this.heat),
+      heat: new SimHeat(process, this.heat),
       work: new WorkRunner({
         executor: this.tasks.executorFor(process),
         outbox: this.tasks.outbox,
@@ -187,6 +191,7 @@ export class Machine {
     if (this.disk.powerCut()) this.#eyes.reset(this);
     this.simulated.boot();
     this.tasks.powerCut();
+    this.heat.powerCut();
   }
 
   powerUp(): void {
@@ -288,6 +293,7 @@ export class Machine {
       },
       adjust: (unit, spec, done) => host.adjust(unit, spec, done),
       note: unit => host.note(unit),
+      dim: (unit, cores) => host.dim(unit, cores),
       discard: unit => host.discard(unit),
       tail: (unit, lines) => host.tail(unit, lines),
       follow: (unit, on, fromStart) => host.follow(unit, on, fromStart),

@@ -61,6 +61,7 @@ export function run(options: RunOptions): Outcome {
   );
   fabric.people.plan(1 + dice.below(8), busyUntil);
   fabric.senders.plan(1 + dice.below(5), busyUntil);
+  fabric.tenants.plan(dice.below(6), busyUntil);
   world.timeline.at(calmAt, () => {
     world.note('FAULT', 'calm from here on');
     headquarters.powerUp();
@@ -70,7 +71,10 @@ export function run(options: RunOptions): Outcome {
       machine.startAgent();
     }
     fabric.disturb();
-    world.timeline.after(30_000, () => fabric.senders.calm());
+    world.timeline.after(30_000, () => {
+      fabric.senders.calm();
+      fabric.tenants.calm();
+    });
   });
   // A little longer than the faults last, and in some runs much longer, for what comes late.
   const least = calmAt + 2000 + (dice.chance(0.05) ? 40_000 : 0);

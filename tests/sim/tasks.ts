@@ -76,6 +76,7 @@ export class Tasks {
       },
       checkpoint: (token, base64) => arrive(() => handlers.checkpoint(token, base64)),
       dropped: tokens => arrive(() => handlers.dropped(tokens)),
+      frozen: tokens => arrive(() => handlers.frozen(tokens)),
       lost: reason => arrive(() => handlers.lost(reason)),
     });
     return {
@@ -83,6 +84,8 @@ export class Tasks {
       configure: settings => executor.configure(settings),
       run: (recipes, tasks) => executor.run(recipes, tasks),
       forget: recipes => executor.forget(recipes),
+      heat: most => executor.heat(most),
+      urgent: recipes => executor.urgent(recipes),
       taken: tokens => executor.taken(tokens),
       takeBack: tokens => executor.takeBack(tokens),
       kill: tokens => executor.kill(tokens),

@@ -1,5 +1,6 @@
 /** One suite for every kind of Bus: the embedded broker, and a real Mosquitto through MQTT.js. */
 import { suite } from 'uvu';
+import { alsoCases, outsideAlsoCases } from './bus/also.ts';
 import { clientCases, embeddedClientCases } from './bus/clients.ts';
 import { deliveryCases } from './bus/delivery.ts';
 import { lifecycleCases } from './bus/lifecycle.ts';
@@ -17,6 +18,7 @@ for (const kind of ['embedded', 'outside'] as const) {
   retainedCases(test);
   clientCases(test);
   lifecycleCases(test);
+  alsoCases(test);
 }
 
 // Where the seam says that the kinds differ, each is held to its own promise.
@@ -27,5 +29,6 @@ outsideRetainedCases(registerFor(conformance, 'outside'));
 const outside = registerOutside(conformance);
 outsideLifeCases(outside);
 outsideRefusalCases(outside);
+outsideAlsoCases(outside);
 
 conformance.run();

@@ -188,7 +188,7 @@ test('response topic: only where the asker may write', () =>
     const asks: Partial<Record<Who, string>> = {
       admin: 'hearth/node/n1/set/a',
       operator: 'hearth/node/n1/set/a',
-      integration: 'hearth/room/r1/set/a',
+      integration: 'hearth/room/r1/set/mode',
       own: 'hearth/node/n1/info',
     };
     for (const [who, ask] of Object.entries(asks) as [Who, string][]) {

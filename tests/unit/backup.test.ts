@@ -15,6 +15,7 @@ import {
   writeFormat,
 } from '../../broker/data-folder.ts';
 import { upgradeFormat } from '../../broker/data-format.ts';
+import { Journal } from '../../broker/desired/journal.ts';
 import { openLevelStore } from '../../broker/store/level.ts';
 import { format } from '../../shared/limits.ts';
 import type { Log } from '../../shared/log.ts';
@@ -95,6 +96,27 @@ backup('of jobs it has the ids, and starts are numbered above those before', asy
   );
   assert.ok(Number(found['jobs/boot']) >= 107 && Number(found['jobs/boot']) < 2 ** 23, found['jobs/boot']);
   assert.is(found.zzz, 'last');
+});
+
+backup('rooms are in it, with what their people said when, and the restored journal reads them', async () => {
+  const entry = {
+    document: { mode: 'heat', target_c: 21.5, schedule: [{ days: 'mon-fri', at: '06:00', preset: 'comfort' }] },
+    ...{ said: { mode: 5, target_c: 6 }, rev: 7 },
+  };
+  const node = JSON.stringify({ document: {}, rev: 1 });
+  const { bytes } = await used({
+    'doc/node/n1': node,
+    'meta/format': String(format),
+    'room/attic': JSON.stringify(entry),
+  });
+  const path = join(folder(), 'restored');
+  await restoreBackup(bytes, 'x.gz', path, now);
+  const store = await openLevelStore(openDataFolder(path).journal);
+  const journal = new Journal({ store, log: quiet, writing() {}, synced() {} });
+  const error = await new Promise<string | undefined>(resolve => journal.load(resolve));
+  await closed(store);
+  assert.is(error, undefined);
+  assert.equal(journal.durableRooms.get('attic'), entry);
 });
 
 backup('restored twice from one backup, or with a clock of 1970: still above what was before', async () => {

@@ -124,6 +124,16 @@ test('options become the keys of the document, and nothing else does', async () 
     ...{ agree: 2, speculate: true, env: { A: 'b=c', HOME: process.env.HOME }, outputs: { x: 'out/x.png' }, stdin: '' },
     ...{ reduce: { run: 'sort', fan_in: 5 }, cwd: '/' },
   });
+  assert.is((await documented(['true'], { heat: true })).class, 'heat');
+  assert.is((await documented(['true'], { class: 'heat' })).class, 'heat');
+  assert.is((await documented(['true'], { class: 'batch' })).class, 'batch');
+  assert.is((await documented(['true'])).class, undefined);
+  for (const flags of [{ class: 'hot' }, { class: 'batch', heat: true }]) {
+    await documented(['true'], flags).then(
+      () => assert.unreachable(),
+      (error: Error) => assert.match(error.message, /--class/),
+    );
+  }
   assert.is((await documented(['./solve', '{#}'])).cwd, process.cwd(), 'a program of this folder');
   assert.is((await documented(['solve', './x'])).cwd, undefined);
 });

@@ -34,6 +34,7 @@ config('defaults', () => {
     shares: new Map(),
     agent: true,
     stopServices: false,
+    discovery: 'homeassistant',
     periodMs: 5000,
   });
 });

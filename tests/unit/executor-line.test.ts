@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Line } from '../../node-agent/work/executor/line.ts';
 import type { LaneHandlers } from '../../node-agent/work/executor/runner.ts';
+import { Share } from '../../node-agent/work/executor/share.ts';
 import type { Ended, ExecutorTask } from '../../node-agent/work/executor.ts';
 import type { End, Recipe } from '../../shared/schemas/work.ts';
 import { manualClock } from '../fixture/manual-clock.ts';
@@ -22,6 +23,7 @@ function rig(slots = 2, ahead = 1) {
   const lanes: PlayedLane[] = [];
   const state = { full: false };
   const line = new Line({
+    share: new Share(clock.now()),
     now: () => clock.now(),
     after: (ms, fn) => clock.after(ms, fn),
     runner: ({ run }) =>
@@ -38,6 +40,9 @@ function rig(slots = 2, ahead = 1) {
                   lane.holds.push(...tasks.map(({ token }) => token));
                 },
                 stop: token => void lane.stopped.push(token),
+                freeze() {},
+                stopped: false,
+                heat() {},
                 close() {
                   lane.closed = true;
                 },

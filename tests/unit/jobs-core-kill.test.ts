@@ -18,6 +18,8 @@ const jobs: readonly (readonly [id: string, document: Record<string, unknown>, t
   ['sum', { plugin: 'sum', items: [1, 2, 3, 4, 5], reduce: { plugin: 'sum', fan_in: 2 } }, 5],
   ['twice', { run: 'x', array: '1-2', replicas: 2, agree: 2 }, 2],
   ['after', { run: 'x', array: '1-2', needs: ['plain'] }, 2],
+  ['warm', { run: 'x', array: '1-4', class: 'heat' }, 4],
+  ['warm-sum', { plugin: 'sum', items: [1, 2], reduce: { plugin: 'sum', fan_in: 2 }, class: 'heat' }, 2],
   ['never', { run: 'x', array: '1-2', paused: true }, 2],
 ];
 
@@ -43,8 +45,16 @@ class Story {
     const { world } = this;
     for (let round = 0; round < rounds && !world.dead && this.open().length > 0; round++) {
       for (const node of world.nodes.values()) {
+        // Heat comes and goes; what is begun in between is frozen.
+        node.heats((round + (node.id === 'n1' ? 1 : 0)) % 3);
+        if (round % 4 === 2) node.start(node.list(0).slice(0, 1));
+        if (round % 4 === 3) node.heats(0);
         const [saved] = node.list(1);
         if (saved && round % 7 === 1) node.report({ checkpoints: [[saved.token, 'YQ==']] });
+        // What it was asked for goes back.
+        const asked = node.asked.splice(0).filter(token => node.tasks.get(token)?.state === 0);
+        if (asked.length > 0) node.returnAll(asked);
+        if (node.list(1).length > 0) node.end(node.list(1), task => this.end(task));
         node.work(task => this.end(task));
       }
       world.pass(300);

@@ -25,6 +25,9 @@ const documents: readonly Record<string, unknown>[] = [
   { run: 'true', array: '1-12', max_parallel: 3, batch: 2, speculate: true },
   { run: 'true', array: '1-4', needs: ['j0'] },
   { run: 'flaky', array: '1-6', retries: 0, needs: ['j2'] },
+  { run: 'true', array: '1-9', class: 'heat' },
+  { run: 'flaky', array: '1-5', class: 'heat', retries: 1, speculate: true, max_parallel: 2 },
+  { run: 'true', array: '1-3', class: 'heat', replicas: 2, agree: 2 },
 ];
 const names = ['n1', 'n2', 'n3'] as const;
 
@@ -62,7 +65,11 @@ class Run {
       for (const { tasks } of world.nodes.values()) for (const token of tasks.keys()) this.doubtful.add(token);
     };
     const job = `j${a % documents.length}`;
-    if (what < 14) {
+    if (what >= 100) {
+      if (what < 106) node.heats(b % 4);
+      // Long enough for what is frozen to be moved.
+      else world.pass(310_000);
+    } else if (what < 14) {
       if (!world.core.job(job) || b % 4 === 0) world.submit(job, { keep_h: 720, ...documents[a % documents.length] });
     } else if (what < 30) world.sync();
     else if (what < 45) {
@@ -164,7 +171,7 @@ class Run {
       const record = key.startsWith('jobs/doc/') ? JSON.parse(text) : undefined;
       return record?.r === task.r ? [key.slice('jobs/doc/'.length)] : [];
     });
-    if (job === undefined || job === 'j4') return;
+    if (job === undefined || job === 'j4' || job === 'j10') return;
     const found = this.stored(job).some(({ index }) => index === task.index);
     assert.ok(found, `task ${task.index} of ${job} was acknowledged and is not in the store`);
   }
@@ -187,6 +194,7 @@ class Run {
       node.loseNext = false;
       world.tell({ type: 'pardon', node: node.id });
       if (!node.isOnline) node.connect();
+      node.heats(4);
     }
     for (const job of world.core.jobs()) if (job.is.paused) world.order(job.id, 'resume');
     for (let round = 0; round < 400 && this.unfinished().length > 0; round++) {
@@ -272,7 +280,7 @@ const placers: readonly (readonly [string, () => Placer])[] = [
 ];
 for (const [name, newPlacer] of placers) {
   test(`nothing is lost and nothing committed twice, ${name}, ${runs} runs`, () => {
-    const step = fc.tuple(fc.integer({ min: 0, max: 99 }), fc.nat({ max: 30 }), fc.nat({ max: 60 }));
+    const step = fc.tuple(fc.integer({ min: 0, max: 107 }), fc.nat({ max: 30 }), fc.nat({ max: 60 }));
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 400, size: 'max' }), steps => {
         const run = new Run(newPlacer);

@@ -63,7 +63,7 @@ function obeyed(args: Cmd['args'], { sends = true } = {}) {
     },
   };
   const cmd = { verb: 'follow', args: { service: 'web', ...args } } as unknown as Cmd;
-  obey(cmd, { reconciler } as never, sender, error => {
+  obey(cmd, { parts: { reconciler } } as never, sender, error => {
     seen.answer = error ?? 'done';
   });
   return seen;

@@ -1,6 +1,7 @@
 /** A lane of modules and a worker that does what the test says. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { HeatGroups } from '../../node-agent/work/executor/heat-groups.ts';
 import { ModuleLane } from '../../node-agent/work/executor/modules/module-lane.ts';
 import type { Pool } from '../../node-agent/work/executor/modules/pool.ts';
 import type { Ready } from '../../node-agent/work/executor/modules/source.ts';
@@ -62,6 +63,7 @@ test('what is given back may be the last that the worker had: it gets what waits
     handlers: { began() {}, ended() {}, checkpoint() {}, returned: tokens => void returned.push(...tokens) },
     value: () => undefined,
     now: () => 0,
+    heat: new HeatGroups(),
   });
   const tasks = Array.from({ length: 7 }, (_, index) => taskOf(recipe, index));
   lane.run(tasks.slice(0, 1));

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { staleFiles } from '../../docs/generate.ts';
 import { referenceFiles } from '../../docs/reference-files.ts';
-import { fabricTopics, jobTopics, nodeTopics, payloads } from '../../shared/reference.ts';
+import { fabricTopics, jobTopics, nodeTopics, payloads, roomTopics } from '../../shared/reference.ts';
 import { settings } from '../../shared/schemas/config.ts';
 
 const reference = suite('reference');
@@ -28,7 +28,7 @@ reference('every key that a schema has is explained, and no other', () => {
 
 reference('topics name payloads that exist', () => {
   const names = new Set(payloads.map(payload => payload.name));
-  for (const { part, payload } of [...nodeTopics, ...jobTopics, ...fabricTopics]) {
+  for (const { part, payload } of [...nodeTopics, ...jobTopics, ...roomTopics, ...fabricTopics]) {
     if (payload !== undefined) assert.ok(names.has(payload), `${part}: ${payload}`);
   }
 });

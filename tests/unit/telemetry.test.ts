@@ -160,6 +160,7 @@ telemetry('256 cores, two sockets, RAPL: hottest package, packages added up, the
   assert.is(sample.load.temp_c, 57);
   // 500 J in 5 s, and 250 J over the end of the counter.
   assert.is(sample.load.watts, 150);
+  assert.is(sample.load.watts_source, 'rapl');
   assert.is(sample.cores?.length, 256);
   assert.ok(sample.cores?.every(share => share === 50));
   assert.ok(Math.abs(Number(sample.load.cpu_mhz) - 2128) < 20);

@@ -5,6 +5,7 @@
  */
 import type { JobIs } from '../../../shared/schemas/job.ts';
 import { writeState } from './ending.ts';
+import { waitsForHeat } from './heat.ts';
 import { dispatchLimits, dispatchTimes } from './limits.ts';
 import { type CommitRecord, commitKey, outKey, outText, toRanges, valueKey } from './records.ts';
 import { dispatch } from './sending.ts';
@@ -46,7 +47,7 @@ function flush(core: Core): boolean {
 /** `is` of a job at most once a second, but at once at its end, its first change, and where more than numbers changed. */
 function sayIs(core: Core, job: JobRun): void {
   if (core.jobs.get(job.id) !== job) return;
-  const now = `${job.state} ${job.paused}`;
+  const now = `${job.state} ${job.paused} ${waitsForHeat(core, job)}`;
   if (job.said === now && job.isAt !== undefined && core.now < job.isAt + dispatchTimes.isEvery) {
     job.isLate = true;
     if (job.isTimer) return;
@@ -60,11 +61,11 @@ function sayIs(core: Core, job: JobRun): void {
   job.said = now;
   job.isLate = false;
   job.isAt = core.now;
-  core.is.set(job.id, isOf(job));
+  core.is.set(job.id, isOf(core, job));
 }
 
 /** As it is on the topic. Tasks are those of the job itself; a reduction only holds its end back. */
-export function isOf(job: JobRun): JobIs {
+export function isOf(core: Core, job: JobRun): JobIs {
   const { tasks } = job.main;
   const running = Math.max(0, Math.min(currentRun(job).started, job.n - (job.levels.length > 0 ? 0 : tasks.ended)));
   const pct = Math.floor((1000 * tasks.ended) / job.n) / 10;
@@ -72,6 +73,7 @@ export function isOf(job: JobRun): JobIs {
     job: job.id,
     state: job.state,
     paused: job.paused,
+    ...(waitsForHeat(core, job) && { waiting: 'for heat' }),
     tasks: job.n,
     queued: isOver(job) ? 0 : Math.max(0, job.n - tasks.ended - running),
     running,

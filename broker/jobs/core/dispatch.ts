@@ -8,16 +8,18 @@
  *   ending.ts       ends, needs, reductions, keeping   fetching.ts    values and checkpoints from the store
  *   commits.ts      what is written and said           journal.ts     nothing is promised before it is synced
  *   loading.ts      a start                            records.ts     keys and records
+ *   heat.ts         jobs that wait for heat
  */
 import type { Random } from '../../../shared/clock.ts';
 import type { JobDocument, JobIs, JobState } from '../../../shared/schemas/job.ts';
 import type { Placer, WhyNot } from '../placement/placer.ts';
 import { finish, isOf } from './commits.ts';
-import type { JobEffect, JobEvent } from './events.ts';
+import type { JobEffect, JobEvent, NodeView } from './events.ts';
+import { heatChanged, heatHeld, waitsForHeat } from './heat.ts';
 import { load } from './loading.ts';
 import { forgotten, nodeOf, offline, online, report } from './reports.ts';
 import { askInventory } from './sending.ts';
-import { Core, currentRun, isOver, type JobRun } from './state.ts';
+import { Core, currentRun, isOver, type JobRun, type NodeRun } from './state.ts';
 import { rebalanceSoon } from './stragglers.ts';
 import { order, setPriority, submit } from './submissions.ts';
 import { task } from './tasks.ts';
@@ -109,8 +111,7 @@ export class Dispatch {
           forgotten(core, event.node);
           return;
         }
-        nodeOf(core, event.node).view = event.view;
-        core.placer.node(event.node, event.view);
+        this.#see(nodeOf(core, event.node), event.view);
         return;
       case 'online':
         online(core, event.node, event.inst, event.epoch);
@@ -144,14 +145,29 @@ export class Dispatch {
     }
   }
 
+  #see(node: NodeRun, view: NodeView): void {
+    const core = this.#core;
+    node.view = view;
+    core.placer.node(node.id, view);
+    const { heat = 0 } = view;
+    if (heat !== node.heat) heatChanged(core, node, heat);
+  }
+
   job(id: string): JobFacts | undefined {
     const job = this.#core.jobs.get(id);
-    return job && facts(job);
+    return job && facts(this.#core, job);
+  }
+
+  /** Of class heat: tasks that the node holds, and tasks that wait and that it may run. */
+  heatWork(node: string): { readonly running: number; readonly waiting: number } {
+    const core = this.#core;
+    if (core.ofHeat.size === 0) return { running: 0, waiting: 0 };
+    return { running: heatHeld(core, core.nodes.get(node)), waiting: core.placer.heatFor(node) };
   }
 
   /** In order of acceptance. */
   *jobs(): IterableIterator<JobFacts> {
-    for (const job of this.#core.jobs.values()) yield facts(job);
+    for (const job of this.#core.jobs.values()) yield facts(this.#core, job);
   }
 
   explain(id: string): Explanation | undefined {
@@ -177,9 +193,9 @@ export class Dispatch {
   }
 }
 
-function facts(job: JobRun): JobFacts {
+function facts(core: Core, job: JobRun): JobFacts {
   const { id, document, hash, by, state } = job;
-  return { id, document, hash, by, state, is: isOf(job) };
+  return { id, document, hash, by, state, is: isOf(core, job) };
 }
 
 function held(core: Core, job: JobRun): string | undefined {
@@ -187,6 +203,7 @@ function held(core: Core, job: JobRun): string | undefined {
   if (core.journal.stuck) return `nothing can be written: ${core.journal.stuck.message}`;
   if (job.paused) return 'it is paused';
   if (job.unmet.size > 0) return `it waits for ${[...job.unmet].join(', ')}`;
+  if (waitsForHeat(core, job)) return 'it waits for heat';
   const { tasks } = currentRun(job);
   const backoff = tasks.count(task.backoff);
   if (tasks.ended + tasks.count(task.live) === tasks.n) return 'all of it is done or with nodes';

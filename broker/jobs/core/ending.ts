@@ -16,6 +16,7 @@
  *             go, and only id and hash stay. After a restart the rest of that time counts by the wall clock, never more
  *             than the whole; while the process lives only monotonic time counts, so no jump of the clock ends anything.
  */
+import { watchHeat, watchUrgency } from './heat.ts';
 import { dispatchLimits } from './limits.ts';
 import { stateKey } from './records.ts';
 import { removeJob } from './removing.ts';
@@ -58,6 +59,7 @@ export function introduce(core: Core, run: RecipeRun): void {
   }
   core.placer.recipe(viewOf(run));
   core.dirtyRecipes.add(run);
+  watchHeat(core, run);
 }
 
 export function finishIfDone(core: Core, run: RecipeRun): void {
@@ -99,6 +101,7 @@ export function retire(core: Core, run: RecipeRun): void {
   }
   core.tellLeft();
   if (core.recipes.delete(run.r)) core.placer.gone(run.r);
+  core.ofHeat.delete(run);
   for (const node of run.sentTo) {
     node.knows.delete(run);
     node.returns.delete(run);
@@ -179,4 +182,5 @@ export function watchDeadline(core: Core, job: JobRun): void {
     const left = job.n - job.main.tasks.ended;
     endJob(core, job, 'timed-out', `its deadline passed, ${left} of ${job.n} tasks were not done`);
   });
+  watchUrgency(core, job);
 }

@@ -29,6 +29,8 @@ export interface NodeView {
   };
   readonly maxTempC: number;
   readonly inline: boolean;
+  /** Slots that tasks of class `heat` may use now, those of all others counted; absent: none. */
+  readonly heat?: number;
   /** Takes nothing new: drained, in safe mode, quarantined by people. */
   readonly closed?: string;
 }
@@ -96,6 +98,7 @@ export interface WorkBody {
   readonly revoke?: readonly TokenSpan[];
   readonly take?: readonly TokenSpan[];
   readonly forget?: readonly number[];
+  readonly urgent?: readonly number[];
   readonly inventory?: boolean;
 }
 

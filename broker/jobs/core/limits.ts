@@ -50,6 +50,13 @@ export const dispatchTimes = {
   backoffStep: 100,
   rebalance: 100,
   speculate: 250,
+  /** Tasks of class heat are looked after so often; frozen for so long they are moved, if they can be … */
+  heatLook: 10_000,
+  heatMove: 300_000,
+  /** … and not begun after so long, asked back. */
+  heatUnstarted: 30_000,
+  /** How often it is asked whether a deadline is near. */
+  urgencyLook: { least: 250, most: 60_000 },
   /** Without an inventory after so long in a session, and again after twice that: a node is asked for it. */
   first: 2000,
   /** A node that says nothing of a task for so long is asked what it holds. */

@@ -15,6 +15,7 @@ interface Message {
   readonly revoke: number[];
   readonly take: number[];
   readonly forget: number[];
+  readonly urgent: number[];
   inventory: boolean;
   bytes: number;
   tasks: number;
@@ -31,6 +32,7 @@ const empty = (): Message => ({
   revoke: [],
   take: [],
   forget: [],
+  urgent: [],
   inventory: false,
   bytes: 0,
   tasks: 0,
@@ -74,6 +76,12 @@ export class Outgoing {
 
   forget(node: NodeRun, r: number): void {
     this.#room(node, tokenBytes).forget.push(r);
+  }
+
+  /** Once is enough in one message. */
+  urgent(node: NodeRun, r: number): void {
+    const { urgent } = this.#room(node, tokenBytes);
+    if (!urgent.includes(r)) urgent.push(r);
   }
 
   inventory(node: NodeRun): void {
@@ -123,7 +131,7 @@ export class Outgoing {
     return message;
   }
 
-  #send(node: NodeRun, { recipes, spans, ack, revoke, take, forget, inventory }: Message): void {
+  #send(node: NodeRun, { recipes, spans, ack, revoke, take, forget, urgent, inventory }: Message): void {
     if (!node.session) return;
     if (node.seq === 0) {
       // It may have said what it holds while it was taken to be away.
@@ -139,6 +147,7 @@ export class Outgoing {
       ...(revoke.length > 0 && { revoke: toSpans(revoke) }),
       ...(take.length > 0 && { take: toSpans(take) }),
       ...(forget.length > 0 && { forget }),
+      ...(urgent.length > 0 && { urgent }),
       ...(inventory && { inventory }),
     };
     this.#effect({ type: 'send', node: node.id, epoch: node.session.epoch, body });

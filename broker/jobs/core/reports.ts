@@ -13,6 +13,7 @@
  *   RESTART    of the supervisor: who had run for a second is held for its node, 30 s; then that counts as a loss
  */
 import type { Held, Report } from '../../../shared/schemas/work.ts';
+import { heardFrozen } from './heat.ts';
 import { disagreements, dispatchLimits, dispatchTimes } from './limits.ts';
 import { runKey } from './records.ts';
 import { askInventory, hold } from './sending.ts';
@@ -44,6 +45,7 @@ export function nodeOf(core: Core, id: string): NodeRun {
       ranTimer: false,
       ran: '',
       disagreed: 0,
+      heat: 0,
       expected: new Map(),
     };
     core.nodes.set(id, node);
@@ -131,6 +133,7 @@ export function report(core: Core, id: string, said: Report): void {
   if (!isLate && said.have) inventory(core, node, said, isGap);
   else if (isGap) askInventory(core, node);
   if (said.results) results(core, node, said.results);
+  if (!isLate && said.frozen) heardFrozen(core, node, said.frozen);
   for (const [first, n] of said.returned ?? []) {
     each(node, first, n, attempt => returned(core, node, attempt));
   }
@@ -242,6 +245,8 @@ function adopt(core: Core, node: NodeRun, [token, r, index, number, state]: Held
   hold(core, { token, run, index, number, node, at: core.now, started: false, taken: false, twin: undefined });
   core.placer.given(node.id, r, 1);
   core.dirtyRecipes.add(run);
+  // It may have been away when that was said.
+  if (run.job.urgent) core.outgoing.urgent(node, r);
   const attempt = node.held.get(token);
   if (attempt && state > 0) started(core, node, attempt);
 }

@@ -43,6 +43,7 @@ export function createJob(id: string, record: DocumentRecord, bytes: number): Jo
     active: false,
     state: 'queued',
     paused: document.paused ?? false,
+    urgent: false,
     priority: document.priority,
     err: '',
     lastErr: '',
@@ -88,6 +89,7 @@ function mainRun(job: JobRun, r: number): RecipeRun {
     ...pick(document, workKeys),
     ...pick(document, taskKeys),
     ...(array !== undefined && (named ? { named } : { array })),
+    ...(document.class === 'heat' && { heat: true }),
   } as Recipe;
   const agree = document.agree ?? Math.floor(document.replicas / 2) + 1;
   return createRun(job, recipe, values, document.replicas, agree, undefined, true);
@@ -103,6 +105,7 @@ export function createLevel(job: JobRun, { r, n, fan }: LevelRecord, below: Reci
     ...pick(document.reduce ?? {}, workKeys),
     ...pick(document, reduceKeys),
     reduce: true,
+    ...(document.class === 'heat' && !job.urgent && { heat: true }),
   } as Recipe;
   return createRun(job, recipe, undefined, 1, 1, { run: below, fan }, n === 1);
 }

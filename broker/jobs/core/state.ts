@@ -43,6 +43,8 @@ export interface NodeRun {
   /** What `jobs/run/<node>` says. */
   ran: string;
   disagreed: number;
+  /** Slots that tasks of class heat may use. */
+  heat: number;
   /** Tasks that ran there before the restart. */
   readonly expected: Map<RecipeRun, Set<number>>;
 }
@@ -60,6 +62,8 @@ export interface Attempt {
   taken: boolean;
   /** Another live attempt of the same task. */
   twin: Attempt | undefined;
+  /** Of class heat, and once frozen: since when, or not now; and ms of the times before. */
+  frozen?: { readonly since: number | undefined; readonly ms: number };
 }
 
 /** Copies of one task of a job with replicas. */
@@ -81,8 +85,8 @@ export interface Open {
 export interface RecipeRun {
   readonly r: number;
   readonly job: JobRun;
-  /** As nodes get it. */
-  readonly recipe: Recipe;
+  /** As nodes get it; `heat` goes once it is urgent. */
+  recipe: Recipe;
   readonly recipeBytes: number;
   /** Reduction: what its tasks get. */
   readonly below: { readonly run: RecipeRun; readonly fan: number } | undefined;
@@ -160,6 +164,8 @@ export interface JobRun {
   active: boolean;
   state: JobState;
   paused: boolean;
+  /** Of class heat, and its deadline is near: see heat.ts. */
+  urgent: boolean;
   priority: number;
   err: string;
   lastErr: string;
@@ -213,6 +219,9 @@ export class Core {
   queuedJobs = 0;
   runningJobs = 0;
   rebalanceTimer = false;
+  heatTimer = false;
+  /** Recipes that wait for heat. */
+  readonly ofHeat = new Set<RecipeRun>();
   /** Attempts that are over and that placement does not know of yet. */
   left: { readonly node: NodeRun; readonly run: RecipeRun; n: number } | undefined;
   /** What has to be looked at before the step ends. */

@@ -6,6 +6,7 @@
  *   STEALING      nodes are idle while others have tasks in hand that they do not start soon: placement says how many, they
  *                 are asked back, and queued again once they are returned.
  */
+import { ranMs } from './heat.ts';
 import { dispatchTimes } from './limits.ts';
 import { begin, sendable } from './sending.ts';
 import type { Attempt, Core, RecipeRun } from './state.ts';
@@ -30,7 +31,8 @@ function startCopies(core: Core, run: RecipeRun): void {
   const sorted = [...run.times].sort((a, b) => a - b);
   const limit = Math.max(1000, 2 * (sorted[sorted.length >> 1] ?? 0));
   for (const attempt of [...run.live.values()]) {
-    if (attempt.started && !attempt.twin && core.now - attempt.at > limit) copy(core, attempt);
+    const runs = attempt.started && !attempt.twin && attempt.frozen?.since === undefined;
+    if (runs && ranMs(core, attempt) > limit) copy(core, attempt);
   }
 }
 

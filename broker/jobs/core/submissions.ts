@@ -16,6 +16,7 @@ import type { JobDocument } from '../../../shared/schemas/job.ts';
 import { encode } from './commits.ts';
 import { activate, endJob, introduce, watchDeadline, writeState } from './ending.ts';
 import type { JobEvent } from './events.ts';
+import { calm } from './heat.ts';
 import { dispatchLimits } from './limits.ts';
 import { type DocumentRecord, documentKey } from './records.ts';
 import { removeJob } from './removing.ts';
@@ -216,6 +217,7 @@ function reopen(core: Core, job: JobRun): void {
   else core.runningJobs++;
   job.endedMs = undefined;
   const { deadline_s } = job.document;
+  calm(job);
   if (deadline_s !== undefined) setDeadline(core, job, deadline_s * 1000);
   writeState(core, job);
   awaitNeeds(core, job);

@@ -40,5 +40,6 @@ export function viewOf({ r, job, recipe }: RecipeRun): RecipeView {
     ...(document.mem_mb === undefined ? {} : { memMb: document.mem_mb }),
     ...(document.max_parallel === undefined ? {} : { maxParallel: document.max_parallel }),
     ...(recipe.plugin === undefined ? {} : { plugin: recipe.plugin }),
+    ...(recipe.heat ? { heat: true } : {}),
   };
 }

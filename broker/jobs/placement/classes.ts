@@ -31,6 +31,8 @@ export interface PlaceClass {
   readonly memMb: number;
   readonly policy: Policy;
   readonly kind: Kind;
+  /** Waits for heat. */
+  readonly heat: boolean;
   recipes: number;
   blocked: boolean;
   readonly lanes: Map<Submitter, Lane>;
@@ -64,7 +66,7 @@ export interface RecipeState extends Heaped {
   view: RecipeView;
   by: Submitter;
   readonly kind: Kind;
-  readonly shared: PlaceClass;
+  shared: PlaceClass;
   /** While it is skipped somewhere. */
   own: PlaceClass | undefined;
   waiting: number;
@@ -102,13 +104,13 @@ export class Classes {
   }
 
   join(view: RecipeView, kind: Kind): PlaceClass {
-    const { where = '', needs, plugin = '', cpus, memMb = 0, policy } = view;
+    const { where = '', needs, plugin = '', cpus, memMb = 0, policy, heat = false } = view;
     const gateKey = JSON.stringify([needs, plugin, where]);
-    const key = JSON.stringify([cpus, memMb, policy, kind.name, gateKey]);
+    const key = JSON.stringify([cpus, memMb, policy, kind.name, heat, gateKey]);
     let found = this.#classes.get(key);
     if (!found) {
       const gate = this.#gates.get(gateKey) ?? this.#newGate(gateKey, view);
-      found = newClass({ key, gate, cpus, memMb, policy, kind });
+      found = newClass({ key, gate, cpus, memMb, policy, kind, heat });
       gate.classes++;
       this.#classes.set(key, found);
     }
@@ -152,11 +154,11 @@ export function compiled(where: string | undefined): Gate['where'] {
   return result.ok ? result.value : { error: `"where" is not understood: ${result.error.message}` };
 }
 
-function newClass(of: Pick<PlaceClass, 'key' | 'gate' | 'cpus' | 'memMb' | 'policy' | 'kind'>): PlaceClass {
-  const { key, gate, cpus, memMb, policy, kind } = of;
+function newClass(of: Pick<PlaceClass, 'key' | 'gate' | 'cpus' | 'memMb' | 'policy' | 'kind' | 'heat'>): PlaceClass {
+  const { key, gate, cpus, memMb, policy, kind, heat } = of;
   const lanes = new Map<Submitter, Lane>();
   return {
-    ...{ key, gate, cpus, memMb, policy, kind, lanes },
+    ...{ key, gate, cpus, memMb, policy, kind, heat, lanes },
     ...{ recipes: 0, blocked: false, skips: undefined, cursor: -1 },
   };
 }

@@ -22,6 +22,17 @@ export function allows(gate: Gate, node: Node): boolean {
   return allowed;
 }
 
+/** A new gate has this position: what nodes answered to an earlier one is void. */
+export function forgetBit(bit: number, nodes: Iterable<Node>): void {
+  const word = bit >>> 5;
+  const others = ~(1 << (bit & 31));
+  for (const node of nodes) {
+    if (word >= node.yes.length) continue;
+    node.yes[word] = (node.yes[word] ?? 0) & others;
+    node.no[word] = (node.no[word] ?? 0) & others;
+  }
+}
+
 export function grown(bits: Uint32Array<ArrayBuffer>, word: number): Uint32Array<ArrayBuffer> {
   const more = new Uint32Array(Math.max(word + 1, bits.length * 2));
   more.set(bits);
@@ -60,6 +71,7 @@ function because(view: RecipeView, where: Gate['where'], node: Node, hint: Hint)
   if (view.needs === 'code' && !inline) return 'does not allow inline code';
   if (closed !== undefined) return closed;
   if (!node.online) return 'is offline';
+  if (view.heat && node.heat === 0) return 'heat is not asked of it';
   if (view.cpus > node.slots) return `has ${node.slots} slots, needs ${view.cpus}`;
   if (node.hot) return `is ${load.temp_c ?? 'too hot'}${load.temp_c === undefined ? '' : ` °C, limit ${maxTempC}`}`;
   const memory = node.memory();

@@ -50,6 +50,9 @@ export class Node {
   readonly pairs = new Map<Kind, Pair>();
   pace = 1;
   paceSamples = 0;
+  /** Slots that tasks of class heat may use, and those that they take of them: these leave the others' slots alone. */
+  heat = 0;
+  heatSlots = 0;
   tasks = 0;
   /** Slots of all tasks in hand: more than it has, where some wait. */
   handSlots = 0;
@@ -87,6 +90,8 @@ export class Node {
     const before = this.view;
     this.view = view;
     if (!view) return true;
+    const cold = this.heat === 0;
+    this.heat = view.heat ?? 0;
     const { temp_c: temp, cpu_pct: cpu, mem_free_mb: free } = view.load;
     if (temp !== undefined) this.hot = temp >= view.maxTempC - (this.hot ? coolerBy : 0);
     // A hot node whose sensor is gone stays hot: nobody knows better.
@@ -95,7 +100,8 @@ export class Node {
       this.#memCap = this.#memHand === 0 ? free : Math.max(free, Math.min(known, free + this.#memHand));
     }
     if (cpu !== undefined) {
-      const ours = Math.min(this.#busiest, this.slots) / Math.max(1, this.#cores());
+      // What is heated with gives way to every task.
+      const ours = Math.min(Math.max(this.#busiest, this.heat), this.slots) / Math.max(1, this.#cores());
       this.others = Math.min(1, Math.max(0, cpu / 100 - ours));
       this.#busiest = this.handSlots;
     }
@@ -104,7 +110,7 @@ export class Node {
       this.yes.fill(0);
       this.no.fill(0);
     }
-    return changed || before.closed !== view.closed;
+    return changed || before.closed !== view.closed || cold !== (this.heat === 0);
   }
 
   /** Takes part at all, and may take more of something. */
@@ -121,7 +127,7 @@ export class Node {
 
   /** Nothing was over for much longer than expected: something hangs, and more would wait behind it. */
   #isSilent(): boolean {
-    return this.tasks > 0 && this.#fleet.now - this.progressAt > lowMs + (2 * this.handMs) / this.slots;
+    return this.handSlots > 0 && this.#fleet.now - this.progressAt > lowMs + (2 * this.handMs) / this.slots;
   }
 
   /** Work that all would have in hand if what waits were given out, ms per slot: near the end nobody gets more than that. */
@@ -131,8 +137,9 @@ export class Node {
   }
 
   /** Tasks of the class that it could take now; gates are not asked. */
-  room({ cpus, memMb, kind }: PlaceClass): number {
+  room({ cpus, memMb, kind, heat }: PlaceClass): number {
     if (cpus > this.slots || cpus > this.credits) return 0;
+    if (heat) return this.#heatRoom(cpus, memMb, kind);
     const free = this.handSlots < this.slots ? Math.floor((this.slots - this.handSlots) / cpus) : 0;
     let n = free;
     const expected = expectedMs(kind, this);
@@ -148,6 +155,18 @@ export class Node {
       }
     }
     return Math.min(n, Math.floor(this.credits / cpus), memMb > 0 ? this.#memoryFor(memMb) : n);
+  }
+
+  /** As many as heat is asked for beside the others' tasks; of short ones as many as these slots do in a while. */
+  #heatRoom(cpus: number, memMb: number, kind: Kind): number {
+    const slots = Math.min(this.heat, this.slots) - this.handSlots;
+    if (slots < cpus) return 0;
+    const ms = expectedMs(kind, this);
+    const each = ms === undefined ? fillMs : Math.min(fillMs, ms + overheadMs);
+    const n = Math.floor(((slots * fillMs) / each - this.heatSlots) / cpus);
+    const known = Math.floor(slots / cpus) + growth * (this.pairs.get(kind)?.samples ?? 0);
+    const most = Math.min(n, known, Math.floor(this.credits / cpus));
+    return Math.max(0, memMb > 0 ? Math.min(most, this.#memoryFor(memMb)) : most);
   }
 
   /** Memory it has for tasks, MB; undefined: unknown. */
@@ -168,13 +187,14 @@ export class Node {
 
   /** n more of it. @returns slot-ms that they are expected to take. */
   take(recipe: RecipeState, n: number): number {
-    const { cpus, memMb, kind } = recipe.shared;
+    const { cpus, memMb, kind, heat } = recipe.shared;
     const pair = this.pair(kind);
     const ms = expectedMs(kind, this);
     this.recount(kind);
     this.tasks += n;
     pair.tasks += n;
-    this.#shift(pair, n * cpus);
+    if (heat) this.heatSlots += n * cpus;
+    else this.#shift(pair, n * cpus);
     this.credits -= n * cpus;
     this.#busiest = Math.max(this.#busiest, this.handSlots);
     this.#memHand += n * memMb;
@@ -192,7 +212,7 @@ export class Node {
   lose(recipe: RecipeState, most: number): { readonly n: number; readonly charged: number } {
     const hold = this.holds.get(recipe);
     if (!hold) return { n: 0, charged: 0 };
-    const { cpus, memMb, kind } = recipe.shared;
+    const { cpus, memMb, kind, heat } = recipe.shared;
     const n = Math.min(most, hold.n);
     const charged = (hold.charged * n) / hold.n;
     hold.n -= n;
@@ -202,16 +222,28 @@ export class Node {
     const pair = this.pair(kind);
     pair.tasks -= n;
     this.tasks -= n;
-    this.#shift(pair, -n * cpus);
+    if (heat) this.heatSlots -= n * cpus;
+    else this.#shift(pair, -n * cpus);
     this.#memHand -= n * memMb;
-    if (this.tasks === 0) {
+    if (this.tasks === 0) this.#memMost = 0;
+    if (this.handSlots === 0) {
       // Sums of many small numbers: nothing is exactly nothing again.
       this.handMs = 0;
       this.#fleet.fillingMs -= this.fillingMs;
       this.fillingMs = 0;
-      this.#memMost = 0;
     }
     return { n, charged };
+  }
+
+  /** What it holds of the recipe waits for heat no more. @returns whether there is some. */
+  urgent(recipe: RecipeState): boolean {
+    const hold = this.holds.get(recipe);
+    if (!hold) return false;
+    const { cpus, kind } = recipe.shared;
+    this.recount(kind);
+    this.heatSlots -= hold.n * cpus;
+    this.#shift(this.pair(kind), hold.n * cpus);
+    return true;
   }
 
   pair(kind: Kind): Pair {

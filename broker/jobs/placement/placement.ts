@@ -8,12 +8,13 @@
  */
 import type { NodeView } from '../core/events.ts';
 import { Classes, type RecipeState } from './classes.ts';
-import { allows, explain } from './eligible.ts';
+import { explain, forgetBit } from './eligible.ts';
 import { FairQueue } from './fair-queue.ts';
+import { heated, heatFor, lasts } from './heat.ts';
 import { type Fleet, Node } from './nodes.ts';
 import { Openings } from './openings.ts';
 import type { Placer, RecipeView, WhyNot } from './placer.ts';
-import { choose, fit } from './policies.ts';
+import { another, choose } from './policies.ts';
 import { type Back, rebalance } from './rebalance.ts';
 import { expectedMs, type Kind, Kinds, learn } from './speeds.ts';
 
@@ -25,6 +26,8 @@ const rebalanceMs = 10;
 export class Placement implements Placer {
   readonly #nodes = new Map<string, Node>();
   readonly #recipes = new Map<number, RecipeState>();
+  /** Those of class heat, urgent ones too. */
+  readonly #ofHeat = new Set<RecipeState>();
   readonly #queue = new FairQueue();
   readonly #kinds = new Kinds();
   readonly #classes = new Classes(bit => this.#forgetBit(bit));
@@ -67,11 +70,14 @@ export class Placement implements Placer {
       const kind = this.#kinds.use(view.kind, view.needs);
       const [by, shared] = [this.#queue.join(view.by), this.#classes.join(view, kind)];
       const counts = { waiting: 0, inHand: 0, gone: false };
-      this.#recipes.set(view.r, { heapAt: -1, view, by, kind, shared, own: undefined, ...counts });
+      const state: RecipeState = { heapAt: -1, view, by, kind, shared, own: undefined, ...counts };
+      this.#recipes.set(view.r, state);
+      if (view.heat) this.#ofHeat.add(state);
       return;
     }
     this.#queue.leaveLane(known);
     this.#rejoin(known);
+    if ((view.heat ?? false) !== known.shared.heat) this.#reclass(known, view);
     known.view = view;
     if (known.gone) known.by = this.#queue.join(view.by);
     known.gone = false;
@@ -105,7 +111,7 @@ export class Placement implements Placer {
     const recipe = this.#recipes.get(r);
     if (!recipe || n <= 0) return;
     const node = this.#node(id);
-    if (node.tasks === 0) node.progressAt = this.#fleet.now;
+    if (node.handSlots === 0) node.progressAt = this.#fleet.now;
     this.#queue.serve(recipe.by, node.take(recipe, n));
     recipe.inHand += n;
     recipe.shared.cursor = node.index;
@@ -177,16 +183,7 @@ export class Placement implements Placer {
     const recipe = this.#recipes.get(r);
     if (!recipe || recipe.gone || recipe.inHand >= (recipe.view.maxParallel ?? Number.POSITIVE_INFINITY))
       return undefined;
-    let best: Node | undefined;
-    let bestRank = Number.POSITIVE_INFINITY;
-    for (const node of this.#openings.nodes) {
-      if (except.has(node.id) || !allows(recipe.shared.gate, node) || node.room(recipe.shared) < 1) continue;
-      const rank = fit(recipe.shared, node);
-      if (rank >= bestRank) continue;
-      best = node;
-      bestRank = rank;
-    }
-    return best?.id;
+    return another(this.#openings.nodes, recipe, except)?.id;
   }
 
   rebalance(now: number): readonly Back[] {
@@ -208,6 +205,21 @@ export class Placement implements Placer {
     const recipe = this.#recipes.get(r);
     const node = this.#nodes.get(id);
     return recipe && node ? expectedMs(recipe.kind, node) : undefined;
+  }
+
+  lasts(r: number, n: number): number | undefined {
+    const recipe = this.#recipes.get(r);
+    return recipe && lasts(this.#nodes.values(), recipe, n);
+  }
+
+  heated(r: number): boolean {
+    const recipe = this.#recipes.get(r);
+    return recipe !== undefined && heated(this.#nodes.values(), recipe);
+  }
+
+  heatFor(id: string): number {
+    const node = this.#nodes.get(id);
+    return node ? heatFor(node, this.#ofHeat) : 0;
   }
 
   #node(id: string): Node {
@@ -259,6 +271,13 @@ export class Placement implements Placer {
     else if (recipe.heapAt < 0) this.#queue.enter(recipe);
   }
 
+  /** It waits for heat no more; or, tried once more, again. */
+  #reclass(recipe: RecipeState, view: RecipeView): void {
+    for (const node of view.heat ? [] : this.#nodes.values()) if (node.urgent(recipe)) this.#openings.touch(node);
+    this.#classes.leave(recipe.shared);
+    recipe.shared = this.#classes.join(view, recipe.kind);
+  }
+
   /** Out of its own class, if it had one. It is in no lane. */
   #rejoin(recipe: RecipeState): void {
     if (!recipe.own) return;
@@ -268,6 +287,7 @@ export class Placement implements Placer {
 
   #drop(recipe: RecipeState): void {
     this.#recipes.delete(recipe.view.r);
+    this.#ofHeat.delete(recipe);
     this.#classes.leave(recipe.shared);
     const forgotten = this.#kinds.release(recipe.kind);
     if (forgotten) for (const node of this.#nodes.values()) node.pairs.delete(forgotten);
@@ -275,12 +295,6 @@ export class Placement implements Placer {
 
   /** A new gate has this position: what nodes answered to an earlier one is void. */
   #forgetBit(bit: number): void {
-    const word = bit >>> 5;
-    const others = ~(1 << (bit & 31));
-    for (const node of this.#nodes.values()) {
-      if (word >= node.yes.length) continue;
-      node.yes[word] = (node.yes[word] ?? 0) & others;
-      node.no[word] = (node.no[word] ?? 0) & others;
-    }
+    forgetBit(bit, this.#nodes.values());
   }
 }

@@ -25,6 +25,8 @@ export interface RecipeView {
   readonly kind: string;
   readonly needs: 'run' | 'plugin' | 'package' | 'code';
   readonly plugin?: string;
+  /** Waits for heat: goes only to nodes of which some is asked, as far as that is. */
+  readonly heat?: boolean;
 }
 
 export interface WhyNot {
@@ -59,6 +61,12 @@ export interface Placer {
   rebalance(now: number): readonly { readonly node: string; readonly r: number; readonly n: number }[];
   /** For each node why it gets none of this. */
   explain(view: RecipeView): readonly WhyNot[];
+  /** Expected ms until `n` tasks of it are done on the nodes that there are, if they do nothing else; undefined: never measured. */
+  lasts(r: number, n: number): number | undefined;
+  /** Whether heat is asked of some node that may run it. */
+  heated(r: number): boolean;
+  /** Tasks of class heat that wait and that the node may run, whether heat is asked of it or not. */
+  heatFor(node: string): number;
   /** Weights of submitters; who is not named has 1. */
   shares(weights: ReadonlyMap<string, number>): void;
   /** Expected ms of one task of the kind on that node; undefined: never measured. */

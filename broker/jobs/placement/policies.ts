@@ -103,3 +103,17 @@ function tie(node: Node): number {
   const busy = Math.min(1, (node.handSlots / Math.max(1, node.slots) + node.others) / 4);
   return busy * 0.9 + Math.min(1, (node.view?.load.watts ?? 50) / 10_000) * 0.09;
 }
+
+/** The best for one more copy, of those that are open and not named. */
+export function another(open: readonly Node[], { shared }: RecipeState, except: ReadonlySet<string>): Node | undefined {
+  let best: Node | undefined;
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (const node of open) {
+    if (except.has(node.id) || !allows(shared.gate, node) || node.room(shared) < 1) continue;
+    const rank = fit(shared, node);
+    if (rank >= bestRank) continue;
+    best = node;
+    bestRank = rank;
+  }
+  return best;
+}

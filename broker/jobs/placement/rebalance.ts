@@ -64,7 +64,8 @@ function longest(nodes: Iterable<Node>, now: number): Node[] {
 function takeable(holder: Node, hold: Hold, idle: Node[], now: number): number {
   if (hold.askedUntil > now && hold.asked > 0) return 0;
   const { recipe } = hold;
-  if (recipe.gone) return 0;
+  // What waits for heat is taken back when that ends.
+  if (recipe.gone || recipe.shared.heat) return 0;
   const { gate, cpus, kind } = recipe.shared;
   const each = (expectedMs(kind, holder) ?? waitOf(holder, now) / Math.max(1, holder.tasks)) + overheadMs;
   // At most what waits, if everything that runs is of this recipe.

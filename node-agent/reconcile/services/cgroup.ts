@@ -105,7 +105,8 @@ function groupsFrom(path: string | undefined): string[] {
   return groups;
 }
 
-function mounted(): readonly Hierarchy[] {
+/** Hierarchies of this machine, with this process's own group in each. */
+export function mounted(): readonly Hierarchy[] {
   try {
     return hierarchiesOf(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8'));
   } catch {

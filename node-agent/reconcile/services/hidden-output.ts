@@ -30,6 +30,7 @@ export function hideSecrets(host: Host, secrets: Secrets): Host {
     stop: (unit, signal, graceMs, done) => host.stop(unit, signal, graceMs, done),
     adjust: (unit, spec, done) => host.adjust(unit, spec, done),
     note: unit => host.note(unit),
+    dim: (unit, cores) => host.dim(unit, cores),
     discard(unit) {
       host.discard(unit);
       secrets.forget(unit);

@@ -117,7 +117,7 @@ export class LimitGroups {
     let group: string | undefined;
     for (const limit of groupLimits) {
       if (limits[limit] === undefined && before[limit] === undefined) continue;
-      const place = this.#place(controllers[limit]);
+      const place = this.place(controllers[limit]);
       if (typeof place === 'string') {
         missing.set(limit, place);
         continue;
@@ -144,7 +144,8 @@ export class LimitGroups {
     plan.missing.set(limit, busy ? 'it uses more already, so it holds from its next start on' : this.#why(error));
   }
 
-  #place(controller: Controller): Place | string {
+  /** Where groups with this controller can be made; or why there is no such place. */
+  place(controller: Controller): Place | string {
     const known = this.#places.get(controller);
     if (known !== undefined) return known;
     const place = this.#find(controller);

@@ -24,6 +24,10 @@ export interface Live {
   limits: Limits;
   /** What of its limits is not enforced. */
   note: string | undefined;
+  /** Cores that it may use for now, 0: frozen; and the quota that follows, percent of a core. */
+  dimmed: number | undefined;
+  dimmedPct: number | undefined;
+  wasDimmed: boolean;
   /** Bytes of output above which the file is cut. */
   outputLimit: number;
   run: RunRecord | undefined;
@@ -70,6 +74,9 @@ export const idle = (unit: string, spec: Service, cgroup: string | undefined): L
   groups: [],
   limits: {},
   note: undefined,
+  dimmed: undefined,
+  dimmedPct: undefined,
+  wasDimmed: false,
   outputLimit: outputLimitOf(spec),
   run: undefined,
   shimPid: undefined,

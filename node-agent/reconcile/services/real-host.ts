@@ -1,14 +1,14 @@
 /**
- * The real {@link Host}: a shim (shim.ts) per unit, which outlives the agent. What is on disk (unit-folder.ts) and what
- * /proc says are the truth; what is kept here in memory only saves asking. In steady state: no child process but the
- * shims and the one that waits for a service (starter.ts), no timer, one inotify watch and one more per running unit.
+ * The real {@link Host}: a shim (shim.ts) per unit, which outlives the agent. The truth is on disk (unit-folder.ts) and in
+ * /proc; memory only saves asking. In steady state: no child process but shims, no timer, one inotify watch and one per unit.
  */
 import type { Log } from '../../../shared/log.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
-import type { FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
+import type { Dimmed, FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
 import { Becoming } from './becoming.ts';
 import { Cgroups } from './cgroup.ts';
 import type { Containers } from './containers.ts';
+import { Dimming } from './dimming.ts';
 import { whyUnwritable } from './disk-probe.ts';
 import { findUnits } from './find-units.ts';
 import { inherited, launchParts } from './launch.ts';
@@ -47,6 +47,7 @@ export class RealHost implements Host {
   readonly #log: Log;
   readonly #cgroups: Cgroups;
   readonly #limiting: Limiting;
+  readonly #dimming: Dimming;
   readonly #containers: Containers;
   readonly #processes: UnitProcesses;
   readonly #boot = bootId();
@@ -62,13 +63,13 @@ export class RealHost implements Host {
     this.#log = parts.log;
     this.#cgroups = parts.cgroups ?? Cgroups.find();
     this.#limiting = new Limiting(this.#cgroups);
+    this.#dimming = new Dimming(this.#cgroups);
     const asked = launchParts(this.#folder, parts.inherited ?? inherited);
     this.#containers = asked.containers;
     this.#processes = new UnitProcesses(this.#cgroups, this.#limiting, this.#containers, this.#boot);
     this.#starter = new Starter(this.#folder, this.#boot, asked, parts.starting ?? {});
   }
 
-  /** Whether the next start will be a quick one. */
   get primed(): boolean {
     return this.#starter.primed;
   }
@@ -114,6 +115,7 @@ export class RealHost implements Host {
     const live = this.#units.get(unit);
     if (!live && !this.#closed) setImmediate(done);
     if (!live || this.#closed) return;
+    this.#dimming.thaw(live, this.#processes.others(live));
     live.stopping?.abandon();
     live.stopping = this.#processes.stop(live, signal, graceMs, error => {
       live.stopping = undefined;
@@ -130,12 +132,8 @@ export class RealHost implements Host {
 
   adjust(unit: string, spec: Service, done: () => void): void {
     const live = this.#units.get(unit);
-    if (!live || live.ended || this.#closed) {
-      setImmediate(done);
-      return;
-    }
-    const others = () => this.#processes.members(live).filter(each => !this.#processes.isShim(live, each));
-    this.#limiting.adjust(live, spec, others, place => {
+    if (!live || live.ended || this.#closed) return void setImmediate(done);
+    this.#limiting.adjust(live, spec, this.#processes.others(live), place => {
       if (this.#closed || !this.#units.has(unit)) return;
       try {
         this.#folder.change(unit, { spec, ...place });
@@ -144,6 +142,11 @@ export class RealHost implements Host {
       }
       done();
     });
+  }
+
+  dim(unit: string, cores: number | undefined): Dimmed {
+    const live = this.#units.get(unit);
+    return live && !this.#closed ? this.#dimming.dim(live, cores, this.#processes.others(live)) : {};
   }
 
   note(unit: string): string | undefined {

@@ -1,6 +1,6 @@
 /** The {@link Host} over a {@link SimulatedMachine}: one per agent life, while the machine goes on. */
 import type { Clock, Random } from '../../../shared/clock.ts';
-import type { Host, HostHandlers, Unit } from '../host.ts';
+import type { Dimmed, Host, HostHandlers, Unit } from '../host.ts';
 import type { SimulatedMachine, SimulatedProcess } from './simulated-machine.ts';
 
 export { SimulatedMachine } from './simulated-machine.ts';
@@ -95,6 +95,10 @@ class SimulatedHost implements Host {
   /** Its processes use nothing, so any limits hold. */
   adjust(_unit: string, _spec: Unit['spec'], done: () => void): void {
     this.#later(0, done);
+  }
+
+  dim(_unit: string, _cores: number | undefined): Dimmed {
+    return {};
   }
 
   note(_unit: string): string | undefined {

@@ -2,7 +2,7 @@
 import type { Clock, Random, Timer } from '../../../shared/clock.ts';
 import type { ItemStatus } from '../../../shared/schemas/observed.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
-import type { FoundUnit, Host } from '../host.ts';
+import type { Dimmed, FoundUnit, Host } from '../host.ts';
 import type { ServiceIs } from '../plan.ts';
 import type { OutputBefore, ReconcilerHandlers } from '../reconciler.ts';
 import type { ItemStates } from './around.ts';
@@ -39,6 +39,8 @@ export class ServiceTable {
   readonly #following: Following;
   readonly #relations: Relations;
   readonly #rows = new Map<string, Row>();
+  /** Services that run only so far for now, in cores. */
+  readonly #dims = new Map<string, number>();
   /** Unit -> service, for reports of the host. */
   readonly #units = new Map<string, string>();
   readonly #queue: (() => void)[] = [];
@@ -167,6 +169,14 @@ export class ServiceTable {
     return '';
   }
 
+  /** So many cores for a service until told otherwise, in all its units: 0 is frozen, undefined as it likes. */
+  dim(service: string, cores: number | undefined): Dimmed {
+    if (cores === undefined) this.#dims.delete(service);
+    else this.#dims.set(service, cores);
+    const unit = this.#rows.get(service)?.state.current?.unit;
+    return unit === undefined || this.#closed ? {} : this.#host.dim(unit, cores);
+  }
+
   names(): string[] {
     return [...this.#rows.keys()];
   }
@@ -226,12 +236,14 @@ export class ServiceTable {
       case 'start': {
         const { unit } = effect.unit;
         this.#units.set(unit, service);
-        this.#host.start(effect.unit, (error, pid) =>
+        this.#host.start(effect.unit, (error, pid) => {
+          const dim = this.#dims.get(service);
+          if (error === undefined && dim !== undefined && !this.#closed) this.#host.dim(unit, dim);
           this.#event(
             service,
             error === undefined ? { type: 'started', unit, pid } : { type: 'start-failed', unit, error },
-          ),
-        );
+          );
+        });
         this.#following.started(service, unit);
         return;
       }

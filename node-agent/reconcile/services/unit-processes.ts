@@ -35,6 +35,11 @@ export class UnitProcesses {
     return process.pid === live.shimPid || (live.run !== undefined && isShim(process, live.run));
   }
 
+  /** Everybody but the shim, at the moment of asking. */
+  others(live: Live): () => ProcessStat[] {
+    return () => this.members(live).filter(each => !this.isShim(live, each));
+  }
+
   /** Begins to end them all; `done` once, with a sentence where somebody is left. */
   stop(live: Live, signal: string, graceMs: number, done: (error?: string) => void): Ending {
     const processes = {

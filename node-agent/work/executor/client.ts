@@ -6,11 +6,9 @@
  */
 import { realpathSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { join } from 'node:path';
 import type { Log } from '../../../shared/log.ts';
 import type { Executor, ExecutorHandlers } from '../executor.ts';
 import { type FileParts, FileRequests } from './file-requests.ts';
-import { killAllOf } from './marks.ts';
 import {
   type Bounds,
   find,
@@ -21,6 +19,7 @@ import {
   startExecutor,
   wasThere,
 } from './starting.ts';
+import { sweep } from './sweep.ts';
 import { adoptedOf, type EndedTuple, endedOf, type Hello, Lines, line, protocol, taskTuple, tokensOf } from './wire.ts';
 
 export interface ExecutorOptions extends Program, FileParts, Bounds {
@@ -48,6 +47,7 @@ class Client {
   #socket: Socket | undefined;
   #process: NamedProcess | undefined;
   #settings: string | undefined;
+  #heat: string | undefined;
   /** What is said once it is up. */
   #pending = '';
   #pendingCount = 0;
@@ -74,17 +74,22 @@ class Client {
     if (this.#state === 'up') this.#sayNow(this.#settings);
   }
 
+  heat(most: number, groups: readonly string[]): void {
+    this.#heat = line('heat', most, groups);
+    if (this.#state === 'up') this.#sayNow(this.#heat);
+  }
+
   run(...[recipes, tasks]: Parameters<Executor['run']>): void {
     this.#say(line('run', recipes, tasks.map(taskTuple)));
     if (this.#state === 'away') this.#start();
   }
 
   /** To one that is there; if none is, there is nothing to say. */
-  tell(kind: 'forget' | 'taken' | 'back' | 'kill', numbers: readonly number[]): void {
+  tell(kind: 'forget' | 'urgent' | 'taken' | 'back' | 'kill', numbers: readonly number[]): void {
     if (numbers.length === 0) return;
     const text = line(kind, numbers);
     if (this.#state === 'up') this.#sayNow(text);
-    else if (this.#state === 'draining' && kind !== 'forget') this.#sayNow(text);
+    else if (this.#state === 'draining' && /^(taken|back|kill)$/.test(kind)) this.#sayNow(text);
     // What it is about is either in the line before it, or in an executor that is being found.
     if (this.#state !== 'up' && this.#state !== 'away') this.#say(text);
     // The protocol's promise for each that is ended, and here is nobody who could keep it.
@@ -120,7 +125,7 @@ class Client {
 
   /** One that was killed together with its agent has left its tasks alone. */
   #none(): void {
-    if (wasThere(this.#options.folder)) this.#sweep();
+    if (wasThere(this.#options.folder)) sweep(this.#options);
     this.#state = 'away';
     this.#ready([]);
     if (this.#pendingCount > 0) this.#start();
@@ -168,6 +173,7 @@ class Client {
     else if (kind === 'started') handlers?.started(tokensOf(first));
     else if (kind === 'ended') handlers?.ended((first as EndedTuple[]).map(endedOf));
     else if (kind === 'dropped') handlers?.dropped(tokensOf(first));
+    else if (kind === 'frozen') handlers?.frozen(tokensOf(first));
     else if (kind === 'checkpoint') handlers?.checkpoint(first as number, String(second));
     else if (kind === 'idle') this.#idle(first);
     else this.#files.hear(String(kind), [first, second, ...more]);
@@ -194,6 +200,7 @@ class Client {
     this.#state = 'up';
     this.#ready(held);
     if (this.#settings !== undefined) this.#sayNow(this.#settings);
+    if (this.#heat !== undefined) this.#sayNow(this.#heat);
     if (this.#pendingCount > 0) this.#sayNow(this.#pending, this.#pendingCount);
     [this.#pending, this.#pendingCount] = ['', 0];
   }
@@ -238,7 +245,7 @@ class Client {
       return;
     }
     killNamed(known);
-    this.#sweep();
+    sweep(this.#options);
     this.#failed('it ended, and its tasks with it');
   }
 
@@ -247,15 +254,6 @@ class Client {
     setTimeout(() => {
       if (known && this.#process === known) killNamed(known);
     }, endWithinMs).unref();
-  }
-
-  #sweep(): void {
-    try {
-      const killed = killAllOf(join(this.#options.folder, 'work'));
-      if (killed > 0) this.#options.log.info({ killed }, `${killed} processes of tasks were ended with their executor`);
-    } catch (error) {
-      this.#options.log.warn({}, `processes of tasks cannot be looked for: ${(error as Error).message}`);
-    }
   }
 
   #say(text: string): void {
@@ -287,6 +285,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     configure: settings => client.configure(settings),
     run: (recipes, tasks) => client.run(recipes, tasks),
     forget: recipes => client.tell('forget', recipes),
+    heat: (most, groups) => client.heat(most, groups),
+    urgent: recipes => client.tell('urgent', recipes),
     taken: tokens => client.tell('taken', tokens),
     takeBack: tokens => client.tell('back', tokens),
     kill: tokens => client.tell('kill', tokens),

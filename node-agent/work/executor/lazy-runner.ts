@@ -63,6 +63,11 @@ function waitingLane(handlers: LaneHandlers, opening: Promise<Lane>): Lane {
       then(lane => lane.run(tasks));
     },
     stop: token => then(lane => lane.stop(token)),
+    freeze: on => then(lane => lane.freeze(on)),
+    get stopped() {
+      return open?.stopped ?? false;
+    },
+    heat: on => then(lane => lane.heat(on)),
     close: () => then(lane => lane.close()),
   };
 }

@@ -1,8 +1,10 @@
 /** What the executor's core is given, and what it keeps of each task and lane. */
 import type { Timer } from '../../../shared/clock.ts';
-import type { End, Recipe } from '../../../shared/schemas/work.ts';
+import type { Recipe } from '../../../shared/schemas/work.ts';
 import type { Ended, ExecutorTask } from '../executor.ts';
 import type { Lane, Runner } from './runner.ts';
+import type { Share } from './share.ts';
+import type { HeldTuple } from './wire.ts';
 
 export interface LineParts {
   /** Undefined: this node cannot run such a thing; the sentence says why. */
@@ -15,6 +17,8 @@ export interface LineParts {
   ended(result: Ended): void;
   dropped(tokens: readonly number[]): void;
   checkpoint(token: number, base64: string): void;
+  /** Of all lines of this node. */
+  readonly share: Share;
   /** Whether nothing new may begin, since results wait that nobody takes. */
   full(): boolean;
 }
@@ -26,8 +30,12 @@ export interface Entry {
   lane?: OpenLane;
   /** Since when it runs; undefined: it does not yet. */
   began?: number;
-  /** As of {@link Share.begin}. */
-  share?: number;
+  /** As of {@link Share.begin}; undefined: it is frozen. */
+  share?: number | undefined;
+  /** Its share until it was frozen last, ms. */
+  shared?: number;
+  /** It was frozen or slowed down: `began` was put off by what does not count. */
+  slowed?: true;
   /** How often its worker was gone before it began. */
   returns?: number;
   /** Being ended. */
@@ -43,11 +51,12 @@ export interface OpenLane {
   /** Slots that it takes while it holds any. */
   cpus: number;
   timer?: Timer | undefined;
+  /** Since when what runs in it is frozen. */
+  frozen?: number | undefined;
 }
 
-/** How a task ended that was stopped for its time. */
-export const late = (end: End | undefined, { timeout_s }: Recipe): End => ({
-  ...end,
-  why: 'timeout',
-  err: `it ran longer than its ${timeout_s} s`,
-});
+/** As the agent is told of it; of what is being killed nothing. */
+export function heldOf({ task, began, stopping, recipe }: Entry): HeldTuple[] {
+  const held = [task.token, task.r, task.index, task.attempt, began === undefined ? 0 : 1] as const;
+  return stopping === 'kill' ? [] : [recipe.heat ? [...held, 1] : held];
+}

@@ -4,10 +4,11 @@
  */
 import type { End, Recipe } from '../../../shared/schemas/work.ts';
 import type { ExecutorTask } from '../executor.ts';
-import { type Entry, type LineParts, late, type OpenLane } from './line-parts.ts';
+import { type Entry, heldOf, type LineParts, type OpenLane } from './line-parts.ts';
 import { Pace } from './pace.ts';
 import type { Lane } from './runner.ts';
-import { Share } from './share.ts';
+import { late, TaskTime } from './task-time.ts';
+import { WaitingLine } from './waiting-line.ts';
 import type { HeldTuple } from './wire.ts';
 
 /** More than these wait nowhere: the agent asks for what it can use, in credits. */
@@ -20,19 +21,18 @@ export class Line {
   readonly #entries = new Map<number, Entry>();
   readonly #recipes = new Map<number, Recipe>();
   readonly #pace = new Pace();
-  #waiting: Entry[] = [];
-  #first = 0;
+  readonly time: TaskTime;
+  readonly #waiting = new WaitingLine();
   readonly #lanes = new Set<OpenLane>();
   /** Oldest first. */
   readonly #idle = new Set<OpenLane>();
   #slots = 1;
   #busySlots = 0;
-  readonly #share: Share;
   readonly #forgotten = new Set<number>();
 
   constructor(parts: LineParts) {
     this.#parts = parts;
-    this.#share = new Share(parts.now());
+    this.time = new TaskTime({ ...parts, late: entry => this.#stop(entry, 'timeout') });
   }
 
   /** Tasks that wait or run. */
@@ -40,10 +40,15 @@ export class Line {
     return this.#entries.size;
   }
 
+  /** Lanes that hold something. */
+  get busy(): OpenLane[] {
+    return [...this.#lanes].filter(({ holds }) => holds.length > 0);
+  }
+
+  has = (token: number): boolean => this.#entries.has(token);
+
   held(): HeldTuple[] {
-    return [...this.#entries.values()].flatMap(({ task, began, stopping }): HeldTuple[] =>
-      stopping === 'kill' ? [] : [[task.token, task.r, task.index, task.attempt, began === undefined ? 0 : 1]],
-    );
+    return [...this.#entries.values()].flatMap(heldOf);
   }
 
   slots(slots: number): void {
@@ -77,6 +82,11 @@ export class Line {
   takeBack(tokens: readonly number[]): void {
     const dropped = tokens.filter(token => {
       const entry = this.#entries.get(token);
+      // Frozen before it began: its lane gives it back.
+      if (entry?.lane?.frozen !== undefined && entry.began === undefined) {
+        entry.stopping = 'kill';
+        entry.lane.lane.stop(token);
+      }
       return entry !== undefined && entry.lane === undefined && this.#entries.delete(token);
     });
     if (dropped.length > 0) this.#parts.dropped(dropped);
@@ -98,6 +108,13 @@ export class Line {
     this.pump();
   }
 
+  /** What waits of a recipe leaves the line. */
+  leave(r: number): ExecutorTask[] {
+    const left = [...this.#entries.values()].filter(({ recipe, lane }) => recipe.r === r && !lane);
+    for (const { task } of left) this.#entries.delete(task.token);
+    return left.map(({ task }) => task);
+  }
+
   forget(recipes: readonly number[]): void {
     for (const r of recipes) this.#forgotten.add(r);
     this.#reallyForget();
@@ -112,28 +129,22 @@ export class Line {
   pump(): void {
     const given = new Map<OpenLane, ExecutorTask[]>();
     for (;;) {
-      while (this.#first < this.#waiting.length && this.#gone(this.#waiting[this.#first] as Entry)) this.#first++;
-      const entry = this.#waiting[this.#first];
+      const entry = this.#waiting.peek(this.#gone);
       if (!entry || this.#slots === 0 || this.#parts.full()) break;
       const lane = this.#laneFor(entry);
       if (lane === undefined) break;
-      this.#first++;
+      this.#waiting.next();
       if (lane === 'failed') continue;
       this.#hold(lane, entry);
       const tasks = given.get(lane);
       if (tasks) tasks.push(entry.task);
       else given.set(lane, [entry.task]);
     }
-    if (this.#first > 1000 || this.#first === this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#first);
-      this.#first = 0;
-    }
+    this.#waiting.trim();
     for (const [lane, tasks] of given) lane.lane.run(tasks);
   }
 
-  #gone(entry: Entry): boolean {
-    return this.#entries.get(entry.task.token) !== entry || entry.lane !== undefined;
-  }
+  #gone = (entry: Entry): boolean => this.#entries.get(entry.task.token) !== entry || entry.lane !== undefined;
 
   #laneFor(entry: Entry): OpenLane | 'failed' | undefined {
     const { recipe } = entry;
@@ -152,7 +163,8 @@ export class Line {
     return best;
   }
 
-  #ahead = ({ recipe, runner }: OpenLane): number => this.#pace.ahead(recipe.r, runner.ahead);
+  /** Of what may be frozen nothing waits behind another. */
+  #ahead = ({ recipe, runner }: OpenLane): number => (recipe.heat ? 1 : this.#pace.ahead(recipe.r, runner.ahead));
 
   #open(entry: Entry): OpenLane | 'failed' {
     const { recipe, task } = entry;
@@ -190,40 +202,34 @@ export class Line {
     const at = lane.holds.indexOf(entry);
     if (at >= 0) lane.holds.splice(at, 1);
     if (lane.holds.length > 0) return;
+    if (lane.frozen !== undefined) this.freeze(lane, false);
     this.#busySlots -= lane.cpus;
     this.#idle.add(lane);
     this.#reallyForget();
   }
 
   /** One that asks for more than there is gets all. */
-  #cpus({ cpus }: Recipe): number {
-    return Math.min(cpus, Math.max(1, this.#slots));
-  }
+  #cpus = ({ cpus }: Recipe): number => Math.min(cpus, Math.max(1, this.#slots));
 
   #began(lane: OpenLane, token: number): void {
     const entry = this.#entries.get(token);
     if (entry?.lane !== lane || entry.began !== undefined) return;
-    entry.began = this.#parts.now();
-    entry.share = this.#share.begin(entry.began);
+    this.time.began(lane, entry);
     if (!entry.stopping) this.#parts.started(token);
-    if (!lane.timer) this.#watch(lane, entry);
   }
 
-  /** One timer for a lane, and not one for each of its tasks: it looks who runs when the first could be late. */
-  #watch(lane: OpenLane, entry: Entry): void {
-    const left = (entry.began ?? 0) + lane.recipe.timeout_s * 1000 - this.#parts.now();
-    lane.timer = this.#parts.after(Math.min(Math.max(left, 0), 2 ** 30), () => {
-      lane.timer = undefined;
-      const current = lane.holds.find(({ began }) => began !== undefined);
-      if (!current?.began) return;
-      if (this.#parts.now() - current.began < lane.recipe.timeout_s * 1000) this.#watch(lane, current);
-      else if (!current.stopping) this.#stop(current, 'timeout');
-    });
+  /** What runs in it is frozen, and its time does not count; or goes on. It has its slots all the while. */
+  freeze(lane: OpenLane, on: boolean): void {
+    if (on === (lane.frozen !== undefined)) return;
+    if (on) this.time.freeze(lane);
+    else this.time.thaw(lane);
+    lane.lane.freeze(on);
   }
 
   #stop(entry: Entry, why: 'timeout' | 'kill'): void {
     const again = entry.stopping !== undefined;
     if (entry.stopping !== 'kill') entry.stopping = why;
+    if (entry.lane?.frozen !== undefined) this.freeze(entry.lane, false);
     if (!again) entry.lane?.lane.stop(entry.task.token);
   }
 
@@ -232,14 +238,11 @@ export class Line {
     if (entry?.lane !== lane) return;
     if (entry.began === undefined) this.#began(lane, token);
     this.#entries.delete(token);
-    const { began = 0, share: from = 0 } = entry;
-    const now = this.#parts.now();
-    const ms = known ?? now - began;
-    const share = this.#share.end(now, began, from, ms);
+    const { ms, share } = this.time.ended(lane, entry, known);
     this.#pace.learn(lane.recipe.r, ms);
     this.#release(lane, entry);
     if (entry.stopping === 'kill') this.#parts.dropped([token]);
-    else this.#tell(entry.task, ms, share, entry.stopping === 'timeout' ? late(end, lane.recipe) : end);
+    else this.#tell(entry.task, ms, share, entry.stopping === 'timeout' ? late(end, lane) : end);
     if (lane.holds.length <= this.#ahead(lane) / 2) this.pump();
   }
 
@@ -259,8 +262,7 @@ export class Line {
       if ((entry.returns ?? 0) < mostReturns) back.push(entry);
       else this.#refuse(entry.task, { why: 'lost', err: `its worker ended before it began, ${mostReturns} times` });
     }
-    this.#waiting = [...back, ...this.#waiting.slice(this.#first)];
-    this.#first = 0;
+    this.#waiting.again(back);
     this.pump();
   }
 
@@ -278,7 +280,7 @@ export class Line {
   #close(lane: OpenLane): void {
     this.#idle.delete(lane);
     this.#lanes.delete(lane);
-    lane.timer?.cancel();
+    this.time.forget(lane);
     lane.lane.close();
   }
 

@@ -8,10 +8,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { makeFolder } from '../../../shared/make-folder.ts';
 import { systemClock } from '../../../shared/system-clock.ts';
-import { Cgroups } from '../../reconcile/services/cgroup.ts';
+import { Cgroups, mounted } from '../../reconcile/services/cgroup.ts';
 import { lowerPriority } from '../../reconcile/services/priority.ts';
 import { stderrLog } from '../../stderr-log.ts';
 import { createCommandRunner } from './command/index.ts';
+import { HeatGroups } from './heat-groups.ts';
 import { lazyRunner } from './lazy-runner.ts';
 import { killAllOf, ProcessMarks, prefixOf } from './marks.ts';
 import type { ModuleRunners, RunnerParts } from './runner.ts';
@@ -56,10 +57,12 @@ function serve(): void {
   const clock = systemClock();
   const marks = new ProcessMarks(prefixOf(folder), log);
   const environment = cleanEnvironment();
+  const heat = new HeatGroups(mounted);
   const now = () => performance.now();
   const server = new Server({
     clock,
     idleMs,
+    heat,
     runners(files) {
       const parts: RunnerParts = {
         folder: join(folder, 'modules'),
@@ -68,6 +71,7 @@ function serve(): void {
         files,
         marks,
         environment,
+        heat,
         now,
       };
       let modules: Promise<ModuleRunners> | undefined;

@@ -62,15 +62,34 @@ export class ProcessMarks implements Marks {
       return;
     }
     const leader = group > 0 ? readProcess(group) : undefined;
-    const members = (before: readonly ProcessStat[]) => {
-      const all = listProcesses();
-      const now = all.find(({ pid }) => pid === group);
-      // Its number is given to nobody else while somebody of its session is there.
-      const session =
-        group > 0 && (!now || now.start === leader?.start) ? all.filter(each => each.session === group) : [];
-      return findMembers({ unit: mark, grouped: nobody, known: [...before, ...session] }, all);
-    };
+    const members = (before: readonly ProcessStat[]) => membersOf(mark, group, leader, before);
     new Stopping({ members, certain: false, isShim: () => false, killAll() {} }, 'TERM', graceMs, over);
+  }
+
+  freeze(mark: string, group: number): void {
+    if (!hasProc) {
+      signalGroup(group, 'SIGSTOP');
+      return;
+    }
+    const leader = readProcess(group);
+    const stopped = new Set<string>();
+    // Who is told to stop forks no more (the kernel's copy_process looks for signals first): a look that finds nobody new is the last.
+    for (let round = 0, before = -1; round < mostRounds && before !== stopped.size; round++) {
+      before = stopped.size;
+      for (const each of membersOf(mark, group, leader)) {
+        const key = `${each.pid} ${each.start}`;
+        if (!stopped.has(key) && signalOne(each, 'SIGSTOP')) stopped.add(key);
+      }
+    }
+  }
+
+  thaw(mark: string, group: number): void {
+    if (!hasProc) signalGroup(group, 'SIGCONT');
+    else for (const each of membersOf(mark, group, readProcess(group))) signalOne(each, 'SIGCONT');
+  }
+
+  members(mark: string, group: number): readonly number[] {
+    return hasProc ? membersOf(mark, group, readProcess(group)).map(({ pid }) => pid) : [];
   }
 
   close(): void {
@@ -83,6 +102,30 @@ export class ProcessMarks implements Marks {
     this.#swept = performance.now();
     const killed = killMarked(mark => mark.startsWith(this.#prefix) && !this.#live.has(mark));
     if (killed > 0) this.#log.info({ killed }, `${killed} processes that ended tasks had left behind were killed`);
+  }
+}
+
+/** @param leader of the session, as it was when that was begun. */
+function membersOf(
+  mark: string,
+  group: number,
+  leader: ProcessStat | undefined,
+  before: readonly ProcessStat[] = [],
+): readonly ProcessStat[] {
+  const all = listProcesses();
+  const now = all.find(({ pid }) => pid === group);
+  // Its number is given to nobody else while somebody of its session is there.
+  const session = group > 0 && (!now || now.start === leader?.start) ? all.filter(each => each.session === group) : [];
+  return findMembers({ unit: mark, grouped: nobody, known: [...before, ...session] }, all);
+}
+
+/** @returns false: gone meanwhile, or not to be reached. */
+function signalOne({ pid, start }: ProcessStat, signal: NodeJS.Signals): boolean {
+  if (readProcess(pid)?.start !== start) return false;
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
   }
 }
 

@@ -13,6 +13,7 @@
 import type { Log } from '../../../shared/log.ts';
 import type { End, Recipe } from '../../../shared/schemas/work.ts';
 import type { ExecutorTask } from '../executor.ts';
+import type { HeatGroups } from './heat-groups.ts';
 
 export interface LaneHandlers {
   /** It runs now: from here its timeout counts. Once for each task, in the order given. */
@@ -37,6 +38,12 @@ export interface Lane {
   run(tasks: readonly ExecutorTask[]): void;
   /** Ends that task for good, with all that it started: `ended` follows; or `returned`, where it has not begun. */
   stop(token: number): void;
+  /** All processes of its task stand still (SIGSTOP), also those that it starts only then; or go on. */
+  freeze(on: boolean): void;
+  /** Somebody else has stopped it. */
+  readonly stopped: boolean;
+  /** Its processes are put into the groups of heat, which are others now; or out of them. */
+  heat(on: boolean): void;
   /** No task comes any more, and it holds none. A worker may be kept warm for the next lane, in bounds. */
   close(): void;
 }
@@ -98,6 +105,10 @@ export interface Marks {
    * @param group of a leader that the caller started detached; 0 for none.
    */
   end(mark: string, group: number, graceMs: number, done: () => void): void;
+  /** Stops all that {@link end} would end, whatever it starts meanwhile. */
+  freeze(mark: string, group: number): void;
+  thaw(mark: string, group: number): void;
+  members(mark: string, group: number): readonly number[];
 }
 
 export interface RunnerParts {
@@ -108,6 +119,7 @@ export interface RunnerParts {
   readonly log: Log;
   readonly files: Files;
   readonly marks: Marks;
+  readonly heat: Pick<HeatGroups, 'wrap' | 'take' | 'leave' | 'isUnified'>;
   /** Clean base of the environment of what is started: PATH, HOME, LANG, USER, TZ, TMPDIR; nothing of the agent's own. */
   readonly environment: Readonly<Record<string, string>>;
   /** Monotonic ms. */

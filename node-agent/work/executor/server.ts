@@ -3,16 +3,22 @@ import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Clock } from '../../../shared/clock.ts';
 import type { Recipe } from '../../../shared/schemas/work.ts';
+import type { ExecutorTask } from '../executor.ts';
 import { AgentFiles } from './agent-files.ts';
+import type { HeatGroups } from './heat-groups.ts';
+import { HeatSide } from './heat-side.ts';
 import { Line } from './line.ts';
+import type { LineParts } from './line-parts.ts';
 import { endedLines, Results } from './results.ts';
 import type { Runner, Settings } from './runner.ts';
+import { Share } from './share.ts';
 import { isToken, Lines, line, protocol, socketName, taskOf, tokensOf } from './wire.ts';
 
 export interface ServerParts {
   readonly clock: Clock;
   /** With nothing to do. */
   readonly idleMs: number;
+  readonly heat: HeatGroups;
   /** By what the recipe has. */
   readonly runners: (files: AgentFiles) => Readonly<Record<RunnerName, Runner>>;
   /** The process may end. */
@@ -33,6 +39,7 @@ export class Server {
   readonly #runners: Readonly<Record<RunnerName, Runner>>;
   readonly #results = new Results();
   readonly #line: Line;
+  readonly #heat: HeatSide;
   readonly #net: NetServer;
   #agent: Socket | undefined;
   #heard = 0;
@@ -49,7 +56,8 @@ export class Server {
     this.#parts = parts;
     this.#runners = parts.runners(this.#files);
     this.#idleSince = parts.clock.now();
-    this.#line = new Line({
+    const ofLine: LineParts = {
+      share: new Share(parts.clock.now()),
       now: () => parts.clock.now(),
       after: (ms, fn) => parts.clock.after(ms, fn),
       runner: recipe => this.#runnerOf(recipe),
@@ -61,7 +69,11 @@ export class Server {
       dropped: tokens => this.#dropped.push(...tokens) && this.#soon(),
       checkpoint: (token, base64) => this.#say('checkpoint', token, base64),
       full: () => this.#results.full || (this.#agent?.writableLength ?? 0) > mostUnread,
-    });
+    };
+    this.#line = new Line(ofLine);
+    const { clock, heat: groups } = parts;
+    const frozen = (tokens: readonly number[]) => this.#say('frozen', tokens);
+    this.#heat = new HeatSide({ clock, groups, line: this.#line, frozen }, ofLine);
     this.#net = createServer(socket => this.#welcome(socket));
   }
 
@@ -81,6 +93,7 @@ export class Server {
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#heat.end();
     let left = runnerNames.length;
     const gone = () => {
       if (--left === 0) this.#over();
@@ -108,7 +121,9 @@ export class Server {
     this.#heard = 0;
     const lines = new Lines();
     const gone = () => {
-      if (this.#agent === socket) this.#agent = undefined;
+      if (this.#agent !== socket) return;
+      this.#agent = undefined;
+      this.#heat.agentLeft();
     };
     socket.on('error', gone).on('close', gone);
     socket.on('data', chunk => {
@@ -122,10 +137,13 @@ export class Server {
     });
     // All that was to be told is told anew.
     [this.#started, this.#ended, this.#dropped, this.#others] = [[], [], [], ''];
-    socket.write(line('hello', { proto: protocol, pid: process.pid, held: this.#line.held() }));
+    const held = [...this.#line.held(), ...this.#heat.held()];
+    socket.write(line('hello', { proto: protocol, pid: process.pid, held }));
+    if (this.#heat.frozen.length > 0) socket.write(line('frozen', this.#heat.frozen));
+    this.#heat.agentCame();
     socket.write(endedLines(this.#results.all()));
     this.#files.again();
-    socket.on('drain', () => this.#line.pump());
+    socket.on('drain', () => this.#pump());
   }
 
   #hear(message: readonly unknown[]): void {
@@ -135,13 +153,18 @@ export class Server {
     else if (kind === 'taken') {
       const wasFull = this.#results.full;
       this.#results.taken(tokensOf(first));
-      if (wasFull) this.#line.pump();
+      if (wasFull) this.#pump();
     } else if (kind === 'kill') {
       const tokens = tokensOf(first);
       this.#results.taken(tokens);
-      this.#line.kill(tokens);
-    } else if (kind === 'back') this.#line.takeBack(tokensOf(first));
-    else if (kind === 'forget') this.#line.forget(tokensOf(first));
+      this.#line.kill(this.#heat.split(tokens, (line, own) => line.kill(own)));
+    } else if (kind === 'back') {
+      this.#line.takeBack(this.#heat.split(tokensOf(first), (line, own) => line.takeBack(own)));
+    } else if (kind === 'forget') {
+      this.#line.forget(tokensOf(first));
+      this.#heat.forget(tokensOf(first));
+    } else if (kind === 'heat') this.#heat.limit(first, second);
+    else if (kind === 'urgent') this.#heat.urgent(tokensOf(first));
     else if (kind === 'fetched' || kind === 'uploaded') this.#files.answered(message);
     else if (kind === 'set') this.#set(first as Settings);
     else if (kind === 'drain') this.#draining = true;
@@ -154,8 +177,21 @@ export class Server {
     if (known.includes(undefined)) throw new Error('a task that is none');
     const good = known.flatMap(task => task ?? []);
     if (this.#draining || this.#ending) this.#dropped.push(...good.map(({ token }) => token));
-    else this.#line.add(recipes.filter(isRecipe), good);
+    else this.#add(recipes.filter(isRecipe), good);
     this.#soon();
+  }
+
+  #add(recipes: readonly Recipe[], tasks: readonly ExecutorTask[]): void {
+    const others = this.#heat.add(recipes, tasks);
+    this.#line.add(
+      recipes.filter(({ heat }) => !heat),
+      others,
+    );
+  }
+
+  #pump(): void {
+    this.#line.pump();
+    this.#heat.pump();
   }
 
   #set(settings: Settings): void {
@@ -198,11 +234,12 @@ export class Server {
         return;
       }
       const idle = clock.now() - this.#idleSince;
-      const empty = this.#line.size === 0 && this.#results.size === 0;
+      const size = this.#line.size + this.#heat.size;
+      const empty = size === 0 && this.#results.size === 0;
       if (empty && this.#draining) this.#over();
       else {
         if (empty && idle >= idleMs) this.#rest();
-        else if (this.#line.size === 0 && !this.#agent && idle >= abandonedMs) this.#over();
+        else if (size === 0 && !this.#agent && idle >= abandonedMs) this.#over();
         this.#watch();
       }
     });
@@ -211,6 +248,7 @@ export class Server {
   /** The agent is asked, since something may be on its way from there. */
   #rest(): void {
     this.#line.closeIdle();
+    this.#heat.closeIdle();
     for (const name of runnerNames) this.#runners[name].rest();
     if (!this.#agent) this.end();
     else this.#agent.write(line('idle', this.#heard));

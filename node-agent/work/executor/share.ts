@@ -25,6 +25,13 @@ export class Share {
     return passed > 0 ? (Math.min(ms, passed) * (this.#integral - from)) / passed : ms / running;
   }
 
+  /** It is frozen now. @returns its share since {@link begin}. */
+  pause(now: number, from: number): number {
+    this.#pass(now);
+    this.#running--;
+    return this.#integral - from;
+  }
+
   #pass(now: number): void {
     if (this.#running > 0) this.#integral += (now - this.#at) / this.#running;
     this.#at = now;

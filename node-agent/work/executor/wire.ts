@@ -8,6 +8,7 @@
  * set SETTINGS                     run [RECIPE…] [TASK…]      forget [R…]
  * taken [TOKEN…]                   back [TOKEN…]              kill [TOKEN…]
  * fetched ID ERROR|null FILE       uploaded ID ERROR|null SHA256
+ * heat MOST [FOLDER…]              urgent [R…]
  * drain                            nothing new comes: end when nothing is held
  * end                              end all tasks, then yourself
  * ```
@@ -15,13 +16,15 @@
  * ```
  * hello {proto, pid, held}         first, at once
  * started [TOKEN…]                 ended [RESULT…]            dropped [TOKEN…]       checkpoint TOKEN BASE64
+ * frozen [TOKEN…]                  all that are, after `hello` too where there are some
  * fetch ID URL SHA256|null         upload ID FILE             forgo ID               release ID
  * ```
  */
 import type { End } from '../../../shared/schemas/work.ts';
 import type { AdoptedTask, Ended, ExecutorTask } from '../executor.ts';
 
-export const protocol = 1;
+/** 2: knows tasks of class `heat`. */
+export const protocol = 2;
 export const socketName = 'executor.sock';
 /** Of one line, in bytes. */
 export const longestLine = 32 * 1024 * 1024;
@@ -30,7 +33,8 @@ export const longestLine = 32 * 1024 * 1024;
 export type TaskTuple = readonly [number, number, number, number, (readonly [unknown] | 0)?, string?];
 /** Token, recipe, index, attempt, own ms, share ms, end. */
 export type EndedTuple = readonly [number, number, number, number, number, number, End?];
-export type HeldTuple = readonly [number, number, number, number, 0 | 1];
+/** Token, recipe, index, attempt, whether it runs; and 1 where it is of class `heat`. */
+export type HeldTuple = readonly [number, number, number, number, 0 | 1, 1?];
 export interface Hello {
   readonly proto: number;
   readonly pid: number;
@@ -65,9 +69,10 @@ export const endedOf = ([token, r, index, attempt, ms, shareMs, end]: EndedTuple
   ...(end ? { end } : {}),
 });
 
-export const adoptedOf = ([token, r, index, attempt, state]: HeldTuple): AdoptedTask => ({
+export const adoptedOf = ([token, r, index, attempt, state, heat]: HeldTuple): AdoptedTask => ({
   ...{ token, r, index, attempt },
   state: state === 1 ? 'running' : 'waiting',
+  ...(heat === 1 ? { heat: true } : {}),
 });
 
 /** Microseconds are enough. */

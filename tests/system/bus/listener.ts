@@ -8,6 +8,7 @@ type Heard =
   | { readonly kind: 'down'; readonly reason: string }
   | { readonly kind: 'connected'; readonly connection: BusConnection }
   | { readonly kind: 'disconnected'; readonly connection: BusConnection }
+  | { readonly kind: 'unheard'; readonly filter: string; readonly reason: string }
   | { readonly kind: 'refused'; readonly message: BusMessage; readonly reason: string };
 
 export class Listener implements BusHandlers {
@@ -46,6 +47,9 @@ export class Listener implements BusHandlers {
   }
   refused(message: BusMessage, reason: string): void {
     this.add({ kind: 'refused', message, reason });
+  }
+  unheard(filter: string, reason: string): void {
+    this.add({ kind: 'unheard', filter, reason });
   }
 
   heard(topic: string, payload?: string, limitMs = patienceMs): Promise<BusMessage> {

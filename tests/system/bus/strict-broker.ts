@@ -1,16 +1,22 @@
-/** An MQTT 5 broker of a few lines that announces a Receive Maximum and counts whether it is kept (section 4.9). */
+/**
+ * An MQTT 5 broker of a few lines that announces a Receive Maximum and counts whether it is kept (section 4.9), and that
+ * refuses subscriptions to what begins with `secret`.
+ */
 import { createServer } from 'node:net';
-import { generate, parser } from 'mqtt-packet';
+import { generate, type Packet, parser } from 'mqtt-packet';
 
 export interface StrictBroker {
   readonly url: string;
   /** Most publishes that were unacknowledged at one time. */
   readonly mostUnderWay: number;
+  /** Filters that were asked for, in order. */
+  readonly asked: readonly string[];
   close(): void;
 }
 
 export async function startStrictBroker(receiveMaximum: number): Promise<StrictBroker> {
   const version = { protocolVersion: 5 as const };
+  const asked: string[] = [];
   let mostUnderWay = 0;
   const server = createServer(socket => {
     const underWay: number[] = [];
@@ -29,8 +35,10 @@ export async function startStrictBroker(receiveMaximum: number): Promise<StrictB
         } as const;
         socket.write(generate(connack, version));
       } else if (packet.cmd === 'subscribe') {
-        const granted = packet.subscriptions.map(() => 1 as const);
-        socket.write(generate({ cmd: 'suback', messageId: packet.messageId ?? 0, granted }, version));
+        asked.push(...packet.subscriptions.map(({ topic }) => topic));
+        // 135: not authorized (section 3.9.3).
+        const granted = packet.subscriptions.map(({ topic }) => (topic.startsWith('secret') ? 135 : 1));
+        socket.write(generate({ cmd: 'suback', messageId: packet.messageId ?? 0, granted } as Packet, version));
       } else if (packet.cmd === 'publish' && packet.qos === 1) {
         underWay.push(packet.messageId ?? 0);
         mostUnderWay = Math.max(mostUnderWay, underWay.length);
@@ -49,6 +57,7 @@ export async function startStrictBroker(receiveMaximum: number): Promise<StrictB
     get mostUnderWay() {
       return mostUnderWay;
     },
+    asked,
     close: () => server.close(),
   };
 }

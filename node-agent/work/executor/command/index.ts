@@ -5,14 +5,15 @@ import type { Recipe } from '../../../../shared/schemas/work.ts';
 import type { Cgroups } from '../../../reconcile/services/cgroup.ts';
 import type { ExecutorTask } from '../../executor.ts';
 import type { Lane, LaneHandlers, Runner, RunnerParts } from '../runner.ts';
+import type { Around } from './around.ts';
 import { Command } from './filled.ts';
 import { Inputs } from './inputs.ts';
 import { realMemory } from './memory.ts';
-import { type Around, Running } from './running.ts';
+import { Running } from './running.ts';
 
 const lookEveryMs = 250;
 
-export interface CommandParts extends Pick<RunnerParts, 'environment' | 'marks' | 'files' | 'now'> {
+export interface CommandParts extends Pick<RunnerParts, 'environment' | 'marks' | 'files' | 'now' | 'heat'> {
   /** The runner's own; what lies in it is of earlier ones, and removed. */
   readonly folder: string;
   readonly cgroups: Cgroups;
@@ -50,10 +51,11 @@ export function createCommandRunner(parts: CommandParts): Runner {
     return known;
   };
 
-  const begin = (recipe: Recipe, task: ExecutorTask, handlers: LaneHandlers) => {
+  const begin = (recipe: Recipe, task: ExecutorTask, handlers: LaneHandlers, frozen: boolean) => {
     const { token } = task;
     const one = new Running(around, recipe, task, handlers, () => gone(token));
     running.set(token, one);
+    if (frozen) one.freeze(true);
     looking ??= setInterval(look, lookEveryMs);
     handlers.began(token);
     // Whoever hears that may end it at once.
@@ -65,10 +67,14 @@ export function createCommandRunner(parts: CommandParts): Runner {
     open(recipe, handlers): Lane {
       let waiting: ExecutorTask[] = [];
       let busy = false;
+      let frozen = false;
+      let current: number | undefined;
+      const now = () => (current === undefined ? undefined : running.get(current));
       const next = () => {
         const task = waiting.shift();
         busy = task !== undefined;
-        if (task) begin(recipe, task, over);
+        current = task?.token;
+        if (task) begin(recipe, task, over, frozen);
       };
       const over: LaneHandlers = {
         ...handlers,
@@ -93,6 +99,14 @@ export function createCommandRunner(parts: CommandParts): Runner {
             queueMicrotask(() => handlers.returned([token]));
           }
         },
+        freeze(on) {
+          frozen = on;
+          now()?.freeze(on);
+        },
+        get stopped() {
+          return now()?.stoppedByOthers ?? false;
+        },
+        heat: on => now()?.heat(on),
         close() {},
       };
     },

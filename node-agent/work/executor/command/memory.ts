@@ -16,15 +16,18 @@ export interface MemoryLimit {
   end(): void;
 }
 
-export type Memory = { limit(mark: string, mb: number): MemoryLimit };
+export type Memory = {
+  /** @param alone its groups are not to be touched: who takes too much is found by looking. */
+  limit(mark: string, mb: number, alone: boolean): MemoryLimit;
+};
 
 const lookEveryMs = 500;
 /** Joins its groups, then becomes the command. What cannot be limited must not run as if it were. */
 const join0 = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit 125; shift; done; shift; exec "$@"';
 
 export const realMemory = (cgroups: Cgroups): Memory => ({
-  limit(mark, mb) {
-    const { groups, note } = cgroups.limits.make(mark, { memory_mb: mb });
+  limit(mark, mb, alone) {
+    const { groups, note } = alone ? { groups: [] } : cgroups.limits.make(mark, { memory_mb: mb });
     const end = () => {
       for (const group of groups) cgroups.remove(group);
     };

@@ -1,6 +1,6 @@
 /** One command from its inputs to its outputs: one attempt of a task. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rm, rmdirSync, statSync, writeFile, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync, writeFile, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { printable } from '../../../../shared/names.ts';
@@ -10,27 +10,16 @@ import { simpleCommand } from '../../../reconcile/services/simple-command.ts';
 import { reason } from '../../../reconcile/services/unit-folder.ts';
 import type { ExecutorTask } from '../../executor.ts';
 import { signalGroup } from '../marks.ts';
-import type { Files, LaneHandlers, Marks } from '../runner.ts';
+import type { LaneHandlers } from '../runner.ts';
+import type { Around } from './around.ts';
+import { cannotStart } from './cannot-start.ts';
 import { Checkpoint } from './checkpoint.ts';
 import type { Command, Filled } from './filled.ts';
-import type { Inputs } from './inputs.ts';
-import type { Memory, MemoryLimit } from './memory.ts';
+import { Hold } from './hold.ts';
+import type { MemoryLimit } from './memory.ts';
 import { Output } from './output.ts';
 import { keepOutputs, outputPaths } from './outputs.ts';
-
-export interface Around {
-  /** Work of commands: `tasks/`, `out/`, `saved/`, `in/`; all but the last are made already. */
-  readonly folder: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly marks: Marks;
-  readonly files: Files;
-  readonly inputs: Inputs;
-  readonly memory: Memory;
-  /** Bytes of stdout and stderr together. */
-  readonly maxOutput: number;
-  /** Between TERM and KILL. */
-  readonly graceMs: number;
-}
+import { removeFolder } from './remove-folder.ts';
 
 /** Of what a command leaves running in its group when it ends. */
 const leftoverGraceMs = 1000;
@@ -62,6 +51,7 @@ export class Running {
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
   #lookedMs = 0;
   #done = false;
+  readonly #hold: Hold;
 
   /** @param over called once, before `ended`. */
   constructor(around: Around, recipe: Recipe, task: ExecutorTask, handlers: LaneHandlers, over: () => void) {
@@ -74,6 +64,28 @@ export class Running {
     this.#mark = around.marks.take();
     this.#own = join(around.folder, 'tasks', this.#name);
     this.#checkpoint = new Checkpoint(join(around.folder, 'saved', this.#name));
+    this.#hold = new Hold(around, this.#mark, recipe.heat === true);
+  }
+
+  get stoppedByOthers(): boolean {
+    return this.#hold.isStoppedByOthers(this.#pid());
+  }
+
+  /** Of its process, while that runs. */
+  #pid(): number | undefined {
+    return this.#exit ? undefined : this.#child?.pid;
+  }
+
+  freeze(on: boolean): void {
+    if (this.#done || (!on && this.#stopped)) return;
+    this.#hold.freeze(on, this.#pid());
+    // What it has saved goes along, should it be moved.
+    if (on && this.#pid() !== undefined) this.#save();
+  }
+
+  /** Whether it belongs to the groups of heat. */
+  heat(on: boolean): void {
+    this.#hold.heat(on, this.#pid());
   }
 
   start(command: () => Command): void {
@@ -94,6 +106,7 @@ export class Running {
     if (this.#done || this.#stopped) return;
     this.#stopped = why;
     this.#cancel();
+    this.#hold.end(this.#pid());
     if (this.#child && !this.#exit) this.#endAll(this.#around.graceMs);
     else this.#finish(this.#how());
   }
@@ -116,6 +129,7 @@ export class Running {
   }
 
   #launch(command: () => Command, inputs: Readonly<Record<string, string>>): void {
+    if (this.#hold.later(() => this.#launch(command, inputs))) return;
     let stdin: number | undefined;
     try {
       this.#makeFolder();
@@ -125,7 +139,8 @@ export class Running {
       this.#output = new Output(join(this.#around.folder, 'out'), this.#name);
       stdin = this.#stdin(filled.stdin);
       const { mem_mb } = this.#recipe;
-      if (mem_mb !== undefined) this.#limit = this.#around.memory.limit(this.#mark, mem_mb);
+      const alone = this.#hold.isHeat && this.#around.heat.isUnified;
+      if (mem_mb !== undefined) this.#limit = this.#around.memory.limit(this.#mark, mem_mb, alone);
       this.#spawn(this.#words(filled), filled.variables, stdin ?? 'ignore');
     } catch (error) {
       this.#fail('error', reason(error));
@@ -160,7 +175,8 @@ export class Running {
 
   #words({ script, argv = [] }: Filled): readonly string[] {
     const words = script === undefined ? argv : [systemShell, ...this.#script(simpleCommand(script) ?? script)];
-    return this.#limit?.wrap(words) ?? words;
+    const limited = this.#limit?.wrap(words) ?? words;
+    return this.#hold.isHeat ? this.#around.heat.wrap(limited) : limited;
   }
 
   #script(script: string): readonly string[] {
@@ -274,24 +290,4 @@ export class Running {
     this.#over();
     this.#handlers.ended(this.#task.token, Object.keys(all).length === 0 ? undefined : all);
   }
-}
-
-/** Most leave nothing behind. */
-function removeFolder(path: string | undefined): void {
-  if (path === undefined) return;
-  try {
-    rmdirSync(path);
-  } catch {
-    rm(path, { recursive: true, force: true }, () => {});
-  }
-}
-
-function cannotStart(program: string, error: Error): string {
-  const { code } = error as NodeJS.ErrnoException;
-  const why: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such program',
-    EACCES: 'it is no program, or may not be run',
-    E2BIG: 'its arguments are too long',
-  };
-  return `${printable(program, 100)} cannot be started: ${why[code ?? ''] ?? reason(error)}`;
 }

@@ -37,7 +37,7 @@ export function createModuleRunners(parts: RunnerParts, options: ModuleOptions =
     return {
       ahead: mostAhead,
       open: (recipe, handlers) =>
-        new ModuleLane({ pool, source, recipe, handlers, value: valueIn(recipe), now: parts.now }),
+        new ModuleLane({ pool, source, recipe, handlers, value: valueIn(recipe), now: parts.now, heat: parts.heat }),
       configure(now) {
         settings = now;
         pool.most = now.slots;
@@ -46,7 +46,7 @@ export function createModuleRunners(parts: RunnerParts, options: ModuleOptions =
       forget(r) {
         values.delete(r);
         pool.forget(r);
-        pool.endIdle(key => key === `code ${r}`);
+        pool.endIdle(key => key === `code ${r}` || key === `heat code ${r}`);
       },
       rest: () => pool.endIdle(),
       close: done => pool.close(done),

@@ -1,9 +1,9 @@
 /** One lane: its tasks go to one worker at a time, the short ones several at once. */
 import type { Recipe } from '../../../../shared/schemas/work.ts';
 import type { ExecutorTask } from '../../executor.ts';
-import type { Lane, LaneHandlers } from '../runner.ts';
+import type { Lane, LaneHandlers, RunnerParts } from '../runner.ts';
 import type { Pool } from './pool.ts';
-import { isReady, type NotReady, type Ready, type Source } from './source.ts';
+import { heated, isReady, type NotReady, type Ready, type Source } from './source.ts';
 import type { TaskLine } from './wire.ts';
 import type { Worker, WorkerHandlers } from './worker.ts';
 
@@ -34,6 +34,7 @@ export interface LaneParts {
   /** What a task gets as `data`. */
   value(task: ExecutorTask): unknown;
   now(): number;
+  readonly heat: RunnerParts['heat'];
 }
 
 /** Positions are the process's own, so they rise for as long as it lives; the lanes that have it follow one another. */
@@ -48,6 +49,9 @@ export class ModuleLane implements Lane {
   #ready: Ready | undefined;
   #isFinding = false;
   #isClosed = false;
+  #isFrozen = false;
+  /** Its worker is in the groups of heat no more: it serves neither others of heat nor any else. */
+  #hasLeft = false;
   /** Of the last tasks, ms. */
   #mean: number | undefined;
   #slow: NodeJS.Timeout | undefined;
@@ -71,9 +75,26 @@ export class ModuleLane implements Lane {
     for (const [at, held] of this.#held) {
       if (held.task.token !== token || held.stopped) continue;
       held.stopped = true;
+      // A group that somebody has frozen lets nobody end (version 1).
+      if (this.#parts.recipe.heat) this.heat(false);
       if (this.#worker?.running === at) this.#abort(at);
       else this.#worker?.giveBack(at);
     }
+  }
+
+  get stopped(): boolean {
+    return this.#worker?.stopped ?? false;
+  }
+
+  freeze(on: boolean): void {
+    this.#isFrozen = on;
+    this.#worker?.freeze(on);
+    if (!on) this.#feed();
+  }
+
+  heat(on: boolean): void {
+    if (this.#worker) this.#parts.heat[on ? 'take' : 'leave'](this.#worker.pids);
+    if (!on) this.#hasLeft = true;
   }
 
   close(): void {
@@ -82,10 +103,12 @@ export class ModuleLane implements Lane {
     const [worker, ready] = [this.#worker, this.#ready];
     this.#worker = undefined;
     if (worker && ready) this.#parts.pool.giveBack(ready.key, worker);
+    if (this.#hasLeft) worker?.kill();
   }
 
   #feed(): void {
-    if (this.#queue.length === 0 || this.#isFinding || this.#isClosed || this.#parts.pool.isClosed) return;
+    if (this.#isFrozen || this.#queue.length === 0 || this.#isFinding || this.#isClosed || this.#parts.pool.isClosed)
+      return;
     const worker = this.#workerNow();
     if (!worker) return;
     const room = this.#window() - worker.held;
@@ -122,8 +145,12 @@ export class ModuleLane implements Lane {
         this.#fail(found);
         return;
       }
-      this.#ready = found;
-      this.#worker = pool.take(found);
+      this.#ready = recipe.heat ? heated(found, this.#parts.heat) : found;
+      this.#worker = pool.take(this.#ready);
+      this.#hasLeft = false;
+      // A warm one may be in groups that were given up.
+      if (recipe.heat) this.#parts.heat.take(this.#worker.pids);
+      if (this.#isFrozen) this.#worker.freeze(true);
       this.#worker.handlers = this.#hear(this.#worker);
       this.#feed();
     });

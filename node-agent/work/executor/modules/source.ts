@@ -1,5 +1,6 @@
 /** Where the function of a recipe comes from, and how a process for it is started. */
 import type { Failure, Recipe } from '../../../../shared/schemas/work.ts';
+import type { RunnerParts } from '../runner.ts';
 import type { Launch } from './launch.ts';
 import type { Setup } from './wire.ts';
 
@@ -24,5 +25,15 @@ export interface Source {
   /** Another version than before is there: what was found is to be asked for again. Cheap. */
   isOld?(recipe: Recipe, ready: Ready): boolean;
 }
+
+/** The same for tasks of class `heat`: processes of their own, in its groups. */
+export const heated = (ready: Ready, groups: RunnerParts['heat']): Ready => ({
+  ...ready,
+  key: `heat ${ready.key}`,
+  launch() {
+    const launch = ready.launch();
+    return { ...launch, argv: groups.wrap(launch.argv) };
+  },
+});
 
 export const isReady = (found: Ready | NotReady): found is Ready => 'key' in found;

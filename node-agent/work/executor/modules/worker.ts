@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { jobLimits } from '../../../../shared/schemas/job.ts';
 import type { End } from '../../../../shared/schemas/work.ts';
+import { readProcess } from '../../../reconcile/services/processes.ts';
 import type { Marks } from '../runner.ts';
 import type { Launch } from './launch.ts';
 import { type MemoryWatch, memoryEnd } from './memory-watch.ts';
@@ -58,6 +59,7 @@ export class Worker {
   #startError = '';
   #isOver = false;
   #isEnding = false;
+  #isFrozen = false;
   #unwatch: (() => void) | undefined;
 
   constructor(parts: WorkerParts, launch: Launch, setup: Setup) {
@@ -119,6 +121,19 @@ export class Worker {
     }
     for (const [at] of tasks) this.#waiting.push(at);
     this.#send(['tasks', tasks]);
+  }
+  /** All its processes stand still, or go on. */
+  freeze(on: boolean): void {
+    if (!this.isAlive) return;
+    this.#isFrozen = on;
+    this.#parts.marks[on ? 'freeze' : 'thaw'](this.#mark, this.#child.pid ?? 0);
+  }
+  /** Somebody else has stopped it. */
+  get stopped(): boolean {
+    return !this.#isFrozen && this.isAlive && /^t$/i.test(readProcess(this.#child.pid ?? 0)?.state ?? '');
+  }
+  get pids(): readonly number[] {
+    return this.isAlive ? this.#parts.marks.members(this.#mark, this.#child.pid ?? 0) : [];
   }
   forget(r: number): void {
     if (this.#recipes.delete(r)) this.#send(['forget', r]);

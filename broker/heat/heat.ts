@@ -1,0 +1,300 @@
+/**
+ * Heating, put together: the adapter around its cores. Rooms and machines are looked at every ten seconds, and at once when a
+ * person changes something; what comes out goes to nodes as orders that are leases, to jobs as room for those of class
+ * `heat`, and to everybody as `is` of rooms and `power` of nodes.
+ */
+import type { Bus } from '../../shared/bus.ts';
+import type { Clock, Timer } from '../../shared/clock.ts';
+import type { Log } from '../../shared/log.ts';
+import type { Plug } from '../../shared/schemas/reading.ts';
+import type { Store } from '../../shared/store.ts';
+import type { Journal } from '../desired/journal.ts';
+import type { Events } from '../fleet/events.ts';
+import type { FleetReader } from '../fleet/fleet.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Answers } from '../orders/answers.ts';
+import type { Orders, Session } from '../orders/orders.ts';
+import { Calibrating } from './calibrating.ts';
+import { freshControl } from './control/controller.ts';
+import { freshThermometer } from './control/thermometer.ts';
+import { Leases, orderFor } from './leases.ts';
+import { type MachineNow, Machines, roomOf } from './machines.ts';
+import { Measurements } from './measurements.ts';
+import { HeatMemory } from './memory.ts';
+import type { Drawn, Reading } from './power/draw.ts';
+import { Rooms } from './rooms/rooms.ts';
+import { type RoomMemory, type Round, round } from './round.ts';
+import { SaidOfHeat } from './said.ts';
+import { HeatShown, sumOf } from './shown.ts';
+import type { Draw, Level } from './types.ts';
+
+export interface HeatOptions {
+  /** What the fuse bears, W. */
+  readonly fuseW?: number | undefined;
+}
+
+export interface HeatParts {
+  readonly base: string;
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly answers: Answers;
+  readonly events: Pick<Events, 'emit'>;
+  readonly journal: Journal;
+  readonly view: Pick<FleetReader, 'get'>;
+  readonly jobs: Pick<Jobs, 'heat' | 'heatWork'>;
+  readonly options: HeatOptions;
+  session(node: string): Session | undefined;
+  order(node: string, session: Session, args: Parameters<Orders['command']>[3]): void;
+  maySpeak(): boolean;
+  /** The document of a room is another one, or gone. */
+  roomsChanged(room: string, gone: boolean): void;
+  /** What is in the way of a room's thermometer or of a node's plug, as far as their messages tell. */
+  why(noun: 'room' | 'node', id: string): string | undefined;
+}
+
+const everyMs = 10_000;
+/** Twice what the allocator leaves to a machine that may not stop yet, of its cores. */
+const floorShare = 0.02;
+
+export class Heat {
+  readonly rooms: Rooms;
+  readonly calibrating: Calibrating;
+  readonly #parts: HeatParts;
+  readonly #machines = new Machines();
+  readonly #leases = new Leases();
+  readonly #said: SaidOfHeat;
+  readonly #memory: HeatMemory;
+  readonly #roomMemory = new Map<string, RoomMemory>();
+  readonly #meters = new Map<string, Reading>();
+  readonly #measurements: Measurements;
+  readonly #shown: HeatShown;
+  /** Why a node's plug is not believed. */
+  readonly #doubts = new Map<string, string>();
+  #last: Round | undefined;
+  #lastAt: number | undefined;
+  #timer: Timer | undefined;
+  #soon: Timer | undefined;
+  #stopped = false;
+
+  constructor(parts: HeatParts) {
+    this.#parts = parts;
+    const { base, bus, store, clock, log, answers, journal, maySpeak } = parts;
+    this.#said = new SaidOfHeat(journal);
+    this.rooms = new Rooms({
+      ...{ base, bus, journal, clock, log, answers, maySpeak },
+      changed: (room, what) => this.#changed(room, what),
+    });
+    this.#measurements = new Measurements(this.rooms);
+    this.calibrating = new Calibrating({
+      ...{ clock, answers },
+      machine: node => (journal.durable.has(node) ? this.#machine(node) : undefined),
+      learned: (node, model) => this.#memory.learned(node, model),
+    });
+    this.#memory = new HeatMemory({
+      ...{ store, clock, log },
+      rooms: () => [...this.#roomMemory].map(([room, { control }]) => [room, control] as const),
+      allocation: () => this.#memory.allocation,
+      written: () => {},
+    });
+    this.#shown = new HeatShown({
+      ...{ base, bus, journal, ledger: this.#memory.ledger, rooms: this.rooms, measurements: this.#measurements },
+      why: room => parts.why('room', room),
+    });
+  }
+
+  /** The journal is loaded. `done` once, with one sentence where that failed. */
+  load(done: (error?: string) => void): void {
+    this.#memory.load(error => {
+      if (error === undefined) this.rooms.load(done);
+      else done(error);
+    });
+  }
+
+  /** Alone on this base: from now on it heats. */
+  begin(): void {
+    this.rooms.again();
+    if (!this.#timer) this.#again();
+  }
+
+  /** Plugs that documents name. */
+  plugs(): readonly { readonly node: string; readonly plug: Plug }[] {
+    return [...this.#parts.journal.durable.keys()].flatMap(node => {
+      const { plug } = this.#said.of(node).heat;
+      return plug ? [{ node, plug }] : [];
+    });
+  }
+
+  /** The room that a node is in. */
+  roomOf(node: string): string | undefined {
+    return roomOf(this.#said.of(node));
+  }
+
+  /** Facts or telemetry of a node are others. */
+  nodeChanged(node: string): void {
+    const view = this.#parts.view.get(node);
+    if (!view?.load) return;
+    this.#machines.heard(node, view.info, view.load, this.#parts.clock.now());
+    if (view.load.watts !== undefined) this.calibrating.rapl(node, view.load.watts);
+  }
+
+  /** Documents of nodes are others. */
+  changed(nodes: Iterable<string>): void {
+    for (const node of nodes) this.#said.changed(node);
+    if (this.#parts.journal.durableRooms.size > 0) this.#now();
+  }
+
+  nodeGone(node: string): void {
+    this.#said.changed(node);
+    this.#machines.forget(node);
+    this.calibrating.gone(node);
+    this.#leases.forget(node);
+    this.#memory.forgetNode(node);
+    this.#meters.delete(node);
+    this.#shown.forget(node);
+    this.#doubts.delete(node);
+  }
+
+  /** What sources heard; times are on the clock. */
+  temp = (room: string, c: number, atMs: number): void => this.#measurements.temp(room, c, atMs);
+  outdoor = (room: string, c: number, atMs: number): void => this.#measurements.outdoor(room, c, atMs);
+  meter = (node: string, meter: Reading): void => {
+    this.#meters.set(node, meter);
+    this.calibrating.meter(node, meter.watts);
+  };
+
+  stop(done: () => void): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#soon?.cancel();
+    this.rooms.stop(() => this.#memory.stop(done));
+  }
+
+  #changed(room: string, what: string): void {
+    if (what === 'document' && !this.#parts.journal.durableRooms.has(room)) {
+      this.#roomMemory.delete(room);
+      this.#memory.forgetRoom(room);
+      this.#measurements.forget(room);
+    }
+    if (what === 'document') this.#parts.roomsChanged(room, !this.#parts.journal.durableRooms.has(room));
+    // A thermometer's word can wait for the next round; a person's, and a demand in watts, cannot.
+    if (what === 'document' || what === 'demand_w') this.#now();
+  }
+
+  #again(): void {
+    this.#timer = this.#parts.clock.after(everyMs, () => {
+      this.#again();
+      this.#round();
+    });
+  }
+
+  /** What changes together is looked at once. */
+  #now(): void {
+    if (this.#soon || this.#stopped || !this.#timer) return;
+    this.#soon = this.#parts.clock.after(0, () => {
+      this.#soon = undefined;
+      this.#round();
+    });
+  }
+
+  #round(): void {
+    const { clock, maySpeak, options } = this.#parts;
+    if (this.#stopped || !maySpeak()) return;
+    const now = clock.now();
+    this.calibrating.tick();
+    const machines = this.#all();
+    const draws = new Map(
+      machines.flatMap(one => {
+        const draw = this.#machines.draw(one, now);
+        return draw ? [[one.node, draw] as const] : [];
+      }),
+    );
+    this.#count(machines, draws, now);
+    for (const machine of machines) this.#watch(machine, draws.get(machine.node), now);
+    const entries = this.rooms.entries();
+    const last = round({
+      ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
+      rooms: [...entries].map(([room, entry]) => ({
+        ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#remembered(room) },
+        heatW: sumOf(machines, draws, room),
+      })),
+      machines: homes =>
+        machines.flatMap(one => this.#machines.of(one, draws.get(one.node), homes.get(roomOf(one) ?? ''), now) ?? []),
+    });
+    this.#last = last;
+    this.#memory.allocation = last.allocation;
+    for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
+    for (const level of last.levels) this.#tell(level, machines, now);
+    this.#shown.tell({ last, machines, draws, now });
+    this.#memory.tick();
+  }
+
+  #all(): readonly MachineNow[] {
+    return [...this.#parts.journal.durable.keys()].map(node => this.#machine(node));
+  }
+
+  #machine(node: string): MachineNow {
+    const { online = false, info, load, is } = this.#parts.view.get(node) ?? {};
+    const { running, waiting } = this.#parts.jobs.heatWork(node);
+    return {
+      ...{ node, online, info, load, state: is?.state, ...this.#said.of(node), work: running + waiting },
+      ...{ meter: this.#meters.get(node), learned: this.#memory.models.get(node) },
+      calibrated: this.calibrating.cores(node) !== undefined,
+    };
+  }
+
+  #remembered(room: string): RoomMemory {
+    const known = this.#roomMemory.get(room);
+    if (known) return known;
+    return { thermometer: freshThermometer(), control: this.#memory.controls.get(room) ?? freshControl() };
+  }
+
+  /** Energy since the last round. */
+  #count(machines: readonly MachineNow[], draws: ReadonlyMap<string, Draw>, now: number): void {
+    const ms = this.#lastAt === undefined ? 0 : now - this.#lastAt;
+    this.#lastAt = now;
+    if (ms <= 0) return;
+    const { ledger } = this.#memory;
+    for (const [node, { watts }] of draws) ledger.add(`node/${node}`, watts, ms);
+    for (const room of this.rooms.entries().keys()) ledger.add(`room/${room}`, sumOf(machines, draws, room), ms);
+  }
+
+  /** What its plug teaches, and whether it is believed. */
+  #watch(machine: MachineNow, draw: Drawn | undefined, now: number): void {
+    const { node, load, meter, calibrated } = machine;
+    if (draw?.why !== this.#doubts.get(node)) {
+      if (draw?.why === undefined) this.#doubts.delete(node);
+      else {
+        this.#doubts.set(node, draw.why);
+        this.#parts.events.emit('warn', 'plug', draw.why, node);
+      }
+    }
+    if (draw?.source !== 'meter' || !meter || load?.cpu_pct === undefined || calibrated) return;
+    const { learning } = this.#memory;
+    const seen = { watts: meter.watts, busyShare: load.cpu_pct / 100 };
+    const taught = this.#machines.learn(machine, learning.get(node), seen, now);
+    learning.set(node, taught.state);
+    if (taught.model) this.#memory.learned(node, taught.model);
+  }
+
+  #tell(level: Level, machines: readonly MachineNow[], now: number): void {
+    const { session, order, jobs } = this.#parts;
+    const { node } = level;
+    const machine = machines.find(one => one.node === node);
+    const to = session(node);
+    if (!machine || !to) return;
+    const room = this.rooms.entries().get(roomOf(machine) ?? '');
+    const cores = this.calibrating.cores(node) ?? level.cores;
+    const said = orderFor(cores, machine.heat, room?.document ?? {});
+    // A machine that runs at its floor, since it may not stop yet, has nothing to give to tasks.
+    const extra = cores - this.#machines.busy(node);
+    jobs.heat(node, extra < floorShare * (machine.info?.cores ?? 1) ? 0 : Math.ceil(extra - 0.05));
+    if (this.#leases.due(node, `${to.inst}/${to.epoch}`, said, now)) order(node, to, said);
+  }
+
+  /** The last round, for who looks. */
+  get last(): Round | undefined {
+    return this.#last;
+  }
+}

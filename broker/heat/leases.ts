@@ -1,0 +1,63 @@
+/**
+ * The order `heat` is a lease: it says how many cores a machine is to keep busy, and for how long. This decides when it
+ * is said again. Pure.
+ */
+import { type HeatOrder, heatDefaults, type NodeHeat } from '../../shared/schemas/heat.ts';
+import type { RoomDocument } from '../../shared/schemas/room.ts';
+import { roomDefaults } from '../../shared/schemas/room.ts';
+
+/** Whoever hears nothing new for so long gives no heat any more; with the watchdog's own looks it is below a minute. */
+export const leaseS = 45;
+/** Twice in a lease one may be lost. */
+const againMs = 15_000;
+/** Cores; less is no news. */
+const newsCores = 0.02;
+
+interface Told {
+  readonly session: string;
+  readonly cores: number;
+  readonly text: string;
+  readonly at: number;
+}
+
+export function orderFor(cores: number, heat: NodeHeat, { filler, burner }: RoomDocument): HeatOrder {
+  return {
+    cores: Math.round(cores * 1000) / 1000,
+    lease_s: leaseS,
+    max_temp_c: heat.max_temp_c ?? heatDefaults.max_temp_c,
+    burner: burner ?? roomDefaults.burner,
+    // A service that is a filler rests while nobody asks for heat: who runs it has to know that it is one.
+    ...(filler === undefined || (cores === 0 && !('service' in filler)) ? {} : { filler: JSON.stringify(filler) }),
+  };
+}
+
+export class Leases {
+  readonly #told = new Map<string, Told>();
+
+  /**
+   * Whether the order is to be sent now; it counts as sent then. No heat is said once to a session that was asked for some.
+   * @param session names the node's connection: a new one has heard nothing.
+   */
+  due(node: string, session: string, order: HeatOrder, now: number): boolean {
+    const told = this.#told.get(node);
+    const { cores: _, ...rest } = order;
+    const text = JSON.stringify(rest);
+    const isNew = told?.session !== session;
+    const same = !isNew && told.text === text && (told.cores === 0) === (order.cores === 0);
+    if (order.cores === 0) {
+      const isNews = told ? !same && (told.cores > 0 || told.text !== text || order.filler !== undefined) : false;
+      if (!isNews && !(told === undefined && order.filler !== undefined)) return false;
+    } else if (same && Math.abs(told.cores - order.cores) < newsCores && now - told.at < againMs) return false;
+    this.#told.set(node, { session, cores: order.cores, text, at: now });
+    return true;
+  }
+
+  /** Cores that the node was last asked to keep busy. */
+  asked(node: string): number {
+    return this.#told.get(node)?.cores ?? 0;
+  }
+
+  forget(node: string): void {
+    this.#told.delete(node);
+  }
+}

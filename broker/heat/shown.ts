@@ -1,0 +1,124 @@
+/** What is said of rooms and of machines' power: flat, rounded, and without a key for what is not known. */
+import type { Bus } from '../../shared/bus.ts';
+import type { Power } from '../../shared/schemas/heat.ts';
+import type { RoomIs } from '../../shared/schemas/room.ts';
+import { topicsOf } from '../../shared/topics.ts';
+import type { Journal } from '../desired/journal.ts';
+import { type MachineNow, roomOf } from './machines.ts';
+import type { Measurements } from './measurements.ts';
+import type { Ledger } from './power/ledger.ts';
+import type { Rooms } from './rooms/rooms.ts';
+import type { RoomRound, Round } from './round.ts';
+import type { Draw, Level } from './types.ts';
+
+const rounded = (value: number, digits: number): number => Math.round(value * 10 ** digits) / 10 ** digits;
+
+export interface RoomAround {
+  readonly outdoorC?: number | undefined;
+  readonly maxW?: number | undefined;
+  readonly kwh: number;
+  /** What its machines draw, W. */
+  readonly heatW: number;
+  /** Those that are online. */
+  readonly machines: readonly MachineNow[];
+}
+
+export function roomIs(room: string, { aim, sensed, demandW, action, err }: RoomRound, around: RoomAround): RoomIs {
+  const { outdoorC, maxW, kwh, heatW, machines } = around;
+  return {
+    ...{ room, mode: aim.mode, target_c: aim.shownC, preset: aim.preset, action },
+    ...(aim.targetC === undefined || aim.targetC === aim.shownC ? {} : { aim_c: rounded(aim.targetC, 2) }),
+    ...(sensed.ok ? { temp_c: rounded(sensed.c, 2) } : {}),
+    ...(outdoorC === undefined ? {} : { outdoor_c: rounded(outdoorC, 2) }),
+    demand_w: rounded(demandW, 1),
+    heat_w: rounded(heatW, 1),
+    energy_kwh: rounded(kwh, 4),
+    ...(maxW === undefined ? {} : { max_w: maxW }),
+    nodes: machines.length,
+    ...(sensed.ageS === undefined ? {} : { temp_age_s: Math.round(sensed.ageS) }),
+    jobs: machines.reduce((all, { load }) => all + (load?.jobs ?? 0), 0),
+    err: err.slice(0, 300),
+  };
+}
+
+export function powerOf(node: string, draw: Draw, level: Level | undefined, kwh: number): Power {
+  return {
+    ...{ node, watts: rounded(draw.watts, 1), watts_source: draw.source, err_w: rounded(draw.errW, 1) },
+    energy_kwh: rounded(kwh, 4),
+    heat_cores: rounded(level?.cores ?? 0, 2),
+    heat_w: rounded(level?.heatW ?? 0, 1),
+  };
+}
+
+export type Draws = ReadonlyMap<string, Draw>;
+
+/** What the machines of a room draw. */
+export const sumOf = (machines: readonly MachineNow[], draws: Draws, room: string): number =>
+  machines.reduce((sum, one) => (roomOf(one) === room ? sum + (draws.get(one.node)?.watts ?? 0) : sum), 0);
+
+export interface HeatShownParts {
+  readonly base: string;
+  readonly bus: Pick<Bus, 'publish'>;
+  readonly journal: Pick<Journal, 'durableRooms'>;
+  readonly ledger: Ledger;
+  readonly rooms: Pick<Rooms, 'say'>;
+  readonly measurements: Measurements;
+  /** What is in the way of the room's thermometer. */
+  why(room: string): string | undefined;
+}
+
+export interface ToTell {
+  readonly last: Round;
+  readonly machines: readonly MachineNow[];
+  readonly draws: Draws;
+  readonly now: number;
+}
+
+/** A little less than a round. */
+const everyMs = 9000;
+/** Of machines in no room, which nobody heats with. */
+const homelessEveryMs = 55_000;
+
+export class HeatShown {
+  readonly #parts: HeatShownParts;
+  readonly #topics: ReturnType<typeof topicsOf>;
+  readonly #powerAt = new Map<string, number>();
+
+  constructor(parts: HeatShownParts) {
+    this.#parts = parts;
+    this.#topics = topicsOf(parts.base);
+  }
+
+  forget(node: string): void {
+    this.#powerAt.delete(node);
+  }
+
+  tell(told: ToTell): void {
+    for (const [room, one] of told.last.rooms) this.#room(room, one, told);
+    const levels = new Map(told.last.levels.map(level => [level.node, level]));
+    for (const machine of told.machines) this.#power(machine, told, levels.get(machine.node));
+  }
+
+  #room(room: string, one: RoomRound, { machines, draws, now }: ToTell): void {
+    const { journal, ledger, measurements, rooms, why } = this.#parts;
+    const { outdoorC } = measurements.of(room, now);
+    const maxW = journal.durableRooms.get(room)?.document.max_w;
+    const there = machines.filter(machine => machine.online && roomOf(machine) === room);
+    const kwh = ledger.kwh(`room/${room}`);
+    const inTheWay = one.aim.mode === 'heat' && !one.sensed.ok ? why(room) : undefined;
+    const around = { outdoorC, maxW, kwh, heatW: sumOf(machines, draws, room), machines: there };
+    const is = roomIs(room, inTheWay === undefined ? one : { ...one, err: inTheWay }, around);
+    rooms.say(room, is, one.sensed.ok && there.length > 0);
+  }
+
+  #power(machine: MachineNow, { draws, now }: ToTell, level: Level | undefined): void {
+    const { bus, ledger } = this.#parts;
+    const { node } = machine;
+    const draw = draws.get(node);
+    const every = roomOf(machine) === undefined ? homelessEveryMs : everyMs;
+    if (!draw || now - (this.#powerAt.get(node) ?? Number.NEGATIVE_INFINITY) < every) return;
+    this.#powerAt.set(node, now);
+    const power = powerOf(node, draw, level, ledger.kwh(`node/${node}`));
+    bus.publish(this.#topics.node(node, 'power'), JSON.stringify(power), { qos: 0 });
+  }
+}

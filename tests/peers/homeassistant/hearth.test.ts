@@ -1,0 +1,176 @@
+/** A real Hearth and the real Home Assistant, both ways: on Hearth's own broker, and over the uplink on the user's. */
+import assert from 'node:assert/strict';
+import { suite } from 'uvu';
+import { up } from '../../fixture/cluster.ts';
+import { startMosquitto } from '../../fixture/mosquitto.ts';
+import { connectClient, type TestClient } from '../../fixture/mqtt-client.ts';
+import { folder, freePort, until } from '../../fixture/processes.ts';
+import { testWith } from '../../fixture/programs.ts';
+import { type HomeAssistant, needs, startHomeAssistant } from './home-assistant.ts';
+import { addMqtt } from './mqtt-entry.ts';
+import { devicesOf, entitiesOf } from './registry.ts';
+
+const test = suite('hearth and home assistant');
+
+const thermostat = 'climate.hearth_study';
+
+/** The room with the local node in it, and a reading of 19 °C, given by people on Hearth's own broker. */
+async function warmRoom(client: TestClient, node: string): Promise<void> {
+  await client.publish(`hearth/node/${node}/set/labels`, JSON.stringify({ room: 'study' }));
+  // It draws no heat here: what is asked is seen, and this machine is left alone.
+  await client.publish(`hearth/node/${node}/set/heat`, JSON.stringify({ on: true, cores: 0, idle_w: 20, peak_w: 60 }));
+  await client.publish('hearth/room/study/set', JSON.stringify({ name: 'Study', mode: 'heat', target_c: 20 }));
+  await client.publish('hearth/room/study/in/temp_c', '19');
+}
+
+/** What Home Assistant asks of a room comes to pass, and is shown. */
+async function dials(home: HomeAssistant): Promise<void> {
+  await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.current_temperature === 19);
+  await home.act('climate', 'set_temperature', thermostat, { temperature: 21.5 });
+  await home.wait(thermostat, ({ attributes }) => attributes.temperature === 21.5);
+  await home.act('climate', 'set_hvac_mode', thermostat, { hvac_mode: 'off' });
+  await home.wait(thermostat, ({ state, attributes }) => state === 'off' && attributes.hvac_action === 'off');
+  await home.act('climate', 'set_hvac_mode', thermostat, { hvac_mode: 'heat' });
+  await home.act('climate', 'set_preset_mode', thermostat, { preset_mode: 'eco' });
+  await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.preset_mode === 'eco');
+  await home.act('climate', 'set_preset_mode', thermostat, { preset_mode: 'none' });
+  await home.act('climate', 'set_temperature', thermostat, { temperature: 20 });
+  await home.wait(thermostat, ({ attributes }) => attributes.preset_mode === 'none' && attributes.temperature === 20);
+}
+
+const roomOf = async (client: TestClient, fits: (is: { target_c?: number; mode?: string }) => boolean) =>
+  client.wait(
+    'the room',
+    ({ topic, text }) => topic === 'hearth/room/study/is' && text !== '' && fits(JSON.parse(text)),
+  );
+
+/** Entities of node and room with their units. */
+async function units(home: HomeAssistant, node: string): Promise<void> {
+  const words = node.replaceAll('-', '_');
+  const expected: readonly [entity: string, unit: string, kind: string | undefined][] = [
+    ['sensor.hearth_study_temperature', '°C', 'temperature'],
+    ['sensor.hearth_study_power', 'W', 'power'],
+    ['sensor.hearth_study_energy', 'kWh', 'energy'],
+    [`sensor.hearth_node_${words}_cpu`, '%', undefined],
+    [`sensor.hearth_node_${words}_memory`, '%', undefined],
+  ];
+  for (const [entity, unit, kind] of expected) {
+    const { attributes } = await home.wait(entity, ({ state }) => Number.isFinite(Number(state)));
+    assert.deepEqual([entity, attributes.unit_of_measurement, attributes.device_class], [entity, unit, kind]);
+  }
+  await home.wait(`binary_sensor.hearth_node_${words}_connectivity`, ({ state }) => state === 'on');
+}
+
+for (const protocol of ['5', '3.1.1'] as const) {
+  testWith(
+    test,
+    needs,
+    `on Hearth's own broker, MQTT ${protocol}: dials, restarts of both, a node that goes`,
+    async () => {
+      const port = await freePort();
+      const data = folder('hearth-data-');
+      let cluster = await up({ data, mqttPort: port });
+      const { node } = cluster.ready;
+      let client = await connectClient(cluster.url, ['hearth/room/#']);
+      await warmRoom(client, node);
+      const home = await startHomeAssistant();
+      await addMqtt(home, { port, protocol });
+      await units(home, node);
+      await dials(home);
+      await roomOf(client, ({ target_c, mode }) => target_c === 20 && mode === 'heat');
+
+      await home.restart();
+      await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 20);
+
+      await client.close();
+      await cluster.process.stop();
+      await home.wait(thermostat, ({ state }) => state === 'unavailable');
+      cluster = await up({ data, mqttPort: port });
+      client = await connectClient(cluster.url, ['hearth/room/#']);
+      await client.publish('hearth/room/study/in/temp_c', '19');
+      await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 20);
+      await home.act('climate', 'set_temperature', thermostat, { temperature: 20.5 });
+      await roomOf(client, ({ target_c }) => target_c === 20.5);
+
+      const before = (await devicesOf(home)).length;
+      await client.publish('hearth/room/study/do/forget', '');
+      await until('the room’s device is gone', async () => (await devicesOf(home)).length === before - 1);
+      assert.ok(!(await entitiesOf(home)).some(({ entity_id }) => entity_id.includes('study')));
+      assert.deepEqual(
+        home.complaints().filter(line => !isOfTheRestart(line)),
+        [],
+      );
+      await client.close();
+      await home.stop();
+      await cluster.process.stop();
+    },
+  );
+}
+
+testWith(
+  test,
+  needs,
+  'over the uplink on Mosquitto: dials, a broker that restarts, a supervisor that ends',
+  async () => {
+    const port = await freePort();
+    let broker = await startMosquitto([], port);
+    const data = folder('hearth-data-');
+    const flags = ['--uplink', broker.url];
+    let cluster = await up({ data, flags });
+    const { node } = cluster.ready;
+    let client = await connectClient(cluster.url, ['hearth/room/#']);
+    await warmRoom(client, node);
+    const home = await startHomeAssistant();
+    await addMqtt(home, { port });
+    await units(home, node);
+    await dials(home);
+
+    // Nothing but what is meant for there is there.
+    const outside = await connectClient(broker.url, ['hearth/#']);
+    await outside.wait('the status', ({ topic }) => topic === 'hearth/status');
+    await outside.wait('a load', ({ topic }) => topic === `hearth/node/${node}/load`);
+    const stray = outside.heard.filter(({ topic }) => /\/(want|own|cmd|work|done|lwt)$/.test(topic));
+    assert.deepEqual(stray, []);
+    await outside.close();
+
+    // The broker forgets everything; Hearth and Home Assistant come back to it by themselves.
+    await broker.process.stop();
+    await home.wait(thermostat, ({ state }) => state === 'unavailable');
+    await client.publish('hearth/room/study/set/target_c', '22');
+    broker = await startMosquitto([], port);
+    await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 22);
+    await home.act('climate', 'set_temperature', thermostat, { temperature: 18 });
+    await roomOf(client, ({ target_c }) => target_c === 18);
+
+    await client.close();
+    await cluster.process.stop('SIGKILL');
+    await home.wait(thermostat, ({ state }) => state === 'unavailable');
+    cluster = await up({ data, flags });
+    client = await connectClient(cluster.url, ['hearth/room/#']);
+    await client.publish('hearth/room/study/in/temp_c', '19');
+    await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 18);
+    const before = (await devicesOf(home)).length;
+    await client.publish('hearth/room/study/do/forget', '');
+    await until('the room’s device is gone', async () => (await devicesOf(home)).length === before - 1);
+    assert.deepEqual(
+      home.complaints().filter(line => !isOfTheRestart(line)),
+      [],
+    );
+    await client.close();
+    await home.stop();
+    await cluster.process.stop();
+    await broker.process.stop();
+  },
+);
+
+/** What it says of a broker that the test itself took away, perhaps just when it wanted to say that it is there. */
+function isOfTheRestart(line: string): boolean {
+  const lost =
+    /\[homeassistant\.components\.mqtt\.client\] (Disconnected from|Failed to connect to|Error returned from) MQTT server/;
+  const cut = /\[paho\.mqtt\.client\] failed to receive on socket/;
+  return (
+    lost.test(line) || cut.test(line) || /Error talking to MQTT: The client is not currently connected\.$/.test(line)
+  );
+}
+
+test.run();

@@ -1,0 +1,50 @@
+/** The MQTT integration, set up as a person does it: through the pages of its config flow. */
+import { until } from '../../fixture/processes.ts';
+import type { HomeAssistant } from './home-assistant.ts';
+
+export interface Broker {
+  readonly port: number;
+  readonly protocol?: '5' | '3.1.1';
+  readonly username?: string;
+  readonly password?: string;
+}
+
+interface FlowStep {
+  readonly flow_id: string;
+  readonly type: string;
+  readonly step_id?: string;
+  readonly errors?: Readonly<Record<string, string>>;
+  readonly result?: { readonly entry_id: string };
+}
+
+const flows = '/api/config/config_entries/flow';
+
+/** @returns the entry's id. @throws Error when Home Assistant cannot connect with these. */
+export async function addMqtt(
+  home: HomeAssistant,
+  { port, protocol = '5', username, password }: Broker,
+): Promise<string> {
+  const first = await home.request<FlowStep>('POST', flows, { handler: 'mqtt' });
+  const filled = {
+    broker: '127.0.0.1',
+    port,
+    protocol,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    other_settings: { set_client_cert: false, set_ca_cert: 'off', transport: 'tcp' },
+  };
+  const last = await home.request<FlowStep>('POST', `${flows}/${first.flow_id}`, filled);
+  if (last.type !== 'create_entry' || !last.result)
+    throw new Error(`the MQTT entry was not made: ${JSON.stringify(last)}`);
+  const id = last.result.entry_id;
+  await until('the MQTT entry is loaded', async () => (await entryOf(home, id))?.state === 'loaded');
+  return id;
+}
+
+export const removeEntry = (home: HomeAssistant, id: string): Promise<unknown> =>
+  home.request('DELETE', `/api/config/config_entries/entry/${id}`);
+
+async function entryOf(home: HomeAssistant, id: string): Promise<{ readonly state: string } | undefined> {
+  const entries = await home.request<{ entry_id: string; state: string }[]>('GET', '/api/config/config_entries/entry');
+  return entries.find(({ entry_id }) => entry_id === id);
+}
