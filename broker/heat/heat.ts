@@ -21,12 +21,13 @@ import { Leases, orderFor } from './leases.ts';
 import { type MachineNow, Machines, roomOf } from './machines.ts';
 import { Measurements } from './measurements.ts';
 import { HeatMemory } from './memory.ts';
-import type { Drawn, Reading } from './power/draw.ts';
+import { Plugs } from './plugs.ts';
+import type { Reading } from './power/draw.ts';
 import { Rooms } from './rooms/rooms.ts';
 import { type RoomMemory, type Round, round } from './round.ts';
 import { SaidOfHeat } from './said.ts';
 import { HeatShown, sumOf } from './shown.ts';
-import type { Draw, Level } from './types.ts';
+import type { Draw } from './types.ts';
 
 export interface HeatOptions {
   /** What the fuse bears, W. */
@@ -70,8 +71,7 @@ export class Heat {
   readonly #meters = new Map<string, Reading>();
   readonly #measurements: Measurements;
   readonly #shown: HeatShown;
-  /** Why a node's plug is not believed. */
-  readonly #doubts = new Map<string, string>();
+  readonly #plugs: Plugs;
   #last: Round | undefined;
   #lastAt: number | undefined;
   #timer: Timer | undefined;
@@ -98,6 +98,7 @@ export class Heat {
       allocation: () => this.#memory.allocation,
       written: () => {},
     });
+    this.#plugs = new Plugs(this.#machines, this.#memory, parts.events);
     this.#shown = new HeatShown({
       ...{ base, bus, journal, ledger: this.#memory.ledger, rooms: this.rooms, measurements: this.#measurements },
       why: room => parts.why('room', room),
@@ -153,7 +154,7 @@ export class Heat {
     this.#memory.forgetNode(node);
     this.#meters.delete(node);
     this.#shown.forget(node);
-    this.#doubts.delete(node);
+    this.#plugs.forget(node);
   }
 
   /** What sources heard; times are on the clock. */
@@ -211,7 +212,7 @@ export class Heat {
       }),
     );
     this.#count(machines, draws, now);
-    for (const machine of machines) this.#watch(machine, draws.get(machine.node), now);
+    for (const machine of machines) this.#plugs.look(machine, draws.get(machine.node), now);
     const entries = this.rooms.entries();
     const last = round({
       ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
@@ -219,13 +220,19 @@ export class Heat {
         ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#remembered(room) },
         heatW: sumOf(machines, draws, room),
       })),
+      // Who is in no room matters to the fuse alone.
       machines: homes =>
-        machines.flatMap(one => this.#machines.of(one, draws.get(one.node), homes.get(roomOf(one) ?? ''), now) ?? []),
+        machines.flatMap(one => {
+          const home = homes.get(roomOf(one) ?? '');
+          if (!home && options.fuseW === undefined) return [];
+          return this.#machines.of(one, draws.get(one.node), home, now) ?? [];
+        }),
     });
     this.#last = last;
     this.#memory.allocation = last.allocation;
     for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
-    for (const level of last.levels) this.#tell(level, machines, now);
+    const levels = new Map(last.levels.map(({ node, cores }) => [node, cores]));
+    for (const machine of machines) this.#tell(machine, levels.get(machine.node) ?? 0, now);
     this.#shown.tell({ last, machines, draws, now });
     this.#memory.tick();
   }
@@ -260,32 +267,14 @@ export class Heat {
     for (const room of this.rooms.entries().keys()) ledger.add(`room/${room}`, sumOf(machines, draws, room), ms);
   }
 
-  /** What its plug teaches, and whether it is believed. */
-  #watch(machine: MachineNow, draw: Drawn | undefined, now: number): void {
-    const { node, load, meter, calibrated } = machine;
-    if (draw?.why !== this.#doubts.get(node)) {
-      if (draw?.why === undefined) this.#doubts.delete(node);
-      else {
-        this.#doubts.set(node, draw.why);
-        this.#parts.events.emit('warn', 'plug', draw.why, node);
-      }
-    }
-    if (draw?.source !== 'meter' || !meter || load?.cpu_pct === undefined || calibrated) return;
-    const { learning } = this.#memory;
-    const seen = { watts: meter.watts, busyShare: load.cpu_pct / 100 };
-    const taught = this.#machines.learn(machine, learning.get(node), seen, now);
-    learning.set(node, taught.state);
-    if (taught.model) this.#memory.learned(node, taught.model);
-  }
-
-  #tell(level: Level, machines: readonly MachineNow[], now: number): void {
+  /** Who has left its room is told as well that nothing is asked of it any more. */
+  #tell(machine: MachineNow, level: number, now: number): void {
     const { session, order, jobs } = this.#parts;
-    const { node } = level;
-    const machine = machines.find(one => one.node === node);
+    const { node } = machine;
     const to = session(node);
-    if (!machine || !to) return;
+    if (!to) return;
     const room = this.rooms.entries().get(roomOf(machine) ?? '');
-    const cores = this.calibrating.cores(node) ?? level.cores;
+    const cores = this.calibrating.cores(node) ?? level;
     const said = orderFor(cores, machine.heat, room?.document ?? {});
     // A machine that runs at its floor, since it may not stop yet, has nothing to give to tasks.
     const extra = cores - this.#machines.busy(node);

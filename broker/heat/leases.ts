@@ -17,8 +17,13 @@ interface Told {
   readonly session: string;
   readonly cores: number;
   readonly text: string;
+  /** A filler was named. */
+  readonly filler: boolean;
   readonly at: number;
 }
+
+const isDue = (told: Told, order: HeatOrder, now: number): boolean =>
+  Math.abs(told.cores - order.cores) >= newsCores || now - told.at >= againMs;
 
 export function orderFor(cores: number, heat: NodeHeat, { filler, burner }: RoomDocument): HeatOrder {
   return {
@@ -43,13 +48,15 @@ export class Leases {
     const { cores: _, ...rest } = order;
     const text = JSON.stringify(rest);
     const isNew = told?.session !== session;
-    const same = !isNew && told.text === text && (told.cores === 0) === (order.cores === 0);
-    if (order.cores === 0) {
-      const isNews = told ? !same && (told.cores > 0 || told.text !== text || order.filler !== undefined) : false;
-      if (!isNews && !(told === undefined && order.filler !== undefined)) return false;
-    } else if (same && Math.abs(told.cores - order.cores) < newsCores && now - told.at < againMs) return false;
-    this.#told.set(node, { session, cores: order.cores, text, at: now });
+    const isSame = !isNew && told.text === text && (told.cores === 0) === (order.cores === 0);
+    if (order.cores === 0 ? isSame || !this.#concerns(told, order) : isSame && !isDue(told, order, now)) return false;
+    this.#told.set(node, { session, cores: order.cores, text, filler: order.filler !== undefined, at: now });
     return true;
+  }
+
+  /** No heat is news to whom some was asked of, and to whom a filler's name says what rests. */
+  #concerns(told: Told | undefined, { filler }: HeatOrder): boolean {
+    return filler !== undefined || (told !== undefined && (told.cores > 0 || told.filler));
   }
 
   /** Cores that the node was last asked to keep busy. */

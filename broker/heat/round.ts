@@ -122,7 +122,11 @@ function controlled(one: Sensing, share: RoomShare, now: number, wall: number): 
   });
 }
 
+/** Where there is no room, nothing is asked of anybody. */
+const nothing = (allocation: AllocationState): Round => ({ rooms: new Map(), levels: [], allocation });
+
 export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundInput): Round {
+  if (rooms.length === 0) return nothing(allocation);
   const all = rooms.map(input => sensing(input, now, wall));
   const nodes = machines(new Map(all.map(one => [one.aim.room, homeOf(one)])));
   const asked = (demands: ReadonlyMap<string, number>) =>

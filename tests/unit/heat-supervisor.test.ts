@@ -231,6 +231,14 @@ heat('a room that is forgotten leaves nothing, and its machines rest', () => {
   );
 });
 
+heat('a machine that leaves its room rests at once', () => {
+  const { one, node } = burning();
+  one.ask('node/n1/set/labels', '{}');
+  one.clock.advance(1);
+  one.sync();
+  assert.is(node.asked(), 0);
+});
+
 heat('Home Assistant is told of rooms and nodes, and of their end', () => {
   const { one, pass } = burning(1, { heating: { discovery: 'homeassistant' } });
   pass(60, 20);
