@@ -109,18 +109,25 @@ function nextOf(room: string, entry: RoomEntry, wall: number): NextTarget | unde
   return next.targetC === undefined ? undefined : { targetC: next.targetC, inS: (at - wall) / 1000 };
 }
 
-function controlled(one: Sensing, share: RoomShare, now: number, wall: number): Control {
+function controlled(one: Sensing, share: RoomShare, spanW: number, now: number, wall: number): Control {
   const { input, aim, sensed } = one;
   const { outdoorC, directW } = input.measured;
   const next = nextOf(aim.room, input.entry, wall);
   return control(input.memory.control, {
-    ...{ now, aim, sensed, heatW: input.heatW, minW: share.minW, maxW: share.maxW },
+    ...{ now, aim, sensed, heatW: input.heatW, minW: share.minW, maxW: share.maxW, spanW },
     ...(outdoorC === undefined ? {} : { outdoorC }),
     ...(directW === undefined ? {} : { directW }),
     ...(next === undefined ? {} : { next }),
     learn: input.entry.document.learn ?? roomDefaults.learn,
   });
 }
+
+/** What a room's machines could give above idle, were they free. */
+const spanOf = (nodes: readonly AllocNode[], room: string): number =>
+  nodes.reduce((sum, { room: home, model, cores, mostCores }) => {
+    const span = home === room && cores > 0 ? ((model.peakW - model.idleW) * mostCores) / cores : 0;
+    return sum + Math.max(0, span);
+  }, 0);
 
 /** Where there is no room, nothing is asked of anybody. */
 const nothing = (allocation: AllocationState): Round => ({ rooms: new Map(), levels: [], allocation });
@@ -140,7 +147,7 @@ export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundIn
   const controls = new Map<string, Control>();
   for (const one of all) {
     const { room } = one.aim;
-    controls.set(room, controlled(one, could.get(room) ?? none(room), now, wall));
+    controls.set(room, controlled(one, could.get(room) ?? none(room), spanOf(nodes, room), now, wall));
   }
   const demands = new Map([...controls].map(([room, { demandW }]) => [room, demandW]));
   const given = allocate(allocation, { now, nodes, rooms: asked(demands), fuseW });

@@ -129,6 +129,10 @@ function look(state: ControlState, input: ControlInput, limits: Bounds, ms: numb
   };
 }
 
+/** A room that was never heated is as warm as what its machines draw anyway makes it: from there on it goes. */
+const begun = (state: ControlState, { minW }: Bounds): ControlState =>
+  state.kc === 0 && state.integralW === 0 ? { ...state, integralW: minW } : state;
+
 function direct(state: ControlState, { directW, aim }: ControlInput, limits: Bounds, c: number): Control {
   const wanted = Math.max(finite(directW) ?? 0, leastW(aim));
   const demandW = clamp(wanted, 0, limits.maxW);
@@ -166,7 +170,7 @@ function regulated(
   const gains = gainsOf(seen, limits.rangeW);
   const fresh = seen.targetC === undefined || Math.abs(seen.targetC - targetC) >= 0.8;
   const open = seen.window.open !== undefined;
-  const state = forwarded(seen, input, limits, ms, targetC, gains, error);
+  const state = forwarded(begun(seen, limits), input, limits, ms, targetC, gains, error);
   const low = Math.max(limits.minW, leastW(aim));
   const high = Math.max(limits.maxW, low);
   const bumpW = state.by === 'direct' ? bumpFrom(state, gains, error) : state.bumpW * Math.exp(-ms / 1000 / bumpS);

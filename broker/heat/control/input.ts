@@ -18,6 +18,8 @@ export interface ControlInput {
   /** What the room's machines draw whatever is asked, and with all that they may do. */
   readonly minW: number;
   readonly maxW: number;
+  /** What they could give above idle if nothing else ran on them, W: the loop's gains go by it. Default: `maxW - minW`. */
+  readonly spanW?: number;
   /** Watts they drew since the last step, on average. */
   readonly heatW: number;
   /** Default true. */
@@ -34,7 +36,7 @@ export interface Bounds {
   readonly rangeW: number;
 }
 
-export function bounds(state: ControlState, { minW, maxW, heatW, aim }: ControlInput, ms: number): Bounds {
+export function bounds(state: ControlState, { minW, maxW, spanW = 0, heatW, aim }: ControlInput, ms: number): Bounds {
   const watts = (value: number) => (Number.isFinite(value) ? clamp(value, 0, 1e6) : 0);
   const most = watts(maxW);
   const least = Math.min(watts(minW), most);
@@ -43,7 +45,7 @@ export function bounds(state: ControlState, { minW, maxW, heatW, aim }: ControlI
     minW: least,
     maxW: capped,
     heatW: watts(heatW),
-    rangeW: Math.max(most - least, state.rangeW * Math.exp(-ms / dayMs), 1),
+    rangeW: Math.max(most - least, watts(spanW), state.rangeW * Math.exp(-ms / dayMs), 1),
   };
 }
 
