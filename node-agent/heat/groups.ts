@@ -12,6 +12,8 @@ import { LimitGroups } from '../reconcile/services/limit-groups.ts';
 
 export const heatClasses = ['tasks', 'filler', 'burner'] as const;
 export type HeatClass = (typeof heatClasses)[number];
+/** Names of groups. Of version 1 every group has a file called `tasks`, so that none in it can be (cgroup-v1/cgroups.rst). */
+const named: Readonly<Record<HeatClass | '', string>> = { tasks: 'work', filler: 'filler', burner: 'burner', '': '' };
 
 type Ability = 'quota' | 'usage' | 'freeze';
 
@@ -79,13 +81,13 @@ export class HeatGroups {
   }
 
   folders(of: HeatClass): readonly string[] {
-    return this.#places.map(({ folder }) => join(folder, of));
+    return this.#places.map(({ folder }) => join(folder, named[of]));
   }
 
   /** Where its members are counted and frozen: the group in version 2, where there is one. */
   second(of: HeatClass): string | undefined {
     const place = this.#places.find(({ version }) => version === 2);
-    return place && join(place.folder, of);
+    return place && join(place.folder, named[of]);
   }
 
   /** Whoever writes 0 into them is in the class. */
@@ -116,7 +118,7 @@ export class HeatGroups {
   usedMs(of: HeatClass): number | undefined {
     const place = this.#places.find(({ can }) => can.has('usage'));
     if (!place) return undefined;
-    const folder = join(place.folder, of);
+    const folder = join(place.folder, named[of]);
     const text = this.#read(join(folder, place.version === 2 ? 'cpu.stat' : 'cpuacct.usage'));
     const used = place.version === 2 ? Number(/^usage_usec (\d+)$/m.exec(text)?.[1]) / 1000 : Number(text) / 1e6;
     return Number.isFinite(used) && text !== '' ? used : undefined;
@@ -151,9 +153,9 @@ export class HeatGroups {
   remove(): boolean {
     let all = true;
     for (const { folder } of this.#places) {
-      for (const of of [...heatClasses, '']) {
+      for (const of of [...heatClasses, ''] as const) {
         try {
-          rmdirSync(join(folder, of));
+          rmdirSync(join(folder, named[of]));
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'ENOENT') all = false;
         }
@@ -170,7 +172,7 @@ export class HeatGroups {
   #freezing(of: HeatClass, yes: boolean): { readonly path: string; readonly text: string } | undefined {
     const place = this.#places.find(({ can }) => can.has('freeze'));
     if (!place) return undefined;
-    const folder = join(place.folder, of);
+    const folder = join(place.folder, named[of]);
     return place.version === 2
       ? { path: join(folder, 'cgroup.freeze'), text: yes ? '1' : '0' }
       : { path: join(folder, 'freezer.state'), text: yes ? 'FROZEN' : 'THAWED' };
@@ -178,8 +180,8 @@ export class HeatGroups {
 
   #quota({ version, folder }: Place, of: HeatClass | '', cores: number): void {
     const us = Math.max(leastUs, Math.round(cores * periodUs));
-    if (version === 2) this.#write(join(folder, of, 'cpu.max'), `${us} ${periodUs}`);
-    else this.#write(join(folder, of, 'cpu.cfs_quota_us'), `${us}`);
+    if (version === 2) this.#write(join(folder, named[of], 'cpu.max'), `${us} ${periodUs}`);
+    else this.#write(join(folder, named[of], 'cpu.cfs_quota_us'), `${us}`);
   }
 
   #write(path: string, text: string, again = false): void {
@@ -244,7 +246,7 @@ function made(place: Place, files: GroupFiles): Place[] {
     if (version === 2) files.makeFolder(join(folder, '..'));
     files.makeFolder(folder);
     if (version === 2 && place.can.has('quota')) tried('cgroup.subtree_control', '+cpu');
-    for (const of of heatClasses) files.makeFolder(join(folder, of));
+    for (const of of heatClasses) files.makeFolder(join(folder, named[of]));
     // Whether anybody may be put there at all.
     files.read(join(folder, 'burner', 'cgroup.procs'));
   } catch {
@@ -254,8 +256,9 @@ function made(place: Place, files: GroupFiles): Place[] {
     const weigh = (path: string, weight: number) =>
       version === 2 ? tried(join(path, 'cpu.weight'), `${weight}`) : tried(join(path, 'cpu.shares'), shares(weight));
     weigh('', ownWeight);
-    for (const of of heatClasses) weigh(of, weights[of]);
-    if (version === 1) for (const of of ['', ...heatClasses]) tried(join(of, 'cpu.cfs_period_us'), `${periodUs}`);
+    for (const of of heatClasses) weigh(named[of], weights[of]);
+    if (version === 1)
+      for (const of of ['', ...heatClasses] as const) tried(join(named[of], 'cpu.cfs_period_us'), `${periodUs}`);
   }
   const has = (ability: Ability) => {
     try {

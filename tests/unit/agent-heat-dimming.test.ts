@@ -65,8 +65,8 @@ dimming('version 1 with a unified hierarchy beside: quota in one, freezing and c
   const all = [first('cpu'), first('cpuacct'), first('freezer'), unified];
   const groups = HeatGroups.make(all, tree, true, 'heat');
   assert.ok(groups.quota && groups.usage && groups.freezes);
-  assert.equal(groups.folders('tasks'), ['/cg/unified/hearth-units/heat/tasks', '/cg/cpu/heat/tasks']);
-  assert.is(tree.read('/cg/cpu/heat/tasks/cpu.shares'), '1024');
+  assert.equal(groups.folders('tasks'), ['/cg/unified/hearth-units/heat/work', '/cg/cpu/heat/work']);
+  assert.is(tree.read('/cg/cpu/heat/work/cpu.shares'), '1024');
   assert.is(tree.read('/cg/cpu/heat/filler/cpu.shares'), '102');
   assert.is(tree.read('/cg/cpu/heat/burner/cpu.shares'), '10');
   assert.is(tree.read('/cg/cpu/heat/cpu.shares'), '51');
@@ -79,9 +79,9 @@ dimming('version 1 with a unified hierarchy beside: quota in one, freezing and c
     assert.ok(us('/filler') <= us(''));
   }
   groups.freeze('tasks', true);
-  assert.is(tree.read('/cg/unified/hearth-units/heat/tasks/cgroup.freeze'), '1');
+  assert.is(tree.read('/cg/unified/hearth-units/heat/work/cgroup.freeze'), '1');
   assert.ok(groups.held().includes('kill - /cg/unified/hearth-units/heat/burner/cgroup.procs'));
-  tree.files.set('/cg/unified/hearth-units/heat/tasks/cpu.stat', 'usage_usec 5000\nuser_usec 1\n');
+  tree.files.set('/cg/unified/hearth-units/heat/work/cpu.stat', 'usage_usec 5000\nuser_usec 1\n');
   assert.is(groups.usedMs('tasks'), 5);
 });
 

@@ -58,6 +58,16 @@ export class Cgroups {
     mkdir(path, { mode: 0o755 }, next);
   }
 
+  /** This process itself, before it has children: these may belong elsewhere. Failing changes nothing. */
+  enter(path: string): void {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o755 });
+      writeFileSync(join(path, 'cgroup.procs'), String(process.pid));
+    } catch {
+      // Its children are found by their marks all the same.
+    }
+  }
+
   /** Who is in the group, or in one that the service made below it. */
   members(path: string | undefined): ReadonlySet<number> {
     const pids = new Set<number>();

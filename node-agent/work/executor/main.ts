@@ -48,7 +48,7 @@ function settle(): Cgroups {
     } catch {}
   }
   killAllOf(folder);
-  if (group !== undefined) cgroups.hold(group, process.pid, () => {});
+  if (group !== undefined) cgroups.enter(group);
   return cgroups;
 }
 
