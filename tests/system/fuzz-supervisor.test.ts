@@ -11,6 +11,7 @@ import { open } from '../../shared/authority.ts';
 import { ed25519Verifier } from '../../shared/ed25519.ts';
 import { jobDocument } from '../../shared/schemas/job.ts';
 import { ownPayload } from '../../shared/schemas/node-document.ts';
+import { roomOwnPayload } from '../../shared/schemas/room.ts';
 import { wantPayload } from '../../shared/schemas/want.ts';
 import { parseTopic } from '../../shared/topics.ts';
 import { up } from '../fixture/cluster.ts';
@@ -170,15 +171,17 @@ test(`${total} malformed packets and payloads`, async () => {
     const parsed = parseTopic(topic, 'hearth');
     assert.ok(parsed.ok, `retained under a topic that is none: ${topic}`);
     const { part } = parsed.value;
-    const isJob = parsed.value.kind === 'noun' && parsed.value.noun === 'job';
+    const noun = parsed.value.kind === 'noun' ? parsed.value.noun : undefined;
     assert.ok(['own', 'want', 'is', 'info', 'status'].includes(part), `retained, and never to be: ${topic}`);
     const json = () => JSON.parse(payload) as never;
     if (part === 'status') assert.ok(payload === 'online' || payload === 'offline', `${topic}: ${payload}`);
-    if (part === 'own' && isJob) {
+    if (part === 'own' && noun === 'job') {
       const { by, ...document } = json() as { by: unknown };
       const isRight = typeof by === 'string' && jobDocument.safeParse(document).success;
       assert.ok(isRight, `${topic} is against its schema: ${payload}`);
-    } else if (part === 'own')
+    } else if (part === 'own' && noun === 'room')
+      assert.ok(roomOwnPayload.safeParse(json()).success, `${topic} is against its schema: ${payload}`);
+    else if (part === 'own')
       assert.ok(ownPayload.safeParse(json()).success, `${topic} is against its schema: ${payload}`);
     if (part === 'want') {
       const want = wantPayload.parse(json());
