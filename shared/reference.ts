@@ -186,6 +186,16 @@ export const verbs: readonly VerbRow[] = [
     args: '`service`, or its bare name; `lines` (of before, up to 2000), `to` (they go to `log/<service>/<to>` alone), `for_s` (0 to 300)',
     text: 'sends the output of the service on `log/<service>` for 5 minutes, or as long as said; repeated it goes on',
   },
+  {
+    verb: 'calibrate',
+    args: '`cancel`, or nothing',
+    text: 'learns in some ten minutes, by its plug, what the node draws how busy; finished when it is over',
+  },
+  {
+    verb: 'rediscover',
+    args: '',
+    text: 'announces everything to Home Assistant again, what was removed there, too; any node will do',
+  },
   { verb: 'rebirth', args: '', text: 'the node connects anew and says everything about itself again' },
   { verb: 'forget', args: '', text: 'ends a node: its document, retained topics and services' },
 ];

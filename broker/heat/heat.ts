@@ -24,7 +24,7 @@ import { HeatMemory } from './memory.ts';
 import { Plugs } from './plugs.ts';
 import type { Reading } from './power/draw.ts';
 import { Rooms } from './rooms/rooms.ts';
-import { type RoomMemory, type Round, round } from './round.ts';
+import { type RoomMemory, round } from './round.ts';
 import { SaidOfHeat } from './said.ts';
 import { HeatShown, sumOf } from './shown.ts';
 import type { Draw } from './types.ts';
@@ -59,6 +59,8 @@ const everyMs = 10_000;
 /** Twice what the allocator leaves to a machine that may not stop yet, of its cores. */
 const floorShare = 0.02;
 
+const roomControl = ([room, { control }]: readonly [string, RoomMemory]) => [room, control] as const;
+
 export class Heat {
   readonly rooms: Rooms;
   readonly calibrating: Calibrating;
@@ -72,7 +74,6 @@ export class Heat {
   readonly #measurements: Measurements;
   readonly #shown: HeatShown;
   readonly #plugs: Plugs;
-  #last: Round | undefined;
   #lastAt: number | undefined;
   #timer: Timer | undefined;
   #soon: Timer | undefined;
@@ -94,7 +95,8 @@ export class Heat {
     });
     this.#memory = new HeatMemory({
       ...{ store, clock, log },
-      rooms: () => [...this.#roomMemory].map(([room, { control }]) => [room, control] as const),
+      // What was read and not looked at yet is kept, too.
+      rooms: () => new Map([...this.#memory.controls, ...[...this.#roomMemory].map(roomControl)]),
       allocation: () => this.#memory.allocation,
       written: () => {},
     });
@@ -228,7 +230,6 @@ export class Heat {
           return this.#machines.of(one, draws.get(one.node), home, now) ?? [];
         }),
     });
-    this.#last = last;
     this.#memory.allocation = last.allocation;
     for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
     const levels = new Map(last.levels.map(({ node, cores }) => [node, cores]));
@@ -280,10 +281,5 @@ export class Heat {
     const extra = cores - this.#machines.busy(node);
     jobs.heat(node, extra < floorShare * (machine.info?.cores ?? 1) ? 0 : Math.ceil(extra - 0.05));
     if (this.#leases.due(node, `${to.inst}/${to.epoch}`, said, now)) order(node, to, said);
-  }
-
-  /** The last round, for who looks. */
-  get last(): Round | undefined {
-    return this.#last;
   }
 }

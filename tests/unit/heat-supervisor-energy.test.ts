@@ -46,6 +46,24 @@ heat('energy is counted, and never falls, also over a supervisor that was killed
   assert.ok(isOf(next).energy_kwh >= before, `${isOf(next).energy_kwh} after ${before}`);
 });
 
+heat('what a room taught is kept over a restart that ends before anything was looked at', () => {
+  const disk = new Map<string, string>();
+  const { one, pass } = burning(1, { disk });
+  pass(300, 20);
+  one.supervisor.stop(() => {});
+  one.sync();
+  const learned = () => {
+    const { kc, integralW } = JSON.parse(disk.get('heat/room/attic') ?? '{}');
+    return { kc, integralW };
+  };
+  const before = learned();
+  assert.ok(before.kc > 0);
+  const next = rig({ disk, clock: one.clock });
+  next.supervisor.stop(() => {});
+  next.sync();
+  assert.equal(learned(), before);
+});
+
 heat('a room that is forgotten leaves nothing, and its machines rest', () => {
   const { one, node } = burning();
   one.ask('room/attic/do/forget');
