@@ -1,10 +1,11 @@
 /** What is retained about rooms: gathered once, and as text. */
-import type { IPublishPacket, MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import { z } from 'zod';
 import { printable } from '../../shared/names.ts';
 import { type RoomIs, roomIsPayload } from '../../shared/schemas/room.ts';
 import { parseTopic } from '../../shared/topics.ts';
 import { json, type Known, learn } from '../fleet.ts';
+import { gatherRetained } from '../retained.ts';
 import { table } from '../table.ts';
 
 export interface RoomSeen {
@@ -14,13 +15,11 @@ export interface RoomSeen {
   own?: { readonly [key: string]: unknown } | undefined;
 }
 
-/** Where no supervisor ever was, nothing marks the end: what came is taken as complete after this silence. */
-const quietMs = 1000;
 const mostRooms = 5000;
 /** A supervisor that is newer may know more keys. */
 const anyDocument = z.looseObject({});
 
-/** The supervisor's own status, asked for last, comes last: it is the end. @param room an id, or `+` for all. */
+/** @param room an id, or `+` for all. */
 export async function gatherRooms(
   client: MqttClient,
   base: string,
@@ -28,23 +27,11 @@ export async function gatherRooms(
 ): Promise<{ readonly known: Known; readonly rooms: readonly RoomSeen[] }> {
   const known: Known = { nodes: new Map() };
   const rooms = new Map<string, RoomSeen>();
-  const end = `${base}/status`;
-  let complete = () => {};
-  const all = new Promise<void>(resolve => {
-    complete = resolve;
-  });
-  const quiet = setTimeout(() => complete(), quietMs);
-  client.on('message', (topic: string, payload: Buffer, packet: IPublishPacket) => {
+  const topics = ['own', 'is', 'status'].map(part => `${base}/room/${room}/${part}`);
+  await gatherRetained(client, base, topics, (topic, payload) => {
     learn(known, base, topic, payload);
     note(rooms, base, topic, payload);
-    if (topic === end && packet.retain) complete();
-    else quiet.refresh();
   });
-  const parts = ['own', 'is', 'status'].map(part => `${base}/room/${room}/${part}`);
-  await client.subscribeAsync([...parts, end], { qos: 0 });
-  quiet.refresh();
-  await all;
-  clearTimeout(quiet);
   const list = [...rooms.values()].filter(({ own }) => own !== undefined);
   return { known, rooms: list.sort((a, b) => (a.room < b.room ? -1 : 1)) };
 }

@@ -1,9 +1,10 @@
 /** What is retained about jobs, gathered once. */
-import type { IPublishPacket, MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import { z } from 'zod';
 import { type JobIs, jobIsPayload } from '../../shared/schemas/job.ts';
 import { parseTopic } from '../../shared/topics.ts';
 import { json, type Known, learn } from '../fleet.ts';
+import { gatherRetained } from '../retained.ts';
 
 export interface JobSeen {
   is?: JobIs | undefined;
@@ -11,13 +12,11 @@ export interface JobSeen {
   own?: object | undefined;
 }
 
-/** Where no supervisor ever was, nothing marks the end: what came is taken as complete after this silence. */
-const quietMs = 1000;
 const mostJobs = 200_000;
 /** A supervisor that is newer may know more keys. */
 const anyDocument = z.looseObject({});
 
-/** The supervisor's own status, asked for last, comes last: it is the end. @param job an id, or `+` for all. */
+/** @param job an id, or `+` for all. */
 export async function gatherJobs(
   client: MqttClient,
   base: string,
@@ -26,22 +25,11 @@ export async function gatherJobs(
 ): Promise<{ readonly known: Known; readonly jobs: ReadonlyMap<string, JobSeen> }> {
   const known: Known = { nodes: new Map() };
   const jobs = new Map<string, JobSeen>();
-  const end = `${base}/status`;
-  let complete = () => {};
-  const all = new Promise<void>(resolve => {
-    complete = resolve;
-  });
-  const quiet = setTimeout(() => complete(), quietMs);
-  client.on('message', (topic: string, payload: Buffer, packet: IPublishPacket) => {
+  const topics = parts.map(part => `${base}/job/${job}/${part}`);
+  await gatherRetained(client, base, topics, (topic, payload) => {
     learn(known, base, topic, payload);
     note(jobs, base, topic, payload);
-    if (topic === end && packet.retain) complete();
-    else quiet.refresh();
   });
-  await client.subscribeAsync([...parts.map(part => `${base}/job/${job}/${part}`), end], { qos: 0 });
-  quiet.refresh();
-  await all;
-  clearTimeout(quiet);
   return { known, jobs };
 }
 
