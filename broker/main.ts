@@ -26,6 +26,7 @@ import { agentCommand, nodeOnline, refuseOtherNode } from './local-node.ts';
 import { openLog } from './log.ts';
 import { openPorts } from './open-ports.ts';
 import { partStopMs, type Undo, within } from './parts.ts';
+import { createRoomDesk } from './room-desk.ts';
 import { openLevelStore } from './store/level.ts';
 import { Supervisor } from './supervisor.ts';
 import { openClusterTrust } from './trust/cluster-trust.ts';
@@ -155,7 +156,9 @@ async function startParts(
   writeFormat(folder);
   startUplink(supervisor.uplinkEnd);
   undo.push(() => within(partStopMs, done => supervisor.stop(done)));
-  const open = await openPorts({ config, folder, broker, trust, fleet: supervisor.fleet, installation, log, undo });
+  const { fleet, speaks, take } = supervisor;
+  const rooms = createRoomDesk({ base: config.base, clock, speaks, take });
+  const open = await openPorts({ config, folder, broker, trust, fleet, rooms, installation, log, undo });
   const run = { pid: process.pid, ...open, ...(config.broker === undefined ? {} : { outside: true as const }) };
   const { mqtt, http, tls } = open;
   writeRunFile(folder, run);

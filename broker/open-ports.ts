@@ -7,6 +7,7 @@ import { type BrokerPart, onEveryAddress, portError } from './broker-part.ts';
 import type { SupervisorConfig } from './config.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { FleetReader } from './fleet/fleet.ts';
+import type { WebRooms } from './http/seams.ts';
 import { startHttp } from './http/server.ts';
 import type { Installation } from './main.ts';
 import { advertise } from './mdns/advertise.ts';
@@ -20,6 +21,7 @@ export interface OpenPortsParts {
   readonly broker: BrokerPart;
   readonly trust: ClusterTrust;
   readonly fleet: FleetReader;
+  readonly rooms: WebRooms;
   readonly installation: Installation;
   readonly log: Log;
   readonly undo: Undo[];
@@ -32,7 +34,7 @@ export interface OpenPorts {
 }
 
 export async function openPorts(parts: OpenPortsParts): Promise<OpenPorts> {
-  const { config, broker, trust, fleet, installation, log, undo } = parts;
+  const { config, broker, trust, fleet, rooms, installation, log, undo } = parts;
   const { lan } = config;
   const mqtt = await broker.listen();
   const tls = lan ? await broker.listenTls?.(trust.authority) : undefined;
@@ -42,6 +44,7 @@ export async function openPorts(parts: OpenPortsParts): Promise<OpenPorts> {
       host,
       port: config.httpPort,
       fleet,
+      rooms,
       attach: broker.attach,
       log,
       dashboardFolder: installation.dashboardFolder,

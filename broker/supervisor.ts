@@ -2,7 +2,7 @@
  * The supervisor: wires the cores of presence, desired state and orders to a bus and a store. Decides nothing itself,
  * and everything in it is callbacks, so that the simulator can run it in virtual time.
  */
-import type { BusConnection } from '../shared/bus.ts';
+import type { BusMessage } from '../shared/bus.ts';
 import { limits } from '../shared/limits.ts';
 import { nodeOfClientId } from '../shared/topics.ts';
 import type { ArtifactUse } from './artifacts/uses.ts';
@@ -158,12 +158,18 @@ export class Supervisor {
 
   /** What comes over the uplink. */
   get uplinkEnd(): UplinkEnd {
-    return this.#labour.uplinkEnd(message => this.#standing.receive(message, () => this.#inbox.take(message)));
+    return this.#labour.uplinkEnd(this.take);
   }
 
   get events(): Pick<Events, 'emit'> {
     return this.#events;
   }
+
+  /** Whether it may speak now. */
+  speaks = (): boolean => this.#standing.speaks;
+
+  /** What somebody published, or asked by another way. */
+  take = (message: BusMessage): void => this.#standing.receive(message, () => this.#inbox.take(message));
 
   /** Artifacts that may not be thrown out. */
   usedArtifacts = (): Iterable<ArtifactUse> => [...usedArtifacts(this.#journal), ...this.#labour.usedArtifacts()];
@@ -184,10 +190,7 @@ export class Supervisor {
     load((error, boot) => {
       if (this.#stopped) return;
       this.#orders.begin(firstSeq(boot));
-      if (error !== undefined) {
-        this.#isReady(error);
-        return;
-      }
+      if (error !== undefined) return this.#isReady(error);
       const { notice } = this.#attendance;
       for (const [node, entry] of this.#journal.durable) {
         notice({ type: 'known', node });
@@ -203,7 +206,7 @@ export class Supervisor {
       });
       const { bus, base, log } = this.#parts;
       bus.start(subscriptions(base, bus.kind), {
-        message: message => this.#standing.receive(message, () => this.#inbox.take(message)),
+        message: this.take,
         up: () => {
           notice({ type: 'up' });
           this.#standing.up();
@@ -215,7 +218,10 @@ export class Supervisor {
           this.#labour.down();
           this.#standing.down();
         },
-        disconnected: connection => this.#disconnected(connection),
+        disconnected: ({ clientId, serial }) => {
+          const node = nodeOfClientId(base, clientId);
+          if (node !== undefined) notice({ type: 'lost', node, serial });
+        },
         unheard: this.#labour.unheard,
         refused: (message, reason) => this.#standing.receive(message, () => this.#inbox.refused(message, reason)),
       });
@@ -280,11 +286,6 @@ export class Supervisor {
     this.#rounds.stop();
     if (this.#ready) this.#isReady(text);
     else this.#parts.onFatal?.(text);
-  }
-
-  #disconnected(connection: BusConnection): void {
-    const node = nodeOfClientId(this.#parts.base, connection.clientId);
-    if (node !== undefined) this.#attendance.notice({ type: 'lost', node, serial: connection.serial });
   }
 
   #gone(node: string): void {

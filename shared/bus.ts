@@ -3,6 +3,8 @@
  * through MQTT.js, and by the simulator; one conformance suite runs against all of them.
  */
 
+import type { ResultMessage } from './schemas/fabric.ts';
+
 /** One client connection as the embedded broker sees it. A reconnect is a new connection under the same client id. */
 export interface BusConnection {
   /** Unique for the life of the process. */
@@ -24,6 +26,8 @@ export interface BusMessage {
   readonly from?: BusConnection;
   /** MQTT 5 request/response (section 4.10), only where the asker may publish to `responseTopic` itself. */
   readonly respond?: { readonly topic: string; readonly correlation?: Uint8Array };
+  /** Of who asks within this process: told the answer besides. */
+  readonly answered?: (result: ResultMessage) => void;
 }
 
 export interface PublishOptions {

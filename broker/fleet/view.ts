@@ -1,9 +1,9 @@
 /**
  * The fleet as dashboards and command lines see it: the last word of every node, and what changed since. Bounded by the
- * number of nodes and the sizes in reports.ts.
+ * number of nodes and of rooms, and the sizes in reports.ts.
  */
 import type { Clock, Timer } from '../../shared/clock.ts';
-import type { FleetChange, FleetSnapshot, NodeView } from '../../shared/fleet-view.ts';
+import type { FleetChange, FleetSnapshot, NodeView, RoomView } from '../../shared/fleet-view.ts';
 import type { FabricEvent, FabricInfo } from '../../shared/schemas/fabric.ts';
 import type { FleetReader } from './fleet.ts';
 
@@ -11,6 +11,9 @@ export const viewLimits = { events: 200, changeEveryMs: 250 } as const;
 
 type Listener = (change: FleetChange) => void;
 type Pending = Record<string, Partial<NodeView> | null>;
+type PendingRooms = Record<string, RoomView | null>;
+
+const byId = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? -1 : 1);
 
 export class FleetView implements FleetReader {
   readonly #base: string;
@@ -18,12 +21,14 @@ export class FleetView implements FleetReader {
   readonly #clock: Clock;
   readonly #changed: (node: string, news: Partial<NodeView>) => void;
   readonly #nodes = new Map<string, NodeView>();
+  readonly #rooms = new Map<string, RoomView>();
   readonly #events: FabricEvent[] = [];
   /** Ordinal of the next event; a listener is told of those from its own start on. */
   #eventCount = 0;
   readonly #listeners = new Map<Listener, { from: number }>();
   #seq = 0;
   #pending: Pending = {};
+  #pendingRooms: PendingRooms | undefined;
   /** Nodes that were forgotten and seen again since the last change. */
   readonly #back = new Set<string>();
   #pendingEvents: { readonly ordinal: number; readonly event: FabricEvent }[] = [];
@@ -43,8 +48,9 @@ export class FleetView implements FleetReader {
   }
 
   snapshot(): FleetSnapshot {
-    const nodes = [...this.#nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    return { seq: this.#seq, base: this.#base, ver: this.#ver, nodes, events: [...this.#events] };
+    const nodes = [...this.#nodes.values()].sort(byId);
+    const rooms = [...this.#rooms.values()].sort(byId);
+    return { seq: this.#seq, base: this.#base, ver: this.#ver, nodes, rooms, events: [...this.#events] };
   }
 
   watch(listener: Listener): () => void {
@@ -80,6 +86,19 @@ export class FleetView implements FleetReader {
     if (!this.#nodes.delete(node) || this.#listeners.size === 0) return;
     this.#pending[node] = null;
     this.#back.delete(node);
+    this.#arm();
+  }
+
+  room(id: string): RoomView | undefined {
+    return this.#rooms.get(id);
+  }
+
+  /** @param view how the room is now; undefined: it is gone. */
+  putRoom(id: string, view: RoomView | undefined): void {
+    if (view) this.#rooms.set(id, view);
+    else if (!this.#rooms.delete(id)) return;
+    if (this.#listeners.size === 0) return;
+    this.#pendingRooms = { ...this.#pendingRooms, [id]: view ?? null };
     this.#arm();
   }
 
@@ -122,6 +141,7 @@ export class FleetView implements FleetReader {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#pending = {};
+    this.#pendingRooms = undefined;
     this.#back.clear();
     this.#pendingEvents = [];
   }
@@ -135,7 +155,9 @@ export class FleetView implements FleetReader {
     this.#seq++;
     const nodes = this.#pending;
     const events = this.#pendingEvents;
+    const rooms = this.#pendingRooms && { rooms: this.#pendingRooms };
     this.#pending = {};
+    this.#pendingRooms = undefined;
     this.#pendingEvents = [];
     for (const node of this.#back) {
       const view = this.#nodes.get(node);
@@ -147,7 +169,7 @@ export class FleetView implements FleetReader {
     for (const [listener, { from }] of [...this.#listeners]) {
       const mine =
         events[0] && events[0].ordinal < from ? events.filter(e => e.ordinal >= from).map(e => e.event) : all;
-      listener({ seq: this.#seq, nodes, events: mine });
+      listener({ seq: this.#seq, nodes, ...rooms, events: mine });
     }
   }
 }

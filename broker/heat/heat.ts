@@ -10,7 +10,7 @@ import type { Plug } from '../../shared/schemas/reading.ts';
 import type { Store } from '../../shared/store.ts';
 import type { Journal } from '../desired/journal.ts';
 import type { Events } from '../fleet/events.ts';
-import type { FleetReader } from '../fleet/fleet.ts';
+import type { FleetView } from '../fleet/view.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Answers } from '../orders/answers.ts';
 import type { Orders, Session } from '../orders/orders.ts';
@@ -43,7 +43,7 @@ export interface HeatParts {
   readonly answers: Answers;
   readonly events: Pick<Events, 'emit'>;
   readonly journal: Journal;
-  readonly view: Pick<FleetReader, 'get'>;
+  readonly view: Pick<FleetView, 'get' | 'put' | 'putRoom'>;
   readonly jobs: Pick<Jobs, 'heat' | 'heatWork'>;
   readonly options: HeatOptions;
   session(node: string): Session | undefined;
@@ -86,6 +86,7 @@ export class Heat {
     this.rooms = new Rooms({
       ...{ base, bus, journal, clock, log, answers, maySpeak },
       changed: (room, what) => this.#changed(room, what),
+      see: (room, view) => parts.view.putRoom(room, view),
     });
     this.#measurements = new Measurements(this.rooms);
     this.calibrating = new Calibrating({
@@ -104,6 +105,7 @@ export class Heat {
     this.#shown = new HeatShown({
       ...{ base, bus, journal, ledger: this.#memory.ledger, rooms: this.rooms, measurements: this.#measurements },
       why: room => parts.why('room', room),
+      see: (node, heat) => parts.view.put(node, { heat }),
     });
   }
 

@@ -1,5 +1,6 @@
 /** What is said of rooms and of machines' power: flat, rounded, and without a key for what is not known. */
 import type { Bus } from '../../shared/bus.ts';
+import type { NodeHeatView } from '../../shared/fleet-view.ts';
 import type { Power } from '../../shared/schemas/heat.ts';
 import type { RoomIs } from '../../shared/schemas/room.ts';
 import { topicsOf } from '../../shared/topics.ts';
@@ -65,6 +66,8 @@ export interface HeatShownParts {
   readonly measurements: Measurements;
   /** What is in the way of the room's thermometer. */
   why(room: string): string | undefined;
+  /** A node's part in it, as it is to be seen on dashboards. */
+  see(node: string, heat: NodeHeatView): void;
 }
 
 export interface ToTell {
@@ -112,7 +115,7 @@ export class HeatShown {
   }
 
   #power(machine: MachineNow, { draws, now }: ToTell, level: Level | undefined): void {
-    const { bus, ledger } = this.#parts;
+    const { bus, ledger, see } = this.#parts;
     const { node } = machine;
     const draw = draws.get(node);
     const every = roomOf(machine) === undefined ? homelessEveryMs : everyMs;
@@ -120,5 +123,6 @@ export class HeatShown {
     this.#powerAt.set(node, now);
     const power = powerOf(node, draw, level, ledger.kwh(`node/${node}`));
     bus.publish(this.#topics.node(node, 'power'), JSON.stringify(power), { qos: 0 });
+    see(node, { room: roomOf(machine), watts: rounded(draw.watts, 1), heat_w: power.heat_w });
   }
 }

@@ -57,6 +57,21 @@ export interface WebTrust {
   names(): readonly string[];
 }
 
+/** What people ask of rooms. */
+export interface WebRooms {
+  /**
+   * A `set` of several keys, as on the room's topic, in the name of who is logged in.
+   * @param address of who asks, or `local`.
+   * @returns the answer; undefined where none came: it may or may not have been taken.
+   */
+  set(room: string, patch: object, who: Principal, address: string): Promise<RoomAnswer | undefined>;
+}
+
+/** @property rev of the room's document with the change in it. */
+export type RoomAnswer =
+  | { readonly ok: true; readonly rev: number }
+  | { readonly ok: false; readonly sentence: string; readonly away?: true };
+
 export interface WebArtifacts {
   readonly store: ArtifactStore;
   readonly distribution: Pick<Distribution, 'installScript'>;

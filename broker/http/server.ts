@@ -25,8 +25,9 @@ import { fleetRoutes } from './routes/fleet.ts';
 import { joiningRoutes } from './routes/joining.ts';
 import { mirrorRoutes } from './routes/mirror.ts';
 import { pageRoutes } from './routes/pages.ts';
+import { roomRoutes } from './routes/rooms.ts';
 import { sessionRoutes } from './routes/session.ts';
-import type { WebArtifacts, WebTrust } from './seams.ts';
+import type { WebArtifacts, WebRooms, WebTrust } from './seams.ts';
 import { FleetStream, type StreamLimits, streamLimits } from './stream.ts';
 import { openUpgrades } from './upgrades.ts';
 
@@ -47,6 +48,7 @@ export interface HttpOptions {
   readonly trust?: WebTrust | undefined;
   readonly artifacts?: WebArtifacts | undefined;
   readonly mirror?: Mirror | undefined;
+  readonly rooms?: WebRooms | undefined;
   readonly limits?: Partial<StreamLimits & AddressLimits & PatienceLimits>;
 }
 
@@ -145,6 +147,7 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
     joiningRoutes(app, trust);
     adminRoutes(app, trust, log);
   }
+  if (options.rooms) roomRoutes(app, options.rooms, fleet);
   if (options.artifacts) artifactRoutes(app, options.artifacts, doorkeeper, trust?.audit);
   if (options.mirror) mirrorRoutes(app, options.mirror, doorkeeper);
   const upgrades = openUpgrades({ app, http, attach: options.attach, refused, arrivalOf, doorkeeper, lines, log });

@@ -105,7 +105,8 @@ export class FleetStream {
   #send(client: Client, change: FleetChange): void {
     const last = this.#encoded;
     const same =
-      last?.change.seq === change.seq && last.change.nodes === change.nodes && last.change.events === change.events;
+      last?.change.seq === change.seq &&
+      (['nodes', 'rooms', 'events'] as const).every(part => last.change[part] === change[part]);
     const message = same ? last.message : encode('change', change, change.seq);
     this.#encoded = { change, message };
     this.#write(client, message);

@@ -105,6 +105,7 @@ export class Answers {
     const result: ResultMessage = { ...said, ...by, at_ms: this.#clock.wall(), ...(tx === undefined ? {} : { tx }) };
     const text = JSON.stringify(result);
     this.#bus.publish(to, text, { qos: 1 });
+    message.answered?.(result);
     const { respond } = message;
     if (!respond || respond.topic === to) return;
     const correlation = respond.correlation ? { correlation: respond.correlation } : {};

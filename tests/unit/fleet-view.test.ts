@@ -41,7 +41,7 @@ view('a snapshot holds every node once, in order, with base, version and stamps 
   fleet.put('n2', { want_rev: 2 });
   const since_ms = startOfTest + clock.now();
   assert.equal(fleet.snapshot(), {
-    ...{ seq: 0, base: 'hearth', ver: '1.2.3', events: [] },
+    ...{ seq: 0, base: 'hearth', ver: '1.2.3', rooms: [], events: [] },
     nodes: [
       { id: 'n1', online: false, since_ms, want_rev: 4 },
       { id: 'n2', online: true, since_ms, want_rev: 2 },

@@ -68,7 +68,7 @@ suite('a snapshot from any moment and every change after it give the present', (
   );
 });
 
-const snapshot = { seq: 5, base: 'hearth', ver: '1', nodes: [], events: [] };
+const snapshot = { seq: 5, base: 'hearth', ver: '1', nodes: [], rooms: [], events: [] };
 const nodes = { n1: { online: true } };
 
 suite('a change held already changes nothing, a missed one asks for a new snapshot', () => {

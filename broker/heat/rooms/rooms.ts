@@ -5,6 +5,7 @@
 import type { Bus, BusMessage } from '../../../shared/bus.ts';
 import type { Clock } from '../../../shared/clock.ts';
 import type { ContractError, Result } from '../../../shared/errors.ts';
+import type { RoomView } from '../../../shared/fleet-view.ts';
 import type { Log } from '../../../shared/log.ts';
 import { nearest, printable } from '../../../shared/names.ts';
 import { type RoomIs, type RoomReading, roomLimits } from '../../../shared/schemas/room.ts';
@@ -28,6 +29,8 @@ export interface RoomsParts {
   maySpeak(): boolean;
   /** The room's document is another one, is there, or is gone; or something was measured in it. */
   changed(room: string, what: 'document' | RoomReading): void;
+  /** How the room is to be seen on dashboards; undefined: it is gone. */
+  see(room: string, view: RoomView | undefined): void;
 }
 
 const verbs = ['forget'];
@@ -40,7 +43,10 @@ export class Rooms {
   constructor(parts: RoomsParts) {
     this.#parts = parts;
     const { base, bus, clock, log, journal, maySpeak } = parts;
-    this.#shown = new RoomsShown({ base, bus, clock, log, rooms: journal.durableRooms, maySpeak: () => maySpeak() });
+    this.#shown = new RoomsShown({
+      ...{ base, bus, clock, log, rooms: journal.durableRooms, maySpeak: () => maySpeak() },
+      see: (room, view) => parts.see(room, view),
+    });
   }
 
   /** The journal is loaded. */

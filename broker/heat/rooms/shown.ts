@@ -1,12 +1,13 @@
 /**
- * What everybody sees of rooms: `own`, `is` and `status`, retained. As the rest of the projection they are written again
+ * What everybody sees of rooms: `own`, `is` and `status`, retained, and the same for dashboards. As the rest of the projection they are written again
  * at every start and reconnect, and what is retained of rooms that are gone is cleared then.
  */
 import type { Bus } from '../../../shared/bus.ts';
 import type { Clock, Timer } from '../../../shared/clock.ts';
+import type { RoomView } from '../../../shared/fleet-view.ts';
 import type { Log } from '../../../shared/log.ts';
 import { sameJson } from '../../../shared/same-json.ts';
-import type { RoomIs } from '../../../shared/schemas/room.ts';
+import { type RoomIs, roomDefaults, roomLimits } from '../../../shared/schemas/room.ts';
 import { topicsOf } from '../../../shared/topics.ts';
 import type { RoomEntry } from './entry.ts';
 
@@ -25,11 +26,15 @@ export interface ShownParts {
   readonly rooms: ReadonlyMap<string, RoomEntry>;
   /** Whether this supervisor may speak. */
   maySpeak(): boolean;
+  /** How the room is to be seen; undefined: it is gone. */
+  see(room: string, view: RoomView | undefined): void;
 }
 
 /** What is said of a room. */
 interface Shown {
   is?: RoomIs;
+  /** When `is` was said, epoch ms, and of which revision of the document. */
+  of?: { readonly wall: number; readonly rev: number };
   status: 'online' | 'offline';
   /** `is` as it was published last, and when. */
   told?: { readonly is: RoomIs; readonly at: number };
@@ -58,13 +63,17 @@ export class RoomsShown {
     }
     this.#retain(room, 'own', JSON.stringify({ ...entry.document, rev: entry.rev }));
     if (!this.#rooms.has(room)) this.#status(room, this.#of(room));
+    this.#see(room);
   }
 
   /** How the room is. What is told of it on the way to here is told in time. */
   say(room: string, is: RoomIs, online: boolean): void {
-    if (this.#stopped || !this.#parts.rooms.has(room)) return;
+    const { rooms, clock } = this.#parts;
+    const entry = rooms.get(room);
+    if (this.#stopped || !entry) return;
     const shown = this.#of(room);
     shown.is = is;
+    shown.of = { wall: clock.wall(), rev: entry.rev };
     const status = online ? 'online' : 'offline';
     const turned = shown.status !== status;
     shown.status = status;
@@ -72,6 +81,7 @@ export class RoomsShown {
     if (!told || !sameButAge(told.is, is)) this.#soon(room, shown, isTimes.leastMs);
     // What makes it available comes first, as what is not is not looked at.
     if (turned) this.#status(room, shown);
+    this.#see(room);
   }
 
   /** A retained `own` on the broker. */
@@ -109,9 +119,23 @@ export class RoomsShown {
     return shown;
   }
 
+  #see(room: string): void {
+    const entry = this.#parts.rooms.get(room);
+    if (!entry) return;
+    const { status, is, of } = this.#of(room);
+    const { name, limit_c, presets } = entry.document;
+    this.#parts.see(room, {
+      ...{ id: room, name, online: status === 'online', is, is_at_ms: of?.wall, is_rev: of?.rev ?? 0 },
+      min_c: roomLimits.coldest,
+      max_c: Math.min(roomLimits.warmest, limit_c ?? roomDefaults.limit_c),
+      presets: { ...roomDefaults.presets, ...presets },
+    });
+  }
+
   #clear(room: string): void {
     this.#rooms.get(room)?.timer?.cancel();
     this.#rooms.delete(room);
+    this.#parts.see(room, undefined);
     // `own` last: as long as it is there, a supervisor that starts knows of what is to be cleared.
     for (const part of ['is', 'status', 'own'] as const) this.#retain(room, part, '');
   }
