@@ -13,10 +13,13 @@ export async function whoAmI() {
   return me;
 }
 
-/** The answer's JSON; throws the supervisor's own sentence. */
-export async function post(path, body = {}) {
+/** The answer's JSON; throws the supervisor's own sentence. `withinMs`: how long an answer is awaited, else without end. */
+export async function post(path, body = {}, withinMs = undefined) {
   const headers = { 'content-type': 'application/json', 'x-hearth-csrf': csrf };
-  const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body), cache: 'no-store' });
+  const sent = { method: 'POST', headers, body: JSON.stringify(body), cache: 'no-store' };
+  // What is said last arrives though the page is left.
+  const signal = withinMs === undefined ? null : AbortSignal.timeout(withinMs);
+  const answer = await fetch(path, { ...sent, signal, keepalive: true });
   const said = await answer.json().catch(() => ({}));
   if (answer.ok) return said;
   const error = new Error(said.error ?? `The supervisor answered ${answer.status}.`);

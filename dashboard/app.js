@@ -5,6 +5,7 @@ import { span, totals } from './describe.js';
 import { applyChange, emptyFleet, fromSnapshot } from './fleet-state.js';
 import { createGrid } from './grid.js';
 import { createPending } from './pending.js';
+import { createRooms } from './rooms.js';
 import { follow } from './stream.js';
 
 const byId = id => document.getElementById(id);
@@ -21,6 +22,7 @@ const grid = createGrid(byId('grid'), () => fleet, now);
 grid.onFit = fitting => {
   byId('none').hidden = fitting > 0 || fleet.nodes.size === 0;
 };
+const rooms = createRooms(byId('rooms'), () => fleet, now);
 
 // --- who looks at this -------------------------------------------------------------------------------------------
 let pending;
@@ -32,6 +34,7 @@ async function lookWhoAmI() {
   if (me === undefined) return toLogin();
   if (pending) return;
   pending = createPending(byId('pending'), me.role === 'admin', now);
+  if (me.role === 'admin' || me.role === 'operator') rooms.allow();
   showAccount(byId('account'), me);
   pending.hint(hints.pending);
 }
@@ -165,6 +168,7 @@ follow('/api/fleet/stream', {
     say(byId('base'), fleet.base === 'hearth' ? '' : fleet.base);
     byId('base').title = `Hearth ${fleet.ver}`;
     grid.reset();
+    rooms.reset();
     planOverview();
   },
   change(data) {
@@ -179,6 +183,7 @@ follow('/api/fleet/stream', {
       if (online !== undefined && online !== before.get(id)) speak(id, online);
     }
     grid.touch(ids);
+    if (data.rooms) rooms.touch(Object.keys(data.rooms));
     planOverview();
     return true;
   },
@@ -200,6 +205,7 @@ follow('/api/fleet/stream', {
 setInterval(() => {
   if (document.hidden) return;
   grid.tick();
+  rooms.tick();
   if (link === 'lost') showLink();
 }, 1000);
 

@@ -95,7 +95,7 @@ export function createCard(id) {
     for (const [name, path] of Object.entries(body.paths)) path.setAttribute('d', paths[name]);
   };
 
-  const showLoad = (load = {}) => {
+  const showLoad = ({ load = {}, heat }) => {
     const { meters } = body;
     const whole = value => `${Math.round(value)} %`;
     meters.cpu.show(load.cpu_pct, whole(load.cpu_pct), load.cpu_pct / 100);
@@ -106,7 +106,9 @@ export function createCard(id) {
     if (load.rx_kbps !== undefined) flow.push(`↓ ${rate(load.rx_kbps)}`);
     if (load.tx_kbps !== undefined) flow.push(`↑ ${rate(load.tx_kbps)}`);
     if (load.cpu_mhz !== undefined) flow.push(`${(load.cpu_mhz / 1000).toFixed(1)} GHz`);
-    if (load.watts !== undefined) flow.push(`${Math.round(load.watts)} W`);
+    const drawn = load.watts ?? heat?.watts;
+    if (drawn !== undefined) flow.push(`${Math.round(drawn)} W`);
+    if (heat?.room !== undefined) flow.push(`heat ${Math.round(heat.heat_w)} W`);
     if (load.up_s !== undefined) flow.push(`up ${span(load.up_s)}`);
     say(body.flow, flow.join('   '));
     body.flow.hidden = flow.length === 0;
@@ -134,7 +136,8 @@ export function createCard(id) {
     say(body.more, all ? 'fewer' : `${list.length - fewServices} more`);
   };
 
-  const showFacts = (info = {}, version = '') => {
+  const showFacts = ({ info = {}, heat }, version = '') => {
+    const room = heat ? heat.room : info.room;
     const cores = info.cores === undefined ? undefined : `${info.cores} ${info.cores === 1 ? 'core' : 'cores'}`;
     const facts = [
       info.cpu,
@@ -142,7 +145,7 @@ export function createCard(id) {
       info.mem_mb && size(info.mem_mb),
       info.os,
       info.arch,
-      info.room && `room ${info.room}`,
+      room && `room ${room}`,
       version && `Hearth ${version}`,
     ];
     say(body.facts, facts.filter(Boolean).join(' · '));
@@ -172,12 +175,13 @@ export function createCard(id) {
       const first = body === undefined;
       if (first) build();
       if (first || shown.cores !== node.cores) showCores(node.cores);
-      if (first || shown.load !== node.load) showLoad(node.load);
+      const heat = first || shown.heat !== node.heat;
+      if (heat || shown.load !== node.load) showLoad(node);
       if (first || shown.is !== node.is) showServices(node);
-      if (first || shown.info !== node.info || shown.is?.ver !== node.is?.ver) {
+      if (heat || shown.info !== node.info || shown.is?.ver !== node.is?.ver) {
         // Worth the room only where it is another one.
         const version = node.is?.ver ?? node.info?.ver;
-        showFacts(node.info, version === supervisorVersion ? '' : version);
+        showFacts(node, version === supervisorVersion ? '' : version);
       }
       const want = wantOf(node);
       say(body.want, want.text);

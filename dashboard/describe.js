@@ -87,7 +87,8 @@ export function matches(node, search, group) {
   if (words.length === 0) return true;
   const { os, arch, cpu, roles, room, zone } = node.info ?? {};
   const services = Object.entries(node.is?.items ?? {}).map(([path, { state }]) => `${path} ${state}`);
-  const text = [node.id, stateOf(node).word, os, arch, cpu, roles, room, zone, ...services].join(' ').toLowerCase();
+  const facts = [os, arch, cpu, roles, node.heat?.room ?? room, zone];
+  const text = [node.id, stateOf(node).word, ...facts, ...services].join(' ').toLowerCase();
   return words.every(word => text.includes(word));
 }
 

@@ -8,7 +8,7 @@ import { startHttp } from '../broker/http/server.ts';
 import { silentLog } from '../shared/log.ts';
 import { openBrowser } from '../tests/system/dashboard/browser.ts';
 import { type HandFleet, handFleet } from '../tests/system/dashboard/hand-fleet.ts';
-import { sampleEvents, sampleFleet } from '../tests/system/dashboard/sample-fleet.ts';
+import { sampleEvents, sampleFleet, sampleRooms } from '../tests/system/dashboard/sample-fleet.ts';
 
 const root = join(import.meta.dirname, '..');
 const [folder] = process.argv.slice(2);
@@ -35,6 +35,7 @@ const browser = await openBrowser();
 try {
   const fleet = handFleet(sampleFleet(Date.now()));
   fleet.change({}, sampleEvents(Date.now()));
+  for (const room of sampleRooms(Date.now())) fleet.putRoom(room.id, room);
   await draw(browser, fleet, filled);
   if (folder) await draw(browser, handFleet(), [{ file: join(folder, 'empty.png'), width: 390, height: 844 }]);
 } finally {

@@ -10,6 +10,7 @@ import { findProgram, testWith } from '../fixture/programs.ts';
 import { networkAddress, passwordOf, type WebRig, webRig } from '../fixture/web-rig.ts';
 import { openBrowser } from './dashboard/browser.ts';
 import { handFleet } from './dashboard/hand-fleet.ts';
+import { sampleRooms } from './dashboard/sample-fleet.ts';
 
 const suite = describe('dashboard: login and joining');
 const host = networkAddress('IPv4') ?? '127.0.0.1';
@@ -190,6 +191,11 @@ testWith(suite, ['chromium'], 'a viewer sees who asks and has nothing to press',
   const row = page.locator(`.machine[data-code="${asking.code}"]`);
   await row.waitFor();
   assert.equal(await row.locator('button, input').count(), 0);
+  const [study] = sampleRooms(Date.now());
+  rig.fleet.putRoom('study', study);
+  await page.locator('.room .plain', { hasText: '21.5 °C wanted' }).waitFor();
+  assert.equal(await page.locator('.room :is(button, input, select)').count(), 0);
+  rig.fleet.putRoom('study', undefined);
   await rig.verb('join.deny', { code: asking.code });
   await page.locator('#pending').waitFor({ state: 'hidden' });
 });

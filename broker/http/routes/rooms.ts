@@ -26,7 +26,7 @@ export function roomRoutes(app: FastifyInstance, rooms: WebRooms, fleet: FleetRe
     const { from } = auditedAs(asker.principal, arrival);
     const answer = await rooms.set(params.room, body as object, asker.principal, from);
     if (!answer) {
-      return reply.code(504).send({ error: 'No answer came in time: what the room shows is what counts.' });
+      return reply.code(504).send({ error: 'no answer came in time; look what the room says.' });
     }
     if (answer.ok) return reply.send({ rev: answer.rev });
     return reply.code(answer.away ? 503 : 422).send({ error: answer.sentence });

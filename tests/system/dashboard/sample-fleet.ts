@@ -1,7 +1,8 @@
-/** Six made-up machines of the kind that lies in a cupboard, for the picture in the README and for the tests. */
-import type { NodeView } from '../../../shared/fleet-view.ts';
+/** Two rooms and six made-up machines of the kind that lies in a cupboard, for the picture in the README and for the tests. */
+import type { NodeView, RoomView } from '../../../shared/fleet-view.ts';
 import type { FabricEvent } from '../../../shared/schemas/fabric.ts';
 import type { ItemStatus } from '../../../shared/schemas/observed.ts';
+import { type RoomIs, roomDefaults } from '../../../shared/schemas/room.ts';
 
 interface Machine {
   readonly id: string;
@@ -17,6 +18,7 @@ interface Machine {
   readonly rev?: readonly [is: number, want: number];
   readonly err?: string;
   readonly offlineMin?: number;
+  readonly heat?: readonly [room: string, watts: number, heatW: number];
   readonly services: Readonly<Record<string, ItemStatus>>;
 }
 
@@ -29,7 +31,7 @@ const machines: readonly Machine[] = [
   },
   {
     ...{ id: 'hall-thinkpad', cpu: 'Core i5-3320M', arch: 'x64', os: 'Debian 12', cores: 4, memMb: 7734, mhz: 2890 },
-    ...{ busy: 91, mem: 62, temp: 83, services: { blender: running, solver: running } },
+    ...{ busy: 91, mem: 62, temp: 83, heat: ['study', 42.6, 38.2], services: { blender: running, solver: running } },
   },
   {
     ...{
@@ -41,7 +43,13 @@ const machines: readonly Machine[] = [
       memMb: 128_000,
       mhz: 2610,
     },
-    ...{ busy: 58, mem: 44, temp: 66, services: { render: running, folding: running, postgres: running } },
+    ...{
+      busy: 58,
+      mem: 44,
+      temp: 66,
+      heat: ['study', 298.1, 271.8],
+      services: { render: running, folding: running, postgres: running },
+    },
   },
   {
     ...{ id: 'cellar-ryzen', cpu: 'Ryzen 7 1700', arch: 'x64', os: 'Fedora 42', cores: 16, memMb: 32_011, mhz: 3190 },
@@ -88,6 +96,7 @@ export function sampleFleet(wallMs: number, step = 0): NodeView[] {
       online: offlineMin === undefined,
       since_ms: wallMs - (offlineMin ?? 60 * 7 * (index + 1)) * 60_000,
       want_rev: wanted,
+      ...(machine.heat && { heat: { room: machine.heat[0], watts: machine.heat[1], heat_w: machine.heat[2] } }),
       cores: pct,
       info: {
         node: id,
@@ -112,6 +121,36 @@ export function sampleFleet(wallMs: number, step = 0): NodeView[] {
       },
     };
   });
+}
+
+const roomOf = (wallMs: number, id: string, is: Partial<RoomIs>, more: Partial<RoomView> = {}): RoomView => ({
+  ...{ id, online: true, min_c: 5, max_c: 28, presets: roomDefaults.presets, is_at_ms: wallMs, is_rev: 4 },
+  is: {
+    ...{ room: id, mode: 'heat', target_c: 21, temp_c: 19.2, preset: 'none', action: 'heating', demand_w: 310 },
+    ...{ heat_w: 296, energy_kwh: 12.3451, nodes: 2, temp_age_s: 7, jobs: 6, err: '', ...is },
+  },
+  ...more,
+});
+
+/** One that is heated, and one whose thermometer is away. */
+export function sampleRooms(wallMs: number): RoomView[] {
+  const said = { heat_w: 340.7, demand_w: 345, energy_kwh: 128.31, max_w: 800, outdoor_c: 3.5 };
+  const { temp_c: _, ...lost } = roomOf(wallMs, 'workshop', {}).is as RoomIs;
+  return [
+    roomOf(wallMs, 'study', { ...said, target_c: 21.5, temp_c: 19.6 }, { name: 'Study' }),
+    roomOf(
+      wallMs,
+      'workshop',
+      {},
+      {
+        ...{ name: 'Workshop', online: false },
+        is: {
+          ...{ ...lost, action: 'idle', target_c: 17, preset: 'eco', demand_w: 0, heat_w: 0, energy_kwh: 41.7 },
+          ...{ nodes: 1, jobs: 0, temp_age_s: 1500, err: 'the thermometer has said nothing for 25 minutes' },
+        },
+      },
+    ),
+  ];
 }
 
 export const sampleEvents = (wallMs: number): FabricEvent[] => [
