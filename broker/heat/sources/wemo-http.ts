@@ -2,7 +2,8 @@
 import { lookup } from 'node:dns';
 import { request } from 'node:http';
 import type { LookupFunction } from 'node:net';
-import { isOfTheHouse, mostAnswer, wemoAction, wemoPath, wemoQuestion } from './wemo.ts';
+import { isOfTheHouse } from '../../../shared/readings/wemo-place.ts';
+import { mostAnswer, wemoAction, wemoPath, wemoQuestion } from './wemo.ts';
 import type { Ask } from './wemo-polls.ts';
 
 const patienceMs = 5000;
