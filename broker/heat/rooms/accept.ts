@@ -45,7 +45,8 @@ function withoutPreset(document: RoomDocument, said: readonly string[]): RoomDoc
   return rest;
 }
 
-function wrongWith(document: RoomDocument): ContractError | undefined {
+/** What no schema says: rules that mean nothing, and a filler that fits into no order. */
+export function wrongWith(document: RoomDocument): ContractError | undefined {
   const rules = compileRules(document.rules ?? []);
   if (!rules.ok) return rules.error;
   if (JSON.stringify(document.filler ?? '').length <= mostFiller) return undefined;
