@@ -1,5 +1,6 @@
 /** The supervisor process: the only file that knows all of its parts. Starts them in order and ends them in reverse. */
 import { rmSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
 import type { Log } from '../shared/log.ts';
 import type { Store } from '../shared/store.ts';
 import { systemClock, systemRandom } from '../shared/system-clock.ts';
@@ -30,6 +31,7 @@ import { createRoomDesk } from './room-desk.ts';
 import { openLevelStore } from './store/level.ts';
 import { Supervisor } from './supervisor.ts';
 import { openClusterTrust } from './trust/cluster-trust.ts';
+import { refuseOwnBroker } from './uplink/own-broker.ts';
 import { openUplink } from './uplink/uplink-part.ts';
 
 /** What belongs to the program's installation and not to its settings. */
@@ -80,6 +82,8 @@ export async function startSupervisor(
   installation: Installation,
   signal?: AbortSignal,
 ): Promise<RunningSupervisor> {
+  const addresses = Object.values(networkInterfaces()).flatMap(list => list?.map(({ address }) => address) ?? []);
+  refuseOwnBroker(config, { hostname: hostname(), addresses });
   const folder = openDataFolder(config.data);
   const undo: Undo[] = [];
   const unwind = async () => {
@@ -123,7 +127,8 @@ async function startParts(
   undo.push(() => trust.close());
   const broker = await openBroker(config, folder, trust, log, undo);
   const around = { base: config.base, ver, cluster: signer.cluster, bus: broker.bus, clock, random, log };
-  const { bus, uplink, start: startUplink } = openUplink(config.uplink, around, undo);
+  const looped = (text: string) => installation.gaveWay(asSentence(text));
+  const { bus, uplink, start: startUplink } = openUplink(config.uplink, { ...around, looped }, undo);
   const supervisor = new Supervisor({
     ...{ base: config.base, ver, bus, store, signer, clock, random, log },
     onFatal: text => installation.gaveWay(asSentence(text)),

@@ -4,10 +4,12 @@ import { adminOptions, clientOptions, exits } from './options.ts';
 
 export function applyCommands(hearth: Command): void {
   adminOptions(
-    clientOptions(hearth.command('apply').description('make what a file says of roles and nodes the wanted state')),
+    clientOptions(
+      hearth.command('apply').description('make what a file says of roles, nodes and rooms the wanted state'),
+    ),
   )
     .requiredOption('-f, --file <FILE>', 'YAML; "-" is standard input')
-    .option('--dry-run', 'send nothing, and print what every node would do')
+    .option('--dry-run', 'send nothing, and print what every node would do and every room be told')
     .option('--prune', 'also remove what this file put there before and does not say any more')
     .option('--adopt', "also make the file's what it says and is there already")
     .option('--wait', 'until every node that it touches has done it')
@@ -15,7 +17,9 @@ export function applyCommands(hearth: Command): void {
     .option('--json', 'for programs')
     .action(exits(async flags => (await import('./commands/apply.ts')).apply(flags)));
 
-  clientOptions(hearth.command('export').description('what was said of roles and nodes, as a file for hearth apply'))
+  clientOptions(
+    hearth.command('export').description('what was said of roles, nodes and rooms, as a file for hearth apply'),
+  )
     .option('-o, --output <FILE>', 'where to (default: standard output)')
     .option(
       '--name <NAME>',

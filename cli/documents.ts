@@ -5,7 +5,7 @@ import { isObject } from '../shared/merge-patch.ts';
 import { type Want, wantPayload } from '../shared/schemas/want.ts';
 import { parseTopic } from '../shared/topics.ts';
 import { UserError } from '../shared/user-error.ts';
-import type { Document, NounPath } from './apply/document.ts';
+import { type Document, type NounPath, nouns } from './apply/document.ts';
 import type { Accepted } from './apply/plan.ts';
 import { json, type Known, learn } from './fleet.ts';
 
@@ -49,7 +49,7 @@ export async function gatherDocuments(
   };
   const quiet = setTimeout(() => isWhole(documents, wants) && finish(), quietMs);
   const late = setTimeout(finish, longestMs);
-  const parts = ['role/+/own', 'node/+/own', 'node/+/want', 'node/+/status'];
+  const parts = [...nouns.map(noun => `${noun}/+/own`), 'node/+/want', 'node/+/status'];
   const filters = [...parts, 'status'].map(part => `${base}/${part}`);
   client.on('message', listen);
   try {
@@ -84,8 +84,9 @@ export function learnDocument(
 ): void {
   const parsed = parseTopic(topic, base);
   if (!parsed.ok || parsed.value.kind !== 'noun') return;
-  const { noun, target, part } = parsed.value;
-  if (target.kind !== 'one' || (noun !== 'node' && noun !== 'role')) return;
+  const { target, part } = parsed.value;
+  const noun = nouns.find(one => parsed.value.kind === 'noun' && one === parsed.value.noun);
+  if (target.kind !== 'one' || noun === undefined) return;
   if (part === 'own') {
     const path = `${noun}/${target.id}` as const;
     const own = payload.length === 0 ? undefined : ownOf(payload);

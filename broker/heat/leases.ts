@@ -59,11 +59,6 @@ export class Leases {
     return filler !== undefined || (told !== undefined && (told.cores > 0 || told.filler));
   }
 
-  /** Cores that the node was last asked to keep busy. */
-  asked(node: string): number {
-    return this.#told.get(node)?.cores ?? 0;
-  }
-
   forget(node: string): void {
     this.#told.delete(node);
   }

@@ -13,6 +13,8 @@ export const uplinkTimes = {
   againMs: 60_000,
   /** Between two answers to one that asks. */
   answerMs: 200,
+  /** What comes back within this after the first connection was so when Hearth was started. */
+  firstMs: 30_000,
 } as const;
 
 export type StandingEffect =
@@ -20,7 +22,9 @@ export type StandingEffect =
   /** It may speak. */
   | { readonly type: 'lead' }
   /** Another one is there. `silent`: it is the one that stays, and nothing more may be said. */
-  | { readonly type: 'rival'; readonly cluster: string; readonly silent: boolean };
+  | { readonly type: 'rival'; readonly cluster: string; readonly silent: boolean }
+  /** This broker is Hearth's own: nothing more may be said. `first`: at the first connection of this process. */
+  | { readonly type: 'loop'; readonly first: boolean };
 
 type State = 'away' | 'asking' | 'leading' | 'second';
 
@@ -28,6 +32,7 @@ export class UplinkStanding {
   readonly #boot: string;
   #state: State = 'away';
   #led = false;
+  #connections = 0;
   #upAt = 0;
   #due = Number.POSITIVE_INFINITY;
   #answeredAt = Number.NEGATIVE_INFINITY;
@@ -52,6 +57,7 @@ export class UplinkStanding {
 
   up(now: number): readonly StandingEffect[] {
     this.#upAt = now;
+    this.#connections++;
     if (!this.#led) return this.#ask(now);
     this.#state = 'leading';
     return [{ type: 'hello', standing: 'returning' }, { type: 'lead' }];
@@ -81,9 +87,7 @@ export class UplinkStanding {
     if (verdict === 'give-way') {
       // Silent already: the other one only answers whoever asks.
       if (this.#state !== 'second') effects.push({ type: 'rival', cluster: hello.cluster, silent: true });
-      this.#state = 'second';
-      this.#led = false;
-      this.#due = now + uplinkTimes.againMs;
+      this.#giveWay(now);
     }
     if (verdict === 'both-stay' && now - this.#toldAt >= uplinkTimes.againMs) {
       this.#toldAt = now;
@@ -94,6 +98,20 @@ export class UplinkStanding {
       effects.push({ type: 'hello', standing });
     }
     return effects;
+  }
+
+  /** What was said here was heard on Hearth's own broker, or the other way round. */
+  looped(now: number): readonly StandingEffect[] {
+    const told = this.#state === 'away' || this.#state === 'second';
+    if (this.#state !== 'away') this.#giveWay(now);
+    if (told) return [];
+    return [{ type: 'loop', first: this.#connections === 1 && now - this.#upAt < uplinkTimes.firstMs }];
+  }
+
+  #giveWay(now: number): void {
+    this.#state = 'second';
+    this.#led = false;
+    this.#due = now + uplinkTimes.againMs;
   }
 
   #ask(now: number): readonly StandingEffect[] {

@@ -31,6 +31,8 @@ export interface UplinkSurroundings {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** At the first connection it shows that the user's broker is Hearth's own: one sentence. */
+  readonly looped: (sentence: string) => void;
 }
 
 export const uplinkName: OutletName = 'uplink';
@@ -45,6 +47,7 @@ export function openUplink(url: string | undefined, around: UplinkSurroundings, 
   let end: UplinkEnd | undefined;
   const uplink = new Uplink({
     ...{ url, base, log, ver: around.ver, cluster: around.cluster, clock: around.clock, random: around.random },
+    looped: around.looped,
     command: message => end?.command(message),
     heard: (topic, payload, retain) => end?.heard(topic, payload, retain),
     up: () => {
@@ -58,7 +61,7 @@ export function openUplink(url: string | undefined, around: UplinkSurroundings, 
   });
   return {
     uplink,
-    bus: mirroredBus(bus, (topic, payload, how) => uplink.mirror(topic, payload, how)),
+    bus: mirroredBus(bus, uplink),
     start(to) {
       end = to;
       uplink.start();
@@ -67,25 +70,29 @@ export function openUplink(url: string | undefined, around: UplinkSurroundings, 
   };
 }
 
-type Mirror = Uplink['mirror'];
-
-/** A bus whose messages, said and heard, are told to `mirror`, too. */
-export function mirroredBus(bus: Bus, mirror: Mirror): Bus {
+/** A bus whose messages, said and heard, are told to `uplink`, too. */
+export function mirroredBus(bus: Bus, uplink: Pick<Uplink, 'mirror' | 'saidAtHome' | 'cameHome'>): Bus {
   return {
     kind: bus.kind,
     start: (filters, handlers) =>
       bus.start(filters, {
         ...handlers,
+        refused: (message, reason) => {
+          if (!uplink.cameHome(message)) handlers.refused?.(message, reason);
+        },
         message: message => {
+          // The supervisor would take it for another one.
+          if (uplink.cameHome(message)) return;
           const { topic, payload, retain, qos } = message;
           // Nodes publish `info` and `is` retained; what else they say is of the moment.
-          mirror(topic, payload, { retain: retain || /\/(info|is)$/.test(topic), qos: qos === 0 ? 0 : 1 });
+          uplink.mirror(topic, payload, { retain: retain || /\/(info|is)$/.test(topic), qos: qos === 0 ? 0 : 1 });
           handlers.message(message);
         },
       }),
     also: filters => bus.also(filters),
     publish(topic, payload, options, done) {
-      mirror(topic, payload, { retain: options.retain ?? false, qos: options.qos });
+      uplink.saidAtHome(topic, payload);
+      uplink.mirror(topic, payload, { retain: options.retain ?? false, qos: options.qos });
       bus.publish(topic, payload, options, done);
     },
     kick: (connection, reason) => bus.kick(connection, reason),

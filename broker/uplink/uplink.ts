@@ -7,26 +7,27 @@
  *   the broker is away, and goes over at most every 10 s for each node; answers wait a minute.
  * - What an earlier life left there and nobody said again within half a minute is removed.
  * - Retained commands are answered and removed, never run.
- * - Another Hearth on the same base of that broker: see standing.ts.
+ * - Another Hearth on the same base of that broker: see standing.ts. That broker is Hearth's own: see loop.ts.
  *
  * The connection is a Bus on an outside broker: MQTT 5, else 3.1.1; full jitter up to 10 s; bounded.
  */
 
 import type { Bus, BusMessage } from '../../shared/bus.ts';
 import type { Clock, Random, Timer } from '../../shared/clock.ts';
-import { decode } from '../../shared/codec.ts';
-import { limits, proto } from '../../shared/limits.ts';
+import { proto } from '../../shared/limits.ts';
 import type { Log } from '../../shared/log.ts';
 import { printable } from '../../shared/names.ts';
-import type { ResultMessage } from '../../shared/schemas/fabric.ts';
-import { type Hello, helloPayload } from '../../shared/schemas/presence.ts';
+import type { Hello } from '../../shared/schemas/presence.ts';
 import { matches } from '../../shared/topics.ts';
 import type { Outlet } from '../homeassistant/outlet.ts';
 import { connectOutsideBus } from '../mqtt/outside.ts';
+import { parseAddress } from '../mqtt/outside-address.ts';
 import { RetainedCommands } from '../orders/retained-commands.ts';
+import { takeCommand } from './commands.ts';
 import { Kept, keptLimits } from './kept.ts';
+import { decodeHello, Loop, loopSentence } from './loop.ts';
 import { type StandingEffect, UplinkStanding } from './standing.ts';
-import { commandFilters, isCommand, isMirrored, leftFilters } from './topics.ts';
+import { commandFilters, isMirrored, leftFilters } from './topics.ts';
 
 export interface UplinkOptions {
   /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password where needed; they are never logged. */
@@ -46,6 +47,8 @@ export interface UplinkOptions {
   readonly up: () => void;
   /** It is not, or another Hearth is there: one sentence. */
   readonly down: (reason: string) => void;
+  /** That broker is Hearth's own, found at the first connection: one sentence. Later it is a reason for `down`. */
+  readonly looped: (sentence: string) => void;
   /** Another connection than the URL's, for tests. */
   readonly bus?: Bus;
 }
@@ -66,6 +69,7 @@ export class Uplink {
   readonly #retained: RetainedCommands;
   readonly #kept = new Kept();
   readonly #standing: UplinkStanding;
+  readonly #loop: Loop;
   readonly #boot: string;
   readonly #status: string;
   readonly #hello: string;
@@ -88,6 +92,7 @@ export class Uplink {
     this.#retained = new RetainedCommands(this.#bus, clock);
     this.#boot = random.hex(8);
     this.#standing = new UplinkStanding(this.#boot);
+    this.#loop = new Loop(this.#boot);
     this.#status = `${base}/status`;
     this.#hello = `${base}/hello`;
     this.#commands = commandFilters(base);
@@ -130,6 +135,18 @@ export class Uplink {
     else this.#kept.answer({ topic, payload, at: now });
   }
 
+  /** What the supervisor says on Hearth's own broker. */
+  saidAtHome(topic: string, payload: string | Uint8Array): void {
+    if (topic === this.#hello) this.#loop.saidAtHome(payload);
+  }
+
+  /** @returns whether a message on Hearth's own broker, one that it refused too, is the uplink's own word come back. */
+  cameHome({ topic, payload }: BusMessage): boolean {
+    if (this.#stopped || topic !== this.#hello || !this.#loop.isOurs(payload)) return false;
+    this.#act(this.#standing.looped(this.#options.clock.now()));
+    return true;
+  }
+
   /** Hears these topics of that broker, too: each call replaces what the one before said. */
   also(filters: readonly string[]): void {
     this.#also = [...filters];
@@ -164,22 +181,28 @@ export class Uplink {
   }
 
   #act(effects: readonly StandingEffect[]): void {
-    const { base, log, down } = this.#options;
+    const { base, log } = this.#options;
     for (const effect of effects) {
       if (effect.type === 'hello') this.#sayHello(effect.standing);
       else if (effect.type === 'lead') this.#lead();
-      else {
+      else if (effect.type === 'loop') {
+        const sentence = loopSentence(parseAddress(this.#options).where, base);
+        if (effect.first) this.#options.looped(sentence);
+        this.#silence(sentence);
+      } else {
         const way = 'stop one of them, or give one another --base';
         const sentence = `another Hearth (its cluster is ${printable(effect.cluster)}) is on the base "${base}" of the uplink's broker: ${way}`;
         log.warn({}, sentence);
-        if (effect.silent) {
-          this.#early = [];
-          this.#endSweep();
-          down(sentence);
-        }
+        if (effect.silent) this.#silence(sentence);
       }
     }
     this.#arm();
+  }
+
+  #silence(sentence: string): void {
+    this.#early = [];
+    this.#endSweep();
+    this.#options.down(sentence);
   }
 
   #arm(): void {
@@ -247,32 +270,18 @@ export class Uplink {
   }
 
   #command(message: BusMessage): void {
+    if (!this.#standing.leads) return;
     const { base, log, clock, command } = this.#options;
-    const { topic, payload, retain, qos } = message;
-    if (!this.#standing.leads || !isCommand(topic, base)) return;
-    const [, noun, id, part, word] = topic.split('/');
-    if (part !== 'in') {
-      const verdict = this.#retained.judge(message);
-      if (verdict === 'swallow') return;
-      if (verdict === 'refuse') {
-        log.warn({ topic: printable(topic, 128) }, 'a retained command on the uplink was not run, and is removed');
-        const error = 'retained: not run, and removed from the broker; publish commands without the retain flag';
-        const result: ResultMessage = { ok: false, part: part ?? '', key: word ?? '', error, at_ms: clock.wall() };
-        if (noun === 'room') this.mirror(`${base}/room/${id}/result`, JSON.stringify(result));
-        return;
-      }
-    }
-    if (payload.length > limits.message) {
-      log.warn({ topic: printable(topic, 128), bytes: payload.length }, 'a message on the uplink is too long');
-      return;
-    }
-    // Without the asker's own response topic: that one is on another broker than the answer.
-    command({ topic, payload, qos, retain });
+    const answer = (topic: string, text: string) => this.mirror(topic, text);
+    takeCommand(message, { base, log, clock, command, retained: this.#retained, answer });
   }
 
   #heardHello({ payload, retain }: BusMessage): void {
-    const hello = decode(helloPayload, payload, { maxBytes: 1024, maxDepth: 2 });
-    if (hello.ok && !retain) this.#act(this.#standing.heard(hello.value, this.#options.clock.now()));
+    const hello = decodeHello(payload);
+    if (!hello.ok || retain) return;
+    const now = this.#options.clock.now();
+    const standing = this.#standing;
+    this.#act(this.#loop.isOfHome(hello.value) ? standing.looped(now) : standing.heard(hello.value, now));
   }
 
   /** The late will of the process before this one, or of a connection that was given up. */

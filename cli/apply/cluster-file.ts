@@ -4,14 +4,14 @@ import type { z } from 'zod';
 import { isObject } from '../../shared/merge-patch.ts';
 import { isItemName, printable } from '../../shared/names.ts';
 import { clusterFile, clusterFileVersion } from '../../shared/schemas/cluster-file.ts';
-import { nodeInput, roleInput } from '../../shared/schemas/node-document.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { complaintsOf } from './complaints.ts';
-import type { Document, NounPath } from './document.ts';
+import { type Document, type Noun, type NounPath, nouns } from './document.ts';
 import { type Upload, withoutFrom } from './from-files.ts';
+import { inputs, roomProblem } from './inputs.ts';
 import { parseSource, refuse, type Source } from './source.ts';
 
-/** What a file says of one role or node, as it will be accepted. */
+/** What a file says of one role, node or room, as it will be accepted. */
 export interface Said {
   readonly document: Document;
   /** Where in the file its name stands, as `cluster.yaml:12:3`. */
@@ -39,49 +39,54 @@ export async function readClusterFile({ text, file, folder }: FileText): Promise
   const source = parseSource(text, file);
   const value = withoutBlanks(versioned(source, file));
   refuse(file, complaintsOf(clusterFile, value, source));
-  const { nouns, uploads, mistakes } = await withoutFrom(nounsOf(value as z.input<typeof clusterFile>), folder, source);
+  const {
+    nouns: all,
+    uploads,
+    mistakes,
+  } = await withoutFrom(nounsOf(value as z.input<typeof clusterFile>), folder, source);
   refuse(file, mistakes);
   const said = new Map<NounPath, Said>();
   const wrong: string[] = [];
-  for (const { path, at, document } of nouns) {
-    const schema: z.ZodType = at[0] === 'roles' ? roleInput : nodeInput;
+  for (const { path, noun, at, document } of all) {
+    const schema: z.ZodType = inputs[noun];
     const complaints = complaintsOf(schema, document, source, at);
     wrong.push(...complaints);
-    if (complaints.length === 0)
-      said.set(path, { document: schema.parse(document) as Document, at: source.at(at, 'key') });
+    if (complaints.length > 0) continue;
+    const read = schema.parse(document) as Document;
+    const problem = noun === 'room' ? roomProblem(read) : undefined;
+    if (problem) {
+      const place = [...at, ...(problem.at ?? '').split('.')];
+      wrong.push(`${source.at(place, 'value')}: ${place.join('.')}: ${printable(problem.message, 300)}`);
+    } else said.set(path, { document: read, at: source.at(at, 'key') });
   }
   refuse(file, wrong);
   return { name: (value as { name?: string }).name ?? nameOf(file), said, uploads };
 }
 
-/** One role or node as the file has it. */
+/** One role, node or room as the file has it. */
 export interface Written {
   readonly path: NounPath;
-  readonly at: readonly ['roles' | 'nodes', string];
+  readonly noun: Noun;
+  readonly at: readonly [`${Noun}s`, string];
   readonly document: Document;
 }
 
-function nounsOf({ roles = {}, nodes = {} }: z.input<typeof clusterFile>): readonly Written[] {
-  return [
-    ...Object.entries(roles).map(([id, said]) => ({
-      path: `role/${id}` as const,
-      at: ['roles', id] as const,
+const nounsOf = (file: z.input<typeof clusterFile>): readonly Written[] =>
+  nouns.flatMap(noun =>
+    Object.entries(file[`${noun}s`] ?? {}).map(([id, said]) => ({
+      path: `${noun}/${id}` as const,
+      noun,
+      at: [`${noun}s`, id] as const,
       document: said as unknown as Document,
     })),
-    ...Object.entries(nodes).map(([id, said]) => ({
-      path: `node/${id}` as const,
-      at: ['nodes', id] as const,
-      document: said as unknown as Document,
-    })),
-  ];
-}
+  );
 
 /** A key with nothing after it, as is left when its last item is taken out, says nothing: down to the kinds of items. */
 function withoutBlanks(value: object, depth = 0): object {
   const isOfNouns = depth === 1;
   const kept = Object.entries(value).flatMap(([key, said]): [string, unknown][] => {
     if (said === null) return isOfNouns ? [[key, {}]] : [];
-    if (depth === 2 || (depth === 0 && key !== 'roles' && key !== 'nodes')) return [[key, said]];
+    if (depth === 2 || (depth === 0 && !nouns.some(noun => key === `${noun}s`))) return [[key, said]];
     return [[key, isObject(said) ? withoutBlanks(said, depth + 1) : said]];
   });
   return Object.fromEntries(kept);
@@ -91,7 +96,7 @@ function withoutBlanks(value: object, depth = 0): object {
 function versioned({ value }: Source, file: string): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UserError(
-      `${file} says nothing: it starts with "version: ${clusterFileVersion}", then "roles:" and "nodes:".`,
+      `${file} says nothing: it starts with "version: ${clusterFileVersion}", then "roles:", "nodes:" and "rooms:".`,
     );
   }
   if (!('version' in value)) {

@@ -2,16 +2,20 @@
  * A document as a flat list of what it says, so that a file can own some of it and somebody else the rest. Pure.
  *
  * Entries: `services/web`, `files/motd`, `labels/room` for what has a name, `roles/web` for each role of a node, and the key
- * alone for anything else, such as `drain`.
+ * alone for anything else, such as `drain`, or a room's `thermometer`.
  */
 import { isObject, type Json } from '../../shared/merge-patch.ts';
 import { itemKinds } from '../../shared/schemas/item.ts';
 
 export type Document = { readonly [key: string]: Json };
 
-/** `role/web` or `node/n1`. */
-export type NounPath = `role/${string}` | `node/${string}`;
-export const nounOf = (path: NounPath): 'role' | 'node' => (path.startsWith('role/') ? 'role' : 'node');
+/** What has a document, in the order in which files say them. */
+export const nouns = ['role', 'node', 'room'] as const;
+export type Noun = (typeof nouns)[number];
+/** `role/web`, `node/n1` or `room/attic`. */
+export type NounPath = `${Noun}/${string}`;
+/** All three words are four letters long. */
+export const nounOf = (path: NounPath): Noun => path.slice(0, 4) as Noun;
 export const idOf = (path: NounPath): string => path.slice(5);
 
 const named: readonly string[] = [...itemKinds, 'labels'];

@@ -6,8 +6,9 @@ import { checkInput } from '../../shared/schemas/check.ts';
 import { clusterFileVersion } from '../../shared/schemas/cluster-file.ts';
 import { itemKinds } from '../../shared/schemas/item.ts';
 import { packageInput } from '../../shared/schemas/package.ts';
+import { roomInput } from '../../shared/schemas/room.ts';
 import { serviceInput } from '../../shared/schemas/service.ts';
-import { type Document, entriesOf, idOf, nounOf } from './document.ts';
+import { type Document, entriesOf, idOf, type Noun, nounOf } from './document.ts';
 import type { Documents } from './plan.ts';
 
 export interface ExportOptions {
@@ -18,19 +19,20 @@ export interface ExportOptions {
 
 /** Who says nothing is left out; so is the book of who put what there. */
 export function exportText(documents: Documents, { name, schema }: ExportOptions): string {
-  const roles: Record<string, Json> = {};
-  const nodes: Record<string, Json> = {};
+  const said: Record<Noun, Record<string, Json>> = { role: {}, node: {}, room: {} };
   // `all` is every node's, and comes first.
   const rank = (id: string): string => (id === 'all' ? '' : id);
   for (const [path, { document }] of [...documents].sort(([a], [b]) => (rank(idOf(a)) < rank(idOf(b)) ? -1 : 1))) {
     if (entriesOf(document).size === 0) continue;
-    (nounOf(path) === 'role' ? roles : nodes)[idOf(path)] = written(document);
+    const noun = nounOf(path);
+    said[noun][idOf(path)] = noun === 'room' ? writtenRoom(document) : written(document);
   }
   const whole = {
     version: clusterFileVersion,
     name,
-    ...(Object.keys(roles).length > 0 ? { roles } : {}),
-    ...(Object.keys(nodes).length > 0 ? { nodes } : {}),
+    ...(isEmpty(said.role) ? {} : { roles: said.role }),
+    ...(isEmpty(said.node) ? {} : { nodes: said.node }),
+    ...(isEmpty(said.room) ? {} : { rooms: said.room }),
   };
   return toYaml(whole, schema);
 }
@@ -50,6 +52,20 @@ function written({ applied: _a, rev: _r, ...document }: Document): Json {
     out[key] = order.includes(key) && key !== 'roles' ? items(key, value) : key === 'agent' ? agentWord(value) : value;
   }
   return out;
+}
+
+/** Keys in the order in which the reference has them; what a newer Hearth says comes last. */
+function writtenRoom({ applied: _a, rev: _r, ...document }: Document): Json {
+  const order = Object.keys(roomInput.shape);
+  const keys = [...order.filter(key => key in document), ...Object.keys(document).filter(key => !order.includes(key))];
+  return Object.fromEntries(keys.map(key => [key, roomWord(key, document[key] as Json)]));
+}
+
+function roomWord(key: string, value: Json): Json {
+  if (key === 'filler') return shortest(value, ['service'], roomInput.shape.filler);
+  if ((key !== 'thermometer' && key !== 'outdoor') || !isObject(value)) return value;
+  const { broker, ...source } = value;
+  return broker === 'own' ? shortest(source, ['topic'], roomInput.shape[key], value) : value;
 }
 
 const isEmpty = (value: Json): boolean =>
@@ -79,16 +95,17 @@ function shortCheck(item: Json): Json {
   return read.success && sameJson(read.data, item) ? run : item;
 }
 
-/** The value of its only key, where that says the same. */
+/** The value of its only key, where that says the same. @param means what it is to say. */
 function shortest(
   item: Json,
   keys: readonly string[],
   schema: { safeParse(value: unknown): { success: boolean; data?: unknown } },
+  means: Json = item,
 ): Json {
   const [first, ...more] = Object.entries(item as Document);
   if (first === undefined || more.length > 0 || !keys.includes(first[0])) return item;
   const read = schema.safeParse(first[1]);
-  return read.success && sameJson(read.data, item) ? first[1] : item;
+  return read.success && sameJson(read.data, means) ? first[1] : item;
 }
 
 /** What is not seen, what turns the direction of text, what ends a line elsewhere, and half a surrogate pair. */

@@ -8,14 +8,14 @@
  */
 import { isObject, type Json } from '../../shared/merge-patch.ts';
 import { sameJson } from '../../shared/same-json.ts';
-import { appliedOf, type Document, entriesOf, type NounPath, nounOf, withEntries } from './document.ts';
+import { appliedOf, type Document, entriesOf, type NounPath, nounOf, nouns, withEntries } from './document.ts';
 
 export interface Accepted {
   readonly document: Document;
   readonly rev: number;
 }
 
-/** Accepted documents, by `role/web` and `node/n1`. */
+/** Accepted documents, by `role/web`, `node/n1` and `room/attic`. */
 export type Documents = ReadonlyMap<NounPath, Accepted>;
 
 export interface Options {
@@ -33,6 +33,7 @@ export interface NounPlan {
   readonly patch: Document | undefined;
   /** What the file says, entry by entry. */
   readonly said: ReadonlyMap<string, Json>;
+  readonly before: Document;
   /** The document as it will be. */
   readonly after: Document;
   /** Of the document that the patch was made for; undefined where there was none. */
@@ -49,7 +50,7 @@ export interface NounPlan {
   readonly foreign: readonly string[];
 }
 
-/** One role or node. @param said undefined where the file does not name it. */
+/** One role, node or room. @param said undefined where the file does not name it. */
 export function planNoun(
   path: NounPath,
   own: Accepted | undefined,
@@ -79,11 +80,12 @@ export function planNoun(
   const book = new Map(others.map(([file, listed]) => [file, listed.filter(entry => !put.has(entry))]));
   book.set(name, [...new Set([...kept, ...put, ...leftover])].sort());
   const after = withBook(withEntries(before, entries), book);
-  const patch = patchOf(before, after);
+  const patch = withPreset(path, patchOf(before, after), after);
   return {
     path,
     patch: Object.keys(patch).length === 0 ? undefined : patch,
     said: wanted,
+    before,
     after,
     rev: own?.rev,
     added,
@@ -97,6 +99,12 @@ export function planNoun(
       ? []
       : [...wanted.keys()].filter(entry => !put.has(entry) && !mine.includes(entry) && !isAnothers(entry)),
   };
+}
+
+/** A target said by itself ends a room's preset: one that is to stay is said with it. */
+function withPreset(path: NounPath, patch: Document, { preset }: Document): Document {
+  if (nounOf(path) !== 'room' || preset === undefined || patch.target_c === undefined) return patch;
+  return { ...patch, preset };
 }
 
 /** Every noun that the file names, and those where it has left something. */
@@ -114,11 +122,11 @@ export function planAll(
 }
 
 /**
- * Who only adds comes first, so that what moves from one document to another is never in none; then roles before nodes.
+ * Who only adds comes first, so that what moves from one document to another is never in none; then roles, nodes, rooms.
  */
 function inOrder(plans: readonly NounPlan[]): readonly NounPlan[] {
   const rank = ({ removed, path }: NounPlan): string =>
-    `${removed.length === 0 ? 0 : 1} ${nounOf(path) === 'role' ? 0 : 1} ${path}`;
+    `${removed.length === 0 ? 0 : 1} ${nouns.indexOf(nounOf(path))} ${path}`;
   return [...plans].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
 }
 

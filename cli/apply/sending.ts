@@ -5,7 +5,7 @@ import type { Json } from '../../shared/merge-patch.ts';
 import { type ResultMessage, resultPayload } from '../../shared/schemas/fabric.ts';
 import { matches, topicsOf } from '../../shared/topics.ts';
 import { json } from '../fleet.ts';
-import { idOf, type NounPath, nounOf } from './document.ts';
+import { idOf, type NounPath, nounOf, nouns } from './document.ts';
 
 /** One `set` of a whole noun. */
 export interface Sending {
@@ -132,7 +132,7 @@ export async function openSets(client: MqttClient, base: string): Promise<Sets> 
     },
   };
   const sets = new Sets(carrier, { base, mark: `apply-${randomBytes(6).toString('hex')}`, patienceMs: answerMs });
-  const filters = [`${base}/role/+/result`, `${base}/node/+/result`, `${base}/result`];
+  const filters = [...nouns.map(noun => `${base}/${noun}/+/result`), `${base}/result`];
   client.on('message', (topic, payload) => {
     if (filters.some(filter => matches(filter, topic))) sets.heard(payload);
   });

@@ -1,5 +1,7 @@
 /** What `hearth apply` says, for people. Pure. */
+import { isObject, type Json } from '../../shared/merge-patch.ts';
 import { printable } from '../../shared/names.ts';
+import { nounOf } from './document.ts';
 import type { FileDiff } from './file-diff.ts';
 import { countsOf, type NounPlan } from './plan.ts';
 import type { NodeSteps } from './steps.ts';
@@ -15,7 +17,7 @@ export const coloured: Paint = (colour, text) => `\u001b[${codes[colour]}m${text
 export const paintFor = (isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Paint =>
   isTerminal && !env.NO_COLOR && env.TERM !== 'dumb' ? coloured : plainText;
 
-/** What every node would do. @param online ids of the nodes that are there. */
+/** What every node would do, and what rooms would be told. @param online ids of the nodes that are there. */
 export function dryRunLines(
   plans: readonly NounPlan[],
   nodes: readonly NodeSteps[],
@@ -23,7 +25,7 @@ export function dryRunLines(
   total: number,
   paint: Paint,
 ): readonly string[] {
-  const lines = plans.map(plan => `${plan.path}: ${countsOf(plan)}`);
+  const lines = plans.flatMap(plan => [`${plan.path}: ${countsOf(plan)}`, ...roomLines(plan, paint)]);
   for (const { node, steps, conflicts } of nodes) {
     const away = online.has(node) ? '' : ' (offline: when it is back)';
     lines.push('', `${node}${away}${steps.length === 0 ? ': nothing' : ' would'}`);
@@ -36,6 +38,24 @@ export function dryRunLines(
   if (idle > 0) lines.push(`${idle} ${others}${idle === 1 ? 'node' : 'nodes'}: nothing`);
   lines.push('Nothing was sent.');
   return lines;
+}
+
+/** What a room would be told; what that does to its nodes is decided when it is cold. */
+function roomLines({ path, before, after, added, changed, removed }: NounPlan, paint: Paint): readonly string[] {
+  if (nounOf(path) !== 'room') return [];
+  const line = (colour: 'red' | 'green', sign: string, key: string, value: Json | undefined) =>
+    `  ${paint(colour, printable(`${sign} ${key}: ${JSON.stringify(key === 'filler' ? withoutSecrets(value) : value)}`, 200))}`;
+  const [old, next] = [new Set([...changed, ...removed]), new Set([...added, ...changed])];
+  return [...new Set([...Object.keys(after), ...Object.keys(before)])].flatMap(key => [
+    ...(old.has(key) ? [line('red', '-', key, before[key])] : []),
+    ...(next.has(key) ? [line('green', '+', key, after[key])] : []),
+  ]);
+}
+
+/** A password may stand in a command's environment. */
+function withoutSecrets(filler: Json | undefined): Json | undefined {
+  if (!isObject(filler) || !isObject(filler.env)) return filler;
+  return { ...filler, env: Object.fromEntries(Object.keys(filler.env).map(name => [name, '…'])) };
 }
 
 function diffLines({ lines, more, hidden }: FileDiff, paint: Paint): readonly string[] {

@@ -117,6 +117,8 @@ function entryOf(
 /** As the supervisor takes a `set`: whose word stays where roles differ is decided at each of them. */
 function accept(state: State, path: NounPath, document: Document): void {
   const id = idOf(path);
+  // What a room says is no node's document.
+  if (nounOf(path) === 'room') return;
   if (nounOf(path) === 'node') {
     const old = state.nodes.get(id);
     if (!old) return;

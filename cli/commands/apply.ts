@@ -1,4 +1,4 @@
-/** `hearth apply`: a file's word about roles and nodes becomes one `set` each; or, dry, what every node would do. */
+/** `hearth apply`: a file's word about roles, nodes and rooms becomes one `set` each; or, dry, what every node would do. */
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { printable } from '../../shared/names.ts';

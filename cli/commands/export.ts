@@ -1,4 +1,4 @@
-/** `hearth export`: what people said of roles and nodes, as a file that `hearth apply` reads. */
+/** `hearth export`: what people said of roles, nodes and rooms, as a file that `hearth apply` reads. */
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -78,7 +78,7 @@ export function formatRooms(list: readonly RoomSeen[]): string {
 /** A few lines about one room. */
 export function describeRoom(seen: RoomSeen): string {
   const { room, is, own = {} } = seen;
-  const { rev, ...document } = own;
+  const { rev, applied: _, ...document } = own;
   const lines = [`${room}: ${stateOf(seen)}${is === undefined || is.err === '' ? '' : `: ${is.err}`}`];
   if (is) {
     const preset = is.preset === 'none' ? '' : ` (${is.preset})`;

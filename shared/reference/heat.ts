@@ -33,6 +33,7 @@ const room = {
   thermometer:
     'where its temperature comes from, beside `in/temp_c`: a topic, `{"topic", "template", "broker"}`, or `{"node", "sensor"}`; `stale_min` minutes old (10 by default, up to 90) it is too old to heat by',
   outdoor: 'the same for the temperature outdoors, beside `in/outdoor_c`',
+  applied: 'which keys each file given to `hearth apply` put here',
   filler: 'what runs where no job wants to: the name of a service, `{"boinc": {}}`, or `{"run": COMMAND}`',
 };
 

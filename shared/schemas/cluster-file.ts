@@ -1,5 +1,5 @@
 /**
- * The file that `hearth apply` reads: what is said of roles and nodes, each as in a `set` of it. A file item may take its
+ * The file that `hearth apply` reads: what is said of roles, nodes and rooms, each as in a `set` of it. A file item may take its
  * bytes from a file beside it (`from`), which `apply` replaces before anything is sent.
  */
 import { z } from 'zod';
@@ -7,6 +7,7 @@ import { isId } from '../names.ts';
 import { fileFields } from './file.ts';
 import { itemNameSchema } from './item.ts';
 import { nodeInput, roleInput } from './node-document.ts';
+import { roomIdSchema, roomInput } from './room.ts';
 
 /** The version of the file's layout; a newer one is refused. */
 export const clusterFileVersion = 1;
@@ -58,4 +59,8 @@ export const clusterFile = z.strictObject({
     .record(nodeName, z.strictObject({ ...without(nodeInput.shape), files }))
     .optional()
     .describe('what one node is to have, before what its roles say'),
+  rooms: z
+    .record(roomIdSchema, z.strictObject(without(roomInput.shape)))
+    .optional()
+    .describe('rooms that the cluster heats: how warm they are to be when, by which thermometer, within which bounds'),
 });

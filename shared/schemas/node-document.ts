@@ -26,7 +26,7 @@ const labels = z
   .refine(all => Object.keys(all).length <= 32, 'at most 32 labels');
 
 /** Which items a file given to `hearth apply` put there, by that file's name: what `--prune` may take away. */
-const applied = z
+export const applied = z
   .record(itemNameSchema, z.array(z.string().max(80)).max(1000))
   .refine(all => Object.keys(all).length <= 16, 'at most 16 files applied to one document');
 

@@ -1,7 +1,10 @@
 /** Where a reading comes from: a thermometer, a weather station, a plug. */
 import { z } from 'zod';
 import { whyNotHeard } from '../bus-filters.ts';
+import type { Result } from '../errors.ts';
 import { isId } from '../names.ts';
+import { compileTemplate } from '../readings/template.ts';
+import { wemoPlace } from '../readings/wemo-place.ts';
 
 /** A topic name to subscribe to: no wildcards, since one source is one thing. */
 const topicName = z
@@ -18,7 +21,10 @@ export const brokerChoice = z.enum(['own', 'uplink']);
  * How a payload becomes a number: `value_json.temperature`, `value_json["temp (C)"]`, `value_json.sensors[0].t | float + 0.5`
  * or `value`; with or without `{{ }}`. Absent: a bare number, or the one key of JSON that is known to mean it.
  */
-const template = z.string().min(1).max(300);
+const template = z
+  .string()
+  .min(1, 'an empty template: leave it out, or write value_json.KEY')
+  .max(300, 'a template is at most 300 characters long');
 
 export const topicSource = z.strictObject({
   topic: topicName,
@@ -26,6 +32,14 @@ export const topicSource = z.strictObject({
   broker: brokerChoice.default('own'),
 });
 export type TopicSource = z.output<typeof topicSource>;
+
+/** A text that `read` understands. For what people write: what was accepted once is not judged anew. */
+const understood = <Text extends z.ZodType<string>>(text: Text, read: (text: string) => Result<unknown>): Text =>
+  text.superRefine((value, context) => {
+    const found = read(value);
+    if (!found.ok) context.addIssue({ code: 'custom', message: found.error.message });
+  });
+const topicInput = topicSource.extend({ template: understood(template, compileTemplate).optional() });
 
 /** A node's own sensor by the name that its `sensors` message has: `w1_28_0316a2797d11_c`. */
 export const nodeSource = z.strictObject({
@@ -50,17 +64,28 @@ export const thermometerSchema = z.union(
 );
 export type Thermometer = z.output<typeof thermometerSchema>;
 export const thermometerInput = z.union(
-  [topicName.transform((topic): Thermometer => ({ topic, broker: 'own' })), fromTopic, fromNode],
+  [
+    topicName.transform((topic): Thermometer => ({ topic, broker: 'own' })),
+    z.strictObject({ ...topicInput.shape, stale_min: staleMin.optional() }),
+    fromNode,
+  ],
   'a topic, {"topic", "template", "broker"}, or {"node", "sensor"}',
 );
 
 /** A smart plug that a node draws its power through: by MQTT, or a Wemo Insight by its SOAP interface. */
+const wemo = z
+  .url({ protocol: /^http$/, hostname: /.+/, error: 'not the address of a Wemo: write it as http://ADDRESS:49153' })
+  .max(300, 'an address is at most 300 characters long');
 export const plugSchema = z.union(
-  [topicSource, z.strictObject({ wemo: z.url({ protocol: /^http$/, hostname: /.+/ }).max(300) })],
+  [topicSource, z.strictObject({ wemo })],
   'a topic, {"topic", "template", "broker"}, or {"wemo": "http://ADDRESS:49153"}',
 );
 export type Plug = z.output<typeof plugSchema>;
 export const plugInput = z.union(
-  [topicName.transform((topic): Plug => ({ topic, broker: 'own' })), plugSchema],
+  [
+    topicName.transform((topic): Plug => ({ topic, broker: 'own' })),
+    topicInput,
+    z.strictObject({ wemo: understood(wemo, wemoPlace) }),
+  ],
   'a topic, {"topic", "template", "broker"}, or {"wemo": "http://ADDRESS:49153"}',
 );

@@ -1,6 +1,7 @@
 /** A room as people write it: how warm it is to be when, by which thermometer, within which bounds. */
 import { z } from 'zod';
 import { isId } from '../names.ts';
+import { applied } from './node-document.ts';
 import { brokerChoice, thermometerInput, thermometerSchema } from './reading.ts';
 import { runSchema } from './service-life.ts';
 
@@ -120,6 +121,7 @@ const keys = {
   rules: z.array(rule).max(roomLimits.rules).optional(),
   /** Learns how the room answers. Default true. */
   learn: z.boolean().optional(),
+  applied: applied.optional(),
 } as const;
 
 function isTimeZone(name: string): boolean {

@@ -56,6 +56,43 @@ nodes:
   n1: {roles: [web], labels: {room: attic}}
 `;
 
+const rooms = `rooms:
+  attic:
+    mode: heat
+    target_c: 20.5
+    preset: eco
+    schedule: [{days: mon-fri, at: "06:00", preset: comfort}]
+    rules: [{if: price > 0.35, add_c: -1}]
+    thermometer: {topic: zigbee2mqtt/attic, template: "{{ value_json.t | float }}", broker: uplink, stale_min: 30}
+    filler: {run: [sleep, "1000"], env: {A: "1"}}
+  study: {max_w: 300, thermometer: zigbee2mqtt/study, filler: folding}
+`;
+
+apply('rooms: shown dry, applied, and an export of them makes the same rooms of an empty cluster', async context => {
+  file(context, rooms, 'rooms.yaml');
+  const dry = await hearth(context, 'apply', '-f', 'rooms.yaml', '--dry-run');
+  assert.match(
+    dry.out,
+    /room\/attic: 7 added\n {2}\+ mode: "heat"\n[\s\S]*room\/study: 3 added\n[\s\S]*Nothing was sent\.\n$/,
+  );
+  const applied = await hearth(context, 'apply', '-f', 'rooms.yaml', '--wait');
+  assert.is(applied.code, 0, applied.out);
+  assert.match(applied.out, /room\/attic: rev \d+, 7 added\nroom\/study: rev \d+, 3 added\n/);
+  assert.match((await hearth(context, 'apply', '-f', 'rooms.yaml')).out, /^room\/attic: nothing to do\n/);
+  const told = (await hearth(context, 'export')).out;
+  assert.match(told, / {4}thermometer: zigbee2mqtt\/study\n {4}filler: folding\n$/);
+  const empty = { at: context.at, cluster: await up({ flags: ['--no-agent'] }) };
+  writeFileSync(join(context.at, 'exported.yaml'), told);
+  const again = await hearth(empty, 'apply', '-f', 'exported.yaml');
+  assert.is(again.code, 0, again.out);
+  assert.is((await hearth(empty, 'export')).out, told);
+  file(context, 'rooms: {study: {max_w: 300}}', 'rooms.yaml');
+  const pruned = await hearth(context, 'apply', '-f', 'rooms.yaml', '--prune');
+  assert.match(pruned.out, /room\/attic: rev \d+, 7 removed/);
+  assert.match((await hearth(context, 'export')).out, /name: cluster\nrooms:\n {2}study:\n {4}max_w: 300\n$/);
+  assert.is(await empty.cluster.process.stop(), 0);
+});
+
 apply('a dry run says what the node would do, and sends nothing', async context => {
   const { close, heard } = await watch(context);
   file(context, main);

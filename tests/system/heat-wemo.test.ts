@@ -1,7 +1,7 @@
 /** A Wemo Insight asked over real HTTP: well behaved, slow, too long, redirecting, gone, and moved to another port. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { askByHttp } from '../../broker/heat/sources/wemo-http.ts';
+import { askByHttp, lookupInHouse } from '../../broker/heat/sources/wemo-http.ts';
 import { WemoPolls } from '../../broker/heat/sources/wemo-polls.ts';
 import { systemClock } from '../../shared/system-clock.ts';
 import { until } from '../fixture/processes.ts';
@@ -69,6 +69,17 @@ test('a name is looked up, and asked only where it stands for an address of the 
     assert.ok((await ask(plug.port, 'no-such-name.invalid')).error);
     assert.equal(plug.asked.length, 0);
   }));
+
+test('what a name stands for is looked at each time: nothing outside the house, and no link-local address', async () => {
+  const found = (name: string) =>
+    new Promise(resolve =>
+      lookupInHouse(name, { all: true }, (error, addresses) => resolve(error?.message ?? addresses)),
+    );
+  // The resolver gives back an address as it is.
+  for (const name of ['8.8.8.8', '169.254.169.254', '::ffff:169.254.169.254', 'fe80::1', '2606:4700::1111'])
+    assert.equal(await found(name), `${name} is not in a private network`);
+  assert.deepEqual(await found('192.168.1.40'), [{ address: '192.168.1.40', family: 4 }]);
+});
 
 test('polled, it is followed to the port that it moved to', async () => {
   const real = systemClock();

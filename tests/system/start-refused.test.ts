@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Cluster, hearthCommand, up } from '../fixture/cluster.ts';
-import { folder, start, until } from '../fixture/processes.ts';
+import { folder, freePort, start, until } from '../fixture/processes.ts';
 import { isRoot } from '../fixture/programs.ts';
+import { startProxy } from './bus/proxy.ts';
 
 const starting = suite('start refused');
 
@@ -135,6 +136,28 @@ starting('kill -9 at any moment of the first start never leaves half a key', asy
     if (before !== undefined) assert.is(readFileSync(key, 'utf8'), before);
     assert.is(await cluster.process.stop(), 0);
   }
+});
+
+starting("an uplink to Hearth's own broker: by its name at once, by another name at the first connection", async () => {
+  const [port, data] = [await freePort(), folder()];
+  const own = ['--data', data, '--mqtt-port', String(port)];
+  const said = await refused([...own, '--uplink', `mqtt://anna:s3cret@localhost:${port}`]);
+  assert.match(said, `hearth: --uplink mqtt://localhost:${port} is Hearth's own broker (--mqtt-port ${port} of`);
+  assert.not(existsSync(join(data, 'journal')));
+  const broker = ['--broker', 'mqtt://127.0.0.1', '--uplink', 'ws://localhost:1883'];
+  assert.match(await refused(['--data', data, ...broker]), /ws:\/\/localhost:1883 is the broker that --broker names/);
+  const elsewhere = await startProxy(port);
+  const flags = ['--no-agent', '--http-port', '0', ...own, '--uplink', `mqtt://127.0.0.1:${elsewhere.port}`];
+  const looped = start(process.execPath, [hearthCommand, 'up', ...flags]);
+  assert.is(await looped.ended, 1);
+  await elsewhere.close();
+  const sentences = looped.output().match(/^.*is the one that Hearth itself runs on.*$/gm) ?? [];
+  assert.is(sentences.length, 1, looped.output());
+  assert.match(
+    sentences[0] ?? '',
+    /The uplink's broker mqtt:\/\/127\.0\.0\.1:\d+ is .*: leave --uplink out, name another/,
+  );
+  assert.not(existsSync(join(data, 'run.json')));
 });
 
 starting('an outside broker that is away is waited for, and TERM ends the wait', async () => {

@@ -8,9 +8,10 @@ import { Uplink, type UplinkOptions } from '../../broker/uplink/uplink.ts';
 import type { BusMessage } from '../../shared/bus.ts';
 import type { Log } from '../../shared/log.ts';
 import { systemClock, systemRandom } from '../../shared/system-clock.ts';
+import { hearthCommand } from '../fixture/cluster.ts';
 import { startMosquitto } from '../fixture/mosquitto.ts';
 import { connectClient } from '../fixture/mqtt-client.ts';
-import { folder, freePort, until } from '../fixture/processes.ts';
+import { folder, freePort, start, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
 import { startProxy } from './bus/proxy.ts';
 
@@ -45,6 +46,7 @@ function linked(url: string, more: Partial<UplinkOptions> = {}): Linked {
     heard: (topic, payload, retain) => heard.push([topic, Buffer.from(payload).toString(), retain]),
     up: () => said.push('up'),
     down: reason => said.push(reason),
+    looped: sentence => said.push(sentence),
     ...more,
   });
   uplink.start();
@@ -177,6 +179,23 @@ testWith(test, ['mosquitto'], 'a retained command is removed from the broker and
   await client.close();
   await broker.process.stop();
 });
+
+testWith(
+  test,
+  ['mosquitto'],
+  'the broker of --broker by another name ends the supervisor with one sentence',
+  async () => {
+    const broker = await startMosquitto();
+    const elsewhere = await startProxy(broker.port);
+    const flags = ['--no-agent', '--data', folder(), '--http-port', '0', '--broker', broker.url];
+    const looped = start(process.execPath, [hearthCommand, 'up', ...flags, '--uplink', elsewhere.url]);
+    assert.equal(await looped.ended, 1);
+    assert.match(looped.output(), /The uplink's broker mqtt:\S+ is the one that Hearth itself runs on/);
+    assert.doesNotMatch(looped.output(), /another (Hearth|supervisor)/);
+    await elsewhere.close();
+    await broker.process.stop();
+  },
+);
 
 testWith(test, ['mosquitto'], 'two Hearths on one base: the second says so and stays silent', async () => {
   const broker = await startMosquitto();

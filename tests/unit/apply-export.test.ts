@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readClusterFile } from '../../cli/apply/cluster-file.ts';
-import { type Document, entriesOf, type NounPath } from '../../cli/apply/document.ts';
+import { type Document, entriesOf, type NounPath, nounOf } from '../../cli/apply/document.ts';
 import { exportText } from '../../cli/apply/export-file.ts';
+import { inputs } from '../../cli/apply/inputs.ts';
 import { type Documents, planAll } from '../../cli/apply/plan.ts';
 import { sameJson } from '../../shared/same-json.ts';
-import { nodeInput, roleInput } from '../../shared/schemas/node-document.ts';
 import { clusters } from '../fixture/random-documents.ts';
 
 const test = suite('apply: export');
@@ -58,8 +58,7 @@ test('applied to an empty cluster it gives the same documents', async () => {
           `${path}: ${JSON.stringify([document, given])}`,
         );
         assert.equal(given.roles ?? [], document.roles ?? []);
-        const schema = path.startsWith('role/') ? roleInput : nodeInput;
-        assert.ok(schema.safeParse(given).success, 'and the supervisor would take it');
+        assert.ok(inputs[nounOf(path)].safeParse(given).success, 'and the supervisor would take it');
       }
     }),
     { numRuns: 60 },

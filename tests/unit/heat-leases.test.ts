@@ -25,7 +25,6 @@ test('no heat is said once to whom some was asked of, and to nobody else', () =>
   assert.ok(leases.due('n1', 'a/1', order(0), 2));
   assert.not(leases.due('n1', 'a/1', order(0), 30_000));
   assert.not(leases.due('n1', 'a/2', order(0), 40_000), 'its lease is over by itself');
-  assert.is(leases.asked('n1'), 0);
 });
 
 test('a node hears in every session of a service that is its filler, also while nobody asks for heat; and when it is none any more', () => {

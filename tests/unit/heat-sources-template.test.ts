@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { compileTemplate } from '../../broker/heat/sources/template.ts';
+import { compileTemplate } from '../../shared/readings/template.ts';
 
 const test = suite('heat sources: template');
 const bytes = (text: string) => new TextEncoder().encode(text);

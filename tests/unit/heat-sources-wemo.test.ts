@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { insightIn, isOfTheHouse, wemoPlace } from '../../broker/heat/sources/wemo.ts';
+import { insightIn } from '../../broker/heat/sources/wemo.ts';
 import { type Ask, mostWemos, WemoPolls } from '../../broker/heat/sources/wemo-polls.ts';
+import { isOfTheHouse, wemoPlace } from '../../shared/readings/wemo-place.ts';
 import { manualClock } from '../fixture/manual-clock.ts';
 import { wemoAnswer } from '../fixture/sources/wemo-plug.ts';
 

@@ -1,34 +1,15 @@
-/** When what is announced where: births, deletions, debounce, restarts, ghosts, two brokers. In virtual time. */
+/** When what is announced where: births, debounce, restarts, two brokers, a fleet. In virtual time. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { boardTimes } from '../../broker/homeassistant/board-events.ts';
 import type { MemoryDisk } from '../../broker/store/memory.ts';
-import {
-  FakeBroker,
-  haRig,
-  hubTopic,
-  nodeTopic,
-  type Rig,
-  roomTopic,
-  type Sent,
-} from '../fixture/home-assistant-rig.ts';
+import { announced, announcedRig, settled, topicsOf } from '../fixture/home-assistant-announced.ts';
+import { FakeBroker, haRig, hubTopic, nodeTopic, roomTopic } from '../fixture/home-assistant-rig.ts';
 import { haNode, haView } from '../fixture/home-assistant-view.ts';
 
 const test = suite('home assistant announcer');
 
-const all = [hubTopic, roomTopic('study'), nodeTopic('n1')];
-const topics = (sent: readonly Sent[]): string[] => sent.map(({ topic }) => topic);
-const settled = 60_000;
 const hour = 3_600_000;
-
-/** A rig whose broker has everything. */
-function standing(broker = new FakeBroker('uplink'), disk: MemoryDisk = new Map()): { rig: Rig; broker: FakeBroker } {
-  const rig = haRig({ disk });
-  broker.connect(rig.ha, rig.clock);
-  rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.take()), all);
-  return { rig, broker };
-}
 
 test('nothing is said while it learns what is there, then the hub first', () => {
   const rig = haRig();
@@ -37,13 +18,13 @@ test('nothing is said while it learns what is there, then the hub first', () => 
   rig.clock.advance(boardTimes.learnMs - 1);
   assert.deepEqual(broker.sent, []);
   rig.clock.advance(2);
-  assert.deepEqual(topics(broker.sent), all);
-  assert.deepEqual([...broker.retained.keys()], all);
+  assert.deepEqual(topicsOf(broker.sent), announced);
+  assert.deepEqual([...broker.retained.keys()], announced);
 });
 
 test('what is there already, the very same, is not said again; not after a restart, not after a reconnect', () => {
   const disk: MemoryDisk = new Map();
-  const { rig, broker } = standing(new FakeBroker('uplink'), disk);
+  const { rig, broker } = announcedRig(new FakeBroker('uplink'), disk);
   broker.disconnect();
   broker.connect(rig.ha, rig.clock);
   rig.clock.advance(settled);
@@ -67,11 +48,11 @@ test('nothing is said by who may not speak', () => {
   assert.deepEqual(broker.sent, []);
   rig.leads = true;
   rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.sent), all);
+  assert.deepEqual(topicsOf(broker.sent), announced);
 });
 
 test('changes of one device leave 5 s apart, however fast they come, and the last one counts', () => {
-  const { rig, broker } = standing();
+  const { rig, broker } = announcedRig();
   for (let step = 0; step < 200; step++) {
     rig.view = haView({ rooms: [{ id: 'study', name: `Study ${step}`, outdoor: true }] });
     rig.ha.changed();
@@ -87,11 +68,11 @@ test('changes of one device leave 5 s apart, however fast they come, and the las
 });
 
 test('after Home Assistant’s birth everything is said again, after a while, and then states may follow', () => {
-  const { rig, broker } = standing();
+  const { rig, broker } = announcedRig();
   const at = rig.clock.now();
   broker.birth();
   rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.sent), all);
+  assert.deepEqual(topicsOf(broker.sent), announced);
   for (const one of broker.sent) {
     assert.ok(one.at - at >= boardTimes.birthMs && one.at - at <= 2 * boardTimes.birthMs + 1000);
   }
@@ -99,7 +80,7 @@ test('after Home Assistant’s birth everything is said again, after a while, an
 });
 
 test('a flood of births is answered twice a minute; farewells and other words not at all', () => {
-  const { rig, broker } = standing();
+  const { rig, broker } = announcedRig();
   for (let second = 0; second < 300; second++) {
     broker.birth();
     broker.publish('homeassistant/status', 'offline', false);
@@ -109,159 +90,11 @@ test('a flood of births is answered twice a minute; farewells and other words no
   }
   const hubs = broker.sent.filter(({ topic }) => topic === hubTopic);
   assert.ok(hubs.length >= 9 && hubs.length <= 11, String(hubs.length));
-  const quiet = standing();
+  const quiet = announcedRig();
   quiet.broker.publish('homeassistant/status', 'offline', false);
   quiet.broker.publish('homeassistant/status', 'x'.repeat(100_000), false);
   quiet.rig.clock.advance(settled);
   assert.deepEqual(quiet.broker.sent, []);
-});
-
-for (const echoes of [true, false]) {
-  test(`a device that a person deleted stays away: at births, changes, restarts (echoes: ${echoes})`, () => {
-    const disk: MemoryDisk = new Map();
-    const { rig, broker } = standing(new FakeBroker('uplink', echoes), disk);
-    // Home Assistant clears the topic once for each of its entities.
-    for (let entity = 0; entity < 3; entity++) broker.publish(nodeTopic('n1'), '');
-    rig.clock.advance(settled);
-    broker.birth();
-    rig.clock.advance(settled);
-    assert.deepEqual(topics(broker.take()), [hubTopic, roomTopic('study')]);
-    rig.view = haView({ nodes: [haNode('n1', { room: 'elsewhere' })] });
-    rig.ha.changed();
-    rig.clock.advance(settled);
-    assert.deepEqual(broker.take(), []);
-    assert.ok(disk.has(`ha/removed/uplink/${nodeTopic('n1')}`));
-    rig.ha.stop();
-    broker.disconnect();
-    const next = haRig({ disk, clock: rig.clock });
-    broker.connect(next.ha, next.clock);
-    next.clock.advance(settled * 3);
-    broker.birth();
-    next.clock.advance(settled);
-    assert.deepEqual(topics(broker.take()), [hubTopic, roomTopic('study')]);
-    // Asked for, it is back, and stays.
-    next.ha.rediscover();
-    next.clock.advance(settled);
-    assert.deepEqual(topics(broker.take()), all);
-    assert.ok(!disk.has(`ha/removed/uplink/${nodeTopic('n1')}`));
-    broker.birth();
-    next.clock.advance(settled);
-    assert.deepEqual(topics(broker.take()), all);
-  });
-}
-
-test('a device deleted while its update was under way does not come back by that', () => {
-  const { rig, broker } = standing();
-  broker.slow = true;
-  rig.view = haView({ nodes: [haNode('n1', { room: 'elsewhere' })] });
-  rig.ha.changed();
-  rig.clock.advance(6000);
-  assert.deepEqual(topics(broker.take()), [nodeTopic('n1')]);
-  broker.publish(nodeTopic('n1'), '');
-  broker.settle();
-  assert.ok(broker.retained.has(nodeTopic('n1')));
-  broker.slow = false;
-  rig.clock.advance(settled * 2);
-  assert.deepEqual(
-    broker.sent.map(({ topic, text }) => [topic, text]),
-    [[nodeTopic('n1'), '']],
-  );
-  assert.ok(!broker.retained.has(nodeTopic('n1')));
-});
-
-test('what was deleted is announced once its node was forgotten and made anew', () => {
-  const { rig, broker } = standing();
-  broker.publish(nodeTopic('n1'), '');
-  rig.view = haView({ nodes: [] });
-  rig.ha.changed();
-  rig.clock.advance(settled);
-  rig.view = haView();
-  rig.ha.changed();
-  rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.sent), [nodeTopic('n1')]);
-  // The same, between two looks.
-  broker.take();
-  broker.publish(nodeTopic('n1'), '');
-  rig.ha.forgotten('node', 'n1');
-  rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.sent), [nodeTopic('n1')]);
-});
-
-test('a node or room that goes leaves nothing, and one that comes after it is no deletion', () => {
-  for (const echoes of [true, false]) {
-    const { rig, broker } = standing(new FakeBroker('own', echoes));
-    rig.view = haView({ nodes: [], rooms: [] });
-    rig.ha.changed();
-    rig.clock.advance(5500);
-    const cleared = broker.take();
-    assert.deepEqual(
-      cleared.map(({ topic, text }) => [topic, text]),
-      [
-        [roomTopic('study'), ''],
-        [nodeTopic('n1'), ''],
-      ],
-    );
-    assert.deepEqual([...broker.retained.keys()], [hubTopic]);
-    // Home Assistant clears it once more for each entity that was disabled.
-    broker.publish(nodeTopic('n1'), '');
-    rig.view = haView();
-    rig.ha.changed();
-    rig.clock.advance(settled);
-    const back = broker.take();
-    assert.deepEqual(topics(back), [roomTopic('study'), nodeTopic('n1')]);
-    assert.ok(back.every(({ at }) => at - (cleared[0]?.at ?? 0) >= boardTimes.clearedMs));
-    broker.birth();
-    rig.clock.advance(settled);
-    assert.deepEqual(topics(broker.take()), all);
-  }
-});
-
-test('what went while the supervisor was down is cleared, not before the fleet had time to show itself', () => {
-  const disk: MemoryDisk = new Map();
-  const { rig, broker } = standing(new FakeBroker('uplink'), disk);
-  rig.ha.stop();
-  broker.disconnect();
-  const next = haRig({ disk, clock: rig.clock, view: haView({ nodes: [] }) });
-  broker.connect(next.ha, next.clock);
-  next.clock.advance(boardTimes.graceMs - 1000);
-  assert.deepEqual(broker.sent, []);
-  next.clock.advance(settled);
-  assert.deepEqual(
-    broker.take().map(({ topic, text }) => [topic, text]),
-    [[nodeTopic('n1'), '']],
-  );
-});
-
-test('a node that has not said yet what it is keeps what was announced of it', () => {
-  const disk: MemoryDisk = new Map();
-  const { rig, broker } = standing(new FakeBroker('uplink'), disk);
-  rig.ha.stop();
-  broker.disconnect();
-  const next = haRig({ disk, clock: rig.clock });
-  next.view = haView({ nodes: [{ id: 'n1', has: new Set(), power: false }] });
-  broker.connect(next.ha, next.clock);
-  next.clock.advance(hour);
-  assert.deepEqual(broker.sent, []);
-  // What it had before stays, while its first loads have not come, and so does after how long they expire.
-  const { loadEveryMs: _, ...unknown } = haNode('n1', { has: new Set(), power: false });
-  next.view = haView({ nodes: [unknown] });
-  next.ha.changed();
-  next.clock.advance(settled);
-  assert.deepEqual(broker.sent, []);
-});
-
-test('a component that goes is named once by its platform alone, and left out after that', () => {
-  const { rig, broker } = standing();
-  const info = { cpu: 'Intel Core i5-2400', os: 'Debian 12', arch: 'x64', ver: '0.1.0', caps: 'root' };
-  rig.view = haView({ nodes: [haNode('n1', { info })] });
-  rig.ha.changed();
-  rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.sent), [nodeTopic('n1'), nodeTopic('n1')]);
-  const [first, second] = broker.sent.map(({ text }) => JSON.parse(text).cmps);
-  assert.deepEqual([first.reboot, first.wake], [{ p: 'button' }, { p: 'button' }]);
-  assert.ok(first.identify.cmd_t && second.identify.cmd_t);
-  assert.ok(!('reboot' in second) && !('wake' in second));
-  assert.ok((broker.sent[1]?.at ?? 0) - (broker.sent[0]?.at ?? 0) >= boardTimes.debounceMs);
 });
 
 test('two brokers, each with a memory of its own', () => {
@@ -272,19 +105,19 @@ test('two brokers, each with a memory of its own', () => {
   own.connect(rig.ha, rig.clock);
   uplink.connect(rig.ha, rig.clock);
   rig.clock.advance(settled);
-  assert.deepEqual([topics(own.take()), topics(uplink.take())], [all, all]);
+  assert.deepEqual([topicsOf(own.take()), topicsOf(uplink.take())], [announced, announced]);
   uplink.publish(roomTopic('study'), '');
   own.birth();
   rig.clock.advance(settled);
-  assert.deepEqual([topics(own.take()), topics(uplink.take())], [all, []]);
+  assert.deepEqual([topicsOf(own.take()), topicsOf(uplink.take())], [announced, []]);
   uplink.disconnect();
   rig.view = haView({ nodes: [] });
   rig.ha.changed();
   rig.clock.advance(settled);
-  assert.deepEqual(topics(own.take()), [nodeTopic('n1')]);
+  assert.deepEqual(topicsOf(own.take()), [nodeTopic('n1')]);
   uplink.connect(rig.ha, rig.clock);
   rig.clock.advance(settled);
-  assert.deepEqual(topics(uplink.take()), [nodeTopic('n1')]);
+  assert.deepEqual(topicsOf(uplink.take()), [nodeTopic('n1')]);
   assert.deepEqual([...uplink.retained.keys()], [hubTopic]);
   assert.deepEqual([...own.retained.keys()], [hubTopic, roomTopic('study')]);
 });
@@ -296,53 +129,7 @@ test('an outlet that carries no nodes gets none', () => {
   own.connect(rig.ha, rig.clock);
   uplink.connect(rig.ha, rig.clock);
   rig.clock.advance(settled);
-  assert.deepEqual([topics(own.take()), topics(uplink.take())], [all, all.slice(0, 2)]);
-});
-
-test('deleted while the broker was out of reach counts, where it surely lay there', () => {
-  const { rig, broker } = standing();
-  rig.clock.advance(boardTimes.surelyKeptMs + hour);
-  broker.disconnect();
-  broker.publish(nodeTopic('n1'), '');
-  rig.clock.advance(hour);
-  broker.connect(rig.ha, rig.clock);
-  rig.clock.advance(settled);
-  broker.birth();
-  rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.take()), [hubTopic, roomTopic('study')]);
-});
-
-test('a broker that lost its memory, all of it or what was new, is told again', () => {
-  const lostAll = standing();
-  lostAll.rig.clock.advance(boardTimes.surelyKeptMs + hour);
-  lostAll.broker.disconnect();
-  lostAll.broker.retained.clear();
-  lostAll.broker.connect(lostAll.rig.ha, lostAll.rig.clock);
-  lostAll.rig.clock.advance(settled);
-  assert.deepEqual(topics(lostAll.broker.take()), all);
-  const lostNew = standing();
-  lostNew.rig.clock.advance(hour);
-  lostNew.broker.disconnect();
-  lostNew.broker.retained.delete(nodeTopic('n1'));
-  lostNew.broker.connect(lostNew.rig.ha, lostNew.rig.clock);
-  lostNew.rig.clock.advance(settled);
-  assert.deepEqual(topics(lostNew.broker.take()), [nodeTopic('n1')]);
-});
-
-test('off clears what an earlier life announced, and so does another prefix', () => {
-  for (const prefix of ['off', 'ha2']) {
-    const disk: MemoryDisk = new Map();
-    const { rig, broker } = standing(new FakeBroker('uplink'), disk);
-    rig.ha.stop();
-    broker.disconnect();
-    const next = haRig({ disk, clock: rig.clock, view: haView({ prefix }) });
-    broker.connect(next.ha, next.clock);
-    next.clock.advance(settled * 3);
-    const left = [...broker.retained.keys()];
-    assert.deepEqual(left, prefix === 'off' ? [] : all.map(topic => topic.replace('homeassistant', 'ha2')));
-    assert.deepEqual(next.ha.filters(), prefix === 'off' ? [] : ['ha2/status', 'ha2/device/+/config']);
-    assert.ok(![...disk.keys()].some(key => key.includes('/homeassistant/')));
-  }
+  assert.deepEqual([topicsOf(own.take()), topicsOf(uplink.take())], [announced, announced.slice(0, 2)]);
 });
 
 test('a fleet is announced in small portions', () => {
@@ -374,7 +161,7 @@ test('what changes while a fleet’s announcements are made is not missed', () =
 });
 
 test('an older one of our own that comes back late is not taken for a stranger’s', () => {
-  const { rig, broker } = standing();
+  const { rig, broker } = announcedRig();
   broker.slow = true;
   for (const room of ['a', 'b']) {
     rig.view = haView({ nodes: [haNode('n1', { room })] });
@@ -392,7 +179,7 @@ test('an older one of our own that comes back late is not taken for a stranger�
 });
 
 test('who may no longer speak says nothing more, whatever happens', () => {
-  const { rig, broker } = standing();
+  const { rig, broker } = announcedRig();
   rig.leads = false;
   broker.birth();
   broker.publish(nodeTopic('ghost'), '{}');
@@ -402,7 +189,7 @@ test('who may no longer speak says nothing more, whatever happens', () => {
 });
 
 test('a birth that lies on the broker, or comes while it is learning, changes nothing', () => {
-  const { rig, broker } = standing();
+  const { rig, broker } = announcedRig();
   broker.disconnect();
   broker.publish('homeassistant/status', 'online');
   broker.connect(rig.ha, rig.clock);
@@ -423,7 +210,7 @@ test('the topic base is no discovery prefix: its status would be a birth', () =>
 });
 
 test('nothing is done after the end', () => {
-  const { rig, broker } = standing();
+  const { rig, broker } = announcedRig();
   rig.ha.stop();
   broker.birth();
   broker.publish(nodeTopic('n1'), '');
@@ -434,18 +221,9 @@ test('nothing is done after the end', () => {
 });
 
 test('an announcer at rest has no timer', () => {
-  const { rig } = standing();
+  const { rig } = announcedRig();
   rig.clock.advance(hour);
   assert.equal(rig.clock.pending, 0);
-});
-
-test('a full disk takes nothing away: what was deleted stays away as long as this life lasts', () => {
-  const { rig, broker } = standing();
-  rig.failWrites(new Error('no space left on device'));
-  broker.publish(nodeTopic('n1'), '');
-  broker.birth();
-  rig.clock.advance(settled);
-  assert.deepEqual(topics(broker.take()), [hubTopic, roomTopic('study')]);
 });
 
 test.run();

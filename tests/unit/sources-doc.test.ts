@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import { recognise } from '../../broker/heat/sources/recognise.ts';
-import { compileTemplate } from '../../broker/heat/sources/template.ts';
-import { wemoPlace } from '../../broker/heat/sources/wemo.ts';
+import { compileTemplate } from '../../shared/readings/template.ts';
+import { wemoPlace } from '../../shared/readings/wemo-place.ts';
 import { plugInput, thermometerInput } from '../../shared/schemas/reading.ts';
 import { sensorsPayload } from '../../shared/schemas/telemetry.ts';
 

@@ -1,73 +1,15 @@
 /** The uplink on a broker in memory, in virtual time: what goes there, what comes back, and what never does. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { Uplink, type UplinkOptions } from '../../broker/uplink/uplink.ts';
-import type { BusMessage } from '../../shared/bus.ts';
-import { silentLog } from '../../shared/log.ts';
-import { type ManualClock, manualClock, seededRandom } from '../fixture/manual-clock.ts';
-import { type MemoryBroker, memoryBroker } from '../fixture/memory-bus.ts';
+import { memoryBroker } from '../fixture/memory-bus.ts';
+import { leadingUplink, uplinkRig } from '../fixture/uplink-rig.ts';
 
 const test = suite('uplink');
-
-interface Rig {
-  readonly broker: MemoryBroker;
-  readonly clock: ManualClock;
-  readonly uplink: Uplink;
-  readonly commands: BusMessage[];
-  readonly heard: [string, string, boolean][];
-  readonly said: string[];
-  /** What people publish there. */
-  readonly say: (topic: string, text: string, retain?: boolean) => void;
-}
-
-let seed = 1;
-function rig(
-  more: Partial<UplinkOptions> & { readonly broker?: MemoryBroker; readonly clock?: ManualClock } = {},
-): Rig {
-  const { broker = memoryBroker('outside'), clock = manualClock(), ...options } = more;
-  const commands: BusMessage[] = [];
-  const heard: [string, string, boolean][] = [];
-  const said: string[] = [];
-  const uplink = new Uplink({
-    url: 'mqtt://127.0.0.1:1',
-    base: 'hearth',
-    ver: '1.2.3',
-    cluster: 'a'.repeat(32),
-    clock,
-    random: seededRandom(seed++),
-    log: silentLog,
-    bus: broker.bus(),
-    command: message => commands.push(message),
-    heard: (topic, payload, retain) => heard.push([topic, Buffer.from(payload).toString(), retain]),
-    up: () => said.push('up'),
-    down: reason => said.push(reason),
-    ...options,
-  });
-  const client = broker.connect('somebody');
-  return {
-    broker,
-    clock,
-    uplink,
-    commands,
-    heard,
-    said,
-    say: (topic, text, retain = false) => client.publish(topic, text, { retain }),
-  };
-}
-
-/** Started, and alone for long enough to speak. */
-function leading(more: Parameters<typeof rig>[0] = {}): Rig {
-  const it = rig(more);
-  it.uplink.start();
-  it.clock.advance(2000);
-  assert.deepEqual(it.said, ['up']);
-  return it;
-}
 
 const retain = { retain: true } as const;
 
 test('what is retained goes there, the newest only, and "online" comes last', () => {
-  const { uplink, broker, clock } = rig();
+  const { uplink, broker, clock } = uplinkRig();
   uplink.mirror('hearth/room/study/is', '{"a":1}', retain);
   uplink.mirror('hearth/room/study/is', '{"a":2}', retain);
   uplink.mirror('hearth/node/n1/status', 'online', retain);
@@ -81,13 +23,13 @@ test('what is retained goes there, the newest only, and "online" comes last', ()
 });
 
 test('the same again is not sent again', () => {
-  const { uplink, broker } = leading();
+  const { uplink, broker } = leadingUplink();
   for (let round = 0; round < 3; round++) uplink.mirror('hearth/room/study/is', '{"a":1}', retain);
   assert.equal(broker.count('hearth/room/study/is'), 1);
 });
 
 test('what must stay at home does', () => {
-  const { uplink, broker } = leading();
+  const { uplink, broker } = leadingUplink();
   const before = broker.published.length;
   for (const topic of [
     ...['cmd', 'want', 'work', 'done', 'own', 'lwt', 'result', 'log/x', 'set/drain'].map(
@@ -110,7 +52,7 @@ test('what must stay at home does', () => {
 });
 
 test('after the broker was away everything is said again, and what is gone is removed', () => {
-  const { uplink, broker, said, clock } = leading();
+  const { uplink, broker, said, clock } = leadingUplink();
   uplink.mirror('hearth/room/study/is', '1', retain);
   uplink.mirror('hearth/node/n1/info', '{}', retain);
   broker.setUp(false);
@@ -130,7 +72,7 @@ test('after the broker was away everything is said again, and what is gone is re
 });
 
 test('an answer that waited more than a minute is lost', () => {
-  const { uplink, broker, clock } = leading();
+  const { uplink, broker, clock } = leadingUplink();
   broker.setUp(false);
   uplink.mirror('hearth/room/study/result', '{"ok":true}');
   clock.advance(61_000);
@@ -140,7 +82,7 @@ test('an answer that waited more than a minute is lost', () => {
 });
 
 test('telemetry goes over every ten seconds for each node', () => {
-  const { uplink, broker, clock } = leading();
+  const { uplink, broker, clock } = leadingUplink();
   for (let second = 0; second < 60; second += 5) {
     for (const node of ['n1', 'n2']) uplink.mirror(`hearth/node/${node}/load`, `${second}`, { qos: 0 });
     clock.advance(5000);
@@ -150,7 +92,7 @@ test('telemetry goes over every ten seconds for each node', () => {
 });
 
 test('commands and readings come back, and nothing else does', () => {
-  const { commands, say } = leading();
+  const { commands, say } = leadingUplink();
   const taken = [
     'hearth/room/study/set/target_c',
     'hearth/room/study/set/mode',
@@ -189,14 +131,14 @@ test('commands and readings come back, and nothing else does', () => {
 });
 
 test('a response topic is not handed on: it is on another broker than the answer', () => {
-  const { broker, commands } = leading();
+  const { broker, commands } = leadingUplink();
   const payload = Buffer.from('21');
   broker.deliver({ topic: 'hearth/room/study/set/target_c', payload, qos: 1, retain: false, respond: { topic: 'x' } });
   assert.deepEqual(commands, [{ topic: 'hearth/room/study/set/target_c', payload, qos: 1, retain: false }]);
 });
 
 test('a retained command is answered and removed, not run; its removal is no command either', () => {
-  const { broker, commands, say } = leading();
+  const { broker, commands, say } = leadingUplink();
   say('hearth/room/study/set/target_c', '25', true);
   broker.setUp(false);
   broker.setUp(true);
@@ -212,7 +154,7 @@ test('a retained command is answered and removed, not run; its removal is no com
 });
 
 test('a message above 256 kB is no command', () => {
-  const { commands, say } = leading();
+  const { commands, say } = leadingUplink();
   say('hearth/room/study/in/temp_c', 'x'.repeat(256 * 1024 + 1));
   assert.deepEqual(commands, []);
 });
@@ -222,7 +164,7 @@ test('what an earlier life left is removed after half a minute, what is there ag
   for (const topic of ['room/old/is', 'room/old/status', 'node/old/info', 'node/n1/info', 'node/old/cmd'])
     broker.retained.set(`hearth/${topic}`, 'x');
   broker.retained.set('other/room/old/is', 'x');
-  const { uplink, clock } = leading({ broker });
+  const { uplink, clock } = leadingUplink({ broker });
   clock.advance(20_000);
   uplink.mirror('hearth/node/n1/info', '{}', retain);
   clock.advance(20_000);
@@ -231,7 +173,7 @@ test('what an earlier life left is removed after half a minute, what is there ag
 });
 
 test('further topics are heard, with the retain flag as it came', () => {
-  const { uplink, broker, heard, say } = leading();
+  const { uplink, broker, heard, say } = leadingUplink();
   broker.retained.set('zigbee2mqtt/study', '{"temperature":20}');
   uplink.also(['zigbee2mqtt/study', 'homeassistant/status']);
   say('homeassistant/status', 'online');
@@ -243,7 +185,7 @@ test('further topics are heard, with the retain flag as it came', () => {
 });
 
 test('discovery goes out while it is there, and is not kept', () => {
-  const { uplink, broker } = leading();
+  const { uplink, broker } = leadingUplink();
   uplink.outlet.publish('homeassistant/device/x/config', '{}', { retain: true, qos: 1 });
   broker.setUp(false);
   uplink.outlet.publish('homeassistant/device/y/config', '{}', { retain: true, qos: 1 });
@@ -253,13 +195,13 @@ test('discovery goes out while it is there, and is not kept', () => {
 });
 
 test('the late will of an earlier connection is put right', () => {
-  const { broker, say } = leading();
+  const { broker, say } = leadingUplink();
   say('hearth/status', 'offline', true);
   assert.equal(broker.retained.get('hearth/status'), 'online');
 });
 
 test('at the end it says so, and nothing more', () => {
-  const { uplink, broker, say, commands } = leading();
+  const { uplink, broker, say, commands } = leadingUplink();
   let done = 0;
   uplink.stop(() => done++);
   assert.equal(broker.retained.get('hearth/status'), 'offline');
@@ -268,45 +210,6 @@ test('at the end it says so, and nothing more', () => {
   say('hearth/room/study/set/target_c', '20');
   uplink.stop(() => done++);
   assert.deepEqual([done, broker.published.length, commands.length], [2, before, 0]);
-});
-
-test('of two Hearths on one base the second is silent, says so, and comes when the first is gone', () => {
-  const broker = memoryBroker('outside');
-  const clock = manualClock();
-  const first = leading({ broker, clock });
-  clock.advance(10_000);
-  const second = rig({ broker, clock, cluster: 'b'.repeat(32) });
-  second.uplink.mirror('hearth/room/study/is', 'of the second', retain);
-  second.uplink.start();
-  clock.advance(5000);
-  assert.equal(second.said.length, 1);
-  assert.match(second.said[0] ?? '', /^another Hearth \(its cluster is a{32}\) is on the base "hearth"/);
-  assert.equal(broker.retained.has('hearth/room/study/is'), false);
-  second.say('hearth/room/study/set/target_c', '20');
-  assert.deepEqual([first.commands.length, second.commands.length], [1, 0]);
-  assert.deepEqual(first.said, ['up']);
-  first.uplink.stop(() => {});
-  clock.advance(65_000);
-  assert.equal(second.said[1], 'up');
-  assert.equal(broker.retained.get('hearth/room/study/is'), 'of the second');
-});
-
-test('commands that come while it asks whether it is alone are carried out once it knows', () => {
-  const { uplink, clock, commands, say } = rig();
-  uplink.start();
-  say('hearth/room/study/set/target_c', '20');
-  assert.equal(commands.length, 0);
-  clock.advance(2000);
-  assert.equal(commands.length, 1);
-});
-
-test('a hello that says nothing changes nothing', () => {
-  const { broker, said, say } = leading();
-  for (const text of ['', '{', '{"boot":1}', 'x'.repeat(5000), JSON.stringify({ cluster: 'c', boot: 'x' })])
-    say('hearth/hello', text);
-  say('hearth/hello', '{}', true);
-  assert.deepEqual(said, ['up']);
-  assert.equal(broker.retained.get('hearth/status'), 'online');
 });
 
 test.run();

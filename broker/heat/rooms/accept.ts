@@ -9,7 +9,6 @@ import { isObject } from '../../../shared/merge-patch.ts';
 import { sameJson } from '../../../shared/same-json.ts';
 import type { RoomDocument } from '../../../shared/schemas/room.ts';
 import { readSet } from '../../desired/desired.ts';
-import { compileTemplate } from '../sources/template.ts';
 import { type RoomEntry, type SpokenKey, spokenKeys } from './entry.ts';
 import { compileRules } from './rules.ts';
 
@@ -46,15 +45,10 @@ function withoutPreset(document: RoomDocument, said: readonly string[]): RoomDoc
   return rest;
 }
 
-function wrongWith(document: RoomDocument): ContractError | undefined {
+/** What no schema says: rules that mean nothing, and a filler that fits into no order. */
+export function wrongWith(document: RoomDocument): ContractError | undefined {
   const rules = compileRules(document.rules ?? []);
   if (!rules.ok) return rules.error;
-  for (const key of ['thermometer', 'outdoor'] as const) {
-    const source = document[key];
-    if (!source || !('topic' in source) || source.template === undefined) continue;
-    const template = compileTemplate(source.template);
-    if (!template.ok) return { ...template.error, at: `${key}.template` };
-  }
   if (JSON.stringify(document.filler ?? '').length <= mostFiller) return undefined;
   return fail('too-large', `it would have more than ${mostFiller} characters of JSON`, 'filler').error;
 }

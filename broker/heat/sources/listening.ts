@@ -14,11 +14,11 @@ import type { Clock } from '../../../shared/clock.ts';
 import { decode } from '../../../shared/codec.ts';
 import { sentence } from '../../../shared/errors.ts';
 import { printable } from '../../../shared/names.ts';
+import { compileTemplate, type Template } from '../../../shared/readings/template.ts';
 import type { Plug, Thermometer, TopicSource } from '../../../shared/schemas/reading.ts';
 import { sensorsPayload } from '../../../shared/schemas/telemetry.ts';
 import { type Recognised, readPayload, timeOf, whyOwn } from './payload.ts';
 import { recognise } from './recognise.ts';
-import { compileTemplate, type Template } from './template.ts';
 
 export type BrokerName = 'own' | 'uplink';
 

@@ -2,7 +2,7 @@
 import { decodeText, parseJson } from '../../../shared/codec.ts';
 import { isObject } from '../../../shared/merge-patch.ts';
 import { printable } from '../../../shared/names.ts';
-import { numberIn } from './number.ts';
+import { mostPayload, numberIn } from '../../../shared/readings/number.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -19,8 +19,6 @@ export interface Read {
 /** A reading; or one sentence why there is none; or undefined: this payload is about something else, and nothing is wrong. */
 export type Recognised = Read | string | undefined;
 
-/** Bytes of a payload that is looked at: zigbee2mqtt, Tasmota and Shelly stay below 8 kB. */
-export const mostPayload = 64 * 1024;
 const mostDepth = 12;
 
 /** What firmware says instead of a number while it has none. */

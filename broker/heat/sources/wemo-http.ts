@@ -2,13 +2,14 @@
 import { lookup } from 'node:dns';
 import { request } from 'node:http';
 import type { LookupFunction } from 'node:net';
-import { isOfTheHouse, mostAnswer, wemoAction, wemoPath, wemoQuestion } from './wemo.ts';
+import { isOfTheHouse } from '../../../shared/readings/wemo-place.ts';
+import { mostAnswer, wemoAction, wemoPath, wemoQuestion } from './wemo.ts';
 import type { Ask } from './wemo-polls.ts';
 
 const patienceMs = 5000;
 
 /** A name is looked up for every question, and what it stands for is checked then: it may mean another machine by now. */
-const lookupInHouse: LookupFunction = (name, options, done) => {
+export const lookupInHouse: LookupFunction = (name, options, done) => {
   lookup(name, { ...options, all: true }, (error, addresses) => {
     if (error) return done(error, '', 4);
     const inside = addresses.filter(({ address }) => isOfTheHouse(address));

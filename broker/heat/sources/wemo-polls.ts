@@ -4,7 +4,8 @@
  */
 import type { Clock, Timer } from '../../../shared/clock.ts';
 import { sentence } from '../../../shared/errors.ts';
-import { type Insight, insightIn, type WemoPlace, wemoPlace, wemoPorts } from './wemo.ts';
+import { type WemoPlace, wemoPlace, wemoPorts } from '../../../shared/readings/wemo-place.ts';
+import { type Insight, insightIn } from './wemo.ts';
 
 /** Puts the question once. `done` exactly once, later, with the answer's text or why there is none. */
 export type Ask = (place: WemoPlace, done: (error: string | undefined, answer: string) => void) => void;

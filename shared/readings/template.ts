@@ -11,10 +11,10 @@
  *
  * No template engine: those of JavaScript run what they are given as code, and none is safe against a template's author.
  */
-import { decodeText, parseJson } from '../../../shared/codec.ts';
-import { fail, ok, type Result } from '../../../shared/errors.ts';
-import { nearest, printable } from '../../../shared/names.ts';
-import { mostPayload } from './payload.ts';
+import { decodeText, parseJson } from '../codec.ts';
+import { fail, ok, type Result } from '../errors.ts';
+import { nearest, printable } from '../names.ts';
+import { mostPayload } from './number.ts';
 import { filters, numeric } from './template-filters.ts';
 
 /** A number, or undefined where the payload has none there. */
@@ -88,17 +88,18 @@ class Parser {
   }
 
   #filter(input: Expression): Expression {
+    const at = this.#next();
     const name = this.#takes(/[A-Za-z_]\w*/y) ?? '';
     const filter = filters.get(name);
     if (!filter) {
       const near = nearest(name, filters.keys());
       const hint = near === undefined ? `known are ${[...filters.keys()].join(', ')}` : `did you mean "${near}"?`;
-      throw this.#wrong(`there is no filter "${printable(name, 20)}": ${hint}`);
+      throw this.#wrong(`there is no filter "${printable(name, 20)}": ${hint}`, at);
     }
     const args = this.#takes(/\(/y) === undefined ? [] : this.#arguments();
     const { most, least = 0, run } = filter;
     if (args.length > most || args.length < least) {
-      throw this.#wrong(`"${name}" takes ${least === most ? '' : 'at most '}${most} in parentheses`);
+      throw this.#wrong(`"${name}" takes ${least === most ? '' : 'at most '}${most} in parentheses`, at);
     }
     return scope =>
       run(
@@ -130,12 +131,13 @@ class Parser {
     }
     const text = this.#quoted();
     if (text !== undefined) return () => text;
+    const at = this.#next();
     const word = this.#takes(/[A-Za-z_]\w*/y);
     if (word === 'value_json') return this.#members(scope => scope.json());
     if (word === 'value') return this.#members(scope => scope.value);
     if (word !== undefined && /^true$/i.test(word)) return () => true;
     if (word !== undefined && /^false$/i.test(word)) return () => false;
-    if (word !== undefined) throw this.#wrong(`"${printable(word, 20)}" is not known: use value or value_json`);
+    if (word !== undefined) throw this.#wrong(`"${printable(word, 20)}" is not known: use value or value_json`, at);
     throw this.#wrong(this.#rest() === '' ? 'it ends too early' : `"${printable(this.#rest(), 20)}" cannot stand here`);
   }
 
@@ -186,8 +188,14 @@ class Parser {
     return this.#text.slice(this.#at);
   }
 
-  #wrong(what: string): Wrong {
-    return new Wrong(`the template is not understood at character ${this.#at + 1}: ${what}`);
+  /** Where the next word begins. */
+  #next(): number {
+    this.#skip();
+    return this.#at;
+  }
+
+  #wrong(what: string, at = this.#at): Wrong {
+    return new Wrong(`the template is not understood at character ${at + 1}: ${what}`);
   }
 }
 
