@@ -1,16 +1,20 @@
 /**
- * Runs every test file in a process of its own (uvu inside), two at a time for tests/unit, one at a time for the rest,
- * and ends with one line `N passed, N failed, N skipped`. `npm test -- presence` runs the files whose path has that word.
+ * Runs every test file in a process of its own (uvu inside), two at a time but for those that must not (schedule.ts), and
+ * ends with one line `N passed, N failed, N skipped`. `npm test -- presence` runs the files whose path has that word.
  */
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { readTestFile, runInLanes } from './schedule.ts';
 
 const root = join(import.meta.dirname, '..');
 const words = process.argv.slice(2);
 const fileLimitMs = 10 * 60_000;
 /** How long a file may take to end after its last test. */
 const endLimitMs = 30_000;
+
+/** `HEARTH_TEST_LANES=1`: one at a time, for a machine with one core, and for a test that runs tests itself. */
+const lanes = Math.max(1, Number(process.env.HEARTH_TEST_LANES) || 2);
 
 interface Outcome {
   readonly file: string;
@@ -20,18 +24,22 @@ interface Outcome {
   readonly ms: number;
 }
 
+/** Short ones last, so that no lane is left waiting for long. */
+const isUnit = (file: string) => file.startsWith(join('tests', 'unit'));
 const files = readdirSync(join(root, 'tests'), { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.test.ts'))
   .map(name => join('tests', name))
   .filter(name => words.length === 0 || words.some(word => name.includes(word)))
-  .sort();
+  .sort((a, b) => Number(isUnit(a)) - Number(isUnit(b)) || (a < b ? -1 : 1))
+  .map(name => readTestFile(name, readFileSync(join(root, name), 'utf8')));
 
-function runFile(file: string): Promise<Outcome> {
+function runFile(file: string, lane: number): Promise<Outcome> {
   return new Promise(resolve => {
     const started = performance.now();
     const child = spawn(process.execPath, ['--import', 'tsx', join(root, file)], {
       cwd: root,
-      env: { ...process.env, NODE_ENV: 'test', FORCE_COLOR: '0', NO_COLOR: '1' },
+      // Its lane says which ports are its own (fixture/processes.ts).
+      env: { HEARTH_TEST_LANE: String(lane), ...process.env, NODE_ENV: 'test', FORCE_COLOR: '0', NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
@@ -80,23 +88,7 @@ function runFile(file: string): Promise<Outcome> {
   });
 }
 
-async function runAll(queue: string[], lanes: number): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  const lane = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) outcomes.push(await runFile(file));
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
-  return outcomes;
-}
-
-const isUnit = (file: string) => file.startsWith(join('tests', 'unit'));
-const outcomes = [
-  ...(await runAll(files.filter(isUnit), 2)),
-  ...(await runAll(
-    files.filter(f => !isUnit(f)),
-    1,
-  )),
-];
+const outcomes = await runInLanes(files, lanes, runFile);
 const sum = (pick: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + pick(outcome), 0);
 const failed = sum(outcome => outcome.failed);
 const skipped = sum(outcome => outcome.skipped.length);

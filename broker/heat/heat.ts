@@ -14,6 +14,7 @@ import type { FleetView } from '../fleet/view.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Answers } from '../orders/answers.ts';
 import type { Orders, Session } from '../orders/orders.ts';
+import { byRoom } from './by-room.ts';
 import { Calibrating } from './calibrating.ts';
 import { freshControl } from './control/controller.ts';
 import { freshThermometer } from './control/thermometer.ts';
@@ -215,14 +216,16 @@ export class Heat {
         return draw ? [[one.node, draw] as const] : [];
       }),
     );
-    this.#count(machines, draws, now);
+    const inRooms = byRoom(machines, roomOf);
+    const heatW = (room: string) => sumOf(inRooms.get(room) ?? [], draws);
+    this.#count(draws, heatW, now);
     for (const machine of machines) this.#plugs.look(machine, draws.get(machine.node), now);
     const entries = this.rooms.entries();
     const last = round({
       ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
       rooms: [...entries].map(([room, entry]) => ({
         ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#remembered(room) },
-        heatW: sumOf(machines, draws, room),
+        heatW: heatW(room),
       })),
       // Who is in no room matters to the fuse alone.
       machines: homes =>
@@ -236,7 +239,7 @@ export class Heat {
     for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
     const levels = new Map(last.levels.map(({ node, cores }) => [node, cores]));
     for (const machine of machines) this.#tell(machine, levels.get(machine.node) ?? 0, now);
-    this.#shown.tell({ last, machines, draws, now });
+    this.#shown.tell({ last, machines, inRooms, draws, now });
     this.#memory.tick();
   }
 
@@ -261,13 +264,13 @@ export class Heat {
   }
 
   /** Energy since the last round. */
-  #count(machines: readonly MachineNow[], draws: ReadonlyMap<string, Draw>, now: number): void {
+  #count(draws: ReadonlyMap<string, Draw>, heatW: (room: string) => number, now: number): void {
     const ms = this.#lastAt === undefined ? 0 : now - this.#lastAt;
     this.#lastAt = now;
     if (ms <= 0) return;
     const { ledger } = this.#memory;
     for (const [node, { watts }] of draws) ledger.add(`node/${node}`, watts, ms);
-    for (const room of this.rooms.entries().keys()) ledger.add(`room/${room}`, sumOf(machines, draws, room), ms);
+    for (const room of this.rooms.entries().keys()) ledger.add(`room/${room}`, heatW(room), ms);
   }
 
   /** Who has left its room is told as well that nothing is asked of it any more. */

@@ -45,11 +45,12 @@ export class Leases {
    */
   due(node: string, session: string, order: HeatOrder, now: number): boolean {
     const told = this.#told.get(node);
+    if (order.cores === 0 && !this.#concerns(told, order)) return false;
     const { cores: _, ...rest } = order;
     const text = JSON.stringify(rest);
     const isNew = told?.session !== session;
     const isSame = !isNew && told.text === text && (told.cores === 0) === (order.cores === 0);
-    if (order.cores === 0 ? isSame || !this.#concerns(told, order) : isSame && !isDue(told, order, now)) return false;
+    if (isSame && (order.cores === 0 || !isDue(told, order, now))) return false;
     this.#told.set(node, { session, cores: order.cores, text, filler: order.filler !== undefined, at: now });
     return true;
   }

@@ -5,7 +5,7 @@
 import { heatDefaults, type NodeHeat } from '../../shared/schemas/heat.ts';
 import type { Info, Load } from '../../shared/schemas/telemetry.ts';
 import { type Drawn, type DrawState, drawOf, type Reading, staleMs } from './power/draw.ts';
-import { boardOf, guessOf } from './power/guess.ts';
+import { type Board, boardOf, guessOf } from './power/guess.ts';
 import { freshLearning, type LearningState, learn, type Metered } from './power/learning.ts';
 import { labelsSaid, modelOf } from './power/model.ts';
 import type { AllocNode, PowerModel } from './types.ts';
@@ -52,6 +52,12 @@ interface Known {
   rapl?: Reading | undefined;
 }
 
+/** What follows from what is said of a machine: a name is held against many patterns, so that is done once for each word. */
+interface Guessed extends Pick<MachineNow, 'info' | 'heat' | 'labels' | 'learned'> {
+  readonly model: PowerModel;
+  readonly board: Board;
+}
+
 /** What runs anyway is followed with this time constant: a job that comes and goes is no reason to turn everything. */
 const busyS = 30;
 /** A share of its cores for every degree that it is too warm, or could be warmer, in ten seconds. */
@@ -65,6 +71,7 @@ export const roomOf = ({ labels }: Pick<MachineNow, 'labels'>): string | undefin
 export class Machines {
   readonly #known = new Map<string, Known>();
   readonly #draws = new Map<string, DrawState>();
+  readonly #guessed = new Map<string, Guessed>();
 
   /** @param now monotonic ms; the same `load` twice counts once. */
   heard(node: string, info: Info | undefined, load: Load, now: number): void {
@@ -94,11 +101,24 @@ export class Machines {
   forget(node: string): void {
     this.#known.delete(node);
     this.#draws.delete(node);
+    this.#guessed.delete(node);
   }
 
-  model({ info, heat, labels, learned }: MachineNow): PowerModel {
+  /** By the same objects the same. */
+  #guess({ node, info, heat, labels, learned }: MachineNow): Guessed {
+    const known = this.#guessed.get(node);
+    if (known && known.info === info && known.heat === heat && known.labels === labels && known.learned === learned)
+      return known;
+    const processor = { cpu: info?.cpu, cores: info?.cores, arch: info?.arch };
     const said = heat.idle_w === undefined && heat.peak_w === undefined ? labelsSaid(labels) : heat;
-    return modelOf({ cpu: info?.cpu, cores: info?.cores, arch: info?.arch }, said, learned);
+    const model = modelOf(processor, said, learned);
+    const guessed: Guessed = { info, heat, labels, learned, model, board: boardOf(processor) };
+    this.#guessed.set(node, guessed);
+    return guessed;
+  }
+
+  model(machine: MachineNow): PowerModel {
+    return this.#guess(machine).model;
   }
 
   /** One reading of its plug beside how busy it is. */
@@ -110,13 +130,12 @@ export class Machines {
   /** What it draws now, once a round; undefined: it is off, or nothing is known of it. */
   draw(machine: MachineNow, now: number): Drawn | undefined {
     const { node, online, info, load, meter } = machine;
-    const cores = info?.cores;
-    if (cores === undefined) return undefined;
-    const processor = { cpu: info?.cpu, cores, arch: info?.arch };
+    if (info?.cores === undefined) return undefined;
     // Off, it draws what its plug says, and nothing that anybody could guess.
     if (!online) return meter && now - meter.atMs <= staleMs ? { ...meter, source: 'meter', errW: 1 } : undefined;
+    const { model, board } = this.#guess(machine);
     const { state, draw } = drawOf(this.#draws.get(node) ?? {}, {
-      ...{ now, meter, model: this.model(machine), board: boardOf(processor), rapl: this.#known.get(node)?.rapl },
+      ...{ now, meter, model, board, rapl: this.#known.get(node)?.rapl },
       busyShare: load?.cpu_pct === undefined ? undefined : load.cpu_pct / 100,
     });
     this.#draws.set(node, state);

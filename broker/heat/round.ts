@@ -4,6 +4,7 @@
  */
 import { roomDefaults } from '../../shared/schemas/room.ts';
 import { type Allocation, type AllocationState, allocate } from './allocation/allocate.ts';
+import { byRoom } from './by-room.ts';
 import { type Control, type ControlState, control } from './control/controller.ts';
 import type { NextTarget } from './control/early-start.ts';
 import { read, sense, type ThermometerState } from './control/thermometer.ts';
@@ -122,10 +123,10 @@ function controlled(one: Sensing, share: RoomShare, spanW: number, now: number, 
   });
 }
 
-/** What a room's machines could give above idle, were they free. */
-const spanOf = (nodes: readonly AllocNode[], room: string): number =>
-  nodes.reduce((sum, { room: home, model, cores, mostCores }) => {
-    const span = home === room && cores > 0 ? ((model.peakW - model.idleW) * mostCores) / cores : 0;
+/** What these machines could give above idle, were they free. */
+const spanOf = (nodes: readonly AllocNode[]): number =>
+  nodes.reduce((sum, { model, cores, mostCores }) => {
+    const span = cores > 0 ? ((model.peakW - model.idleW) * mostCores) / cores : 0;
     return sum + Math.max(0, span);
   }, 0);
 
@@ -136,6 +137,8 @@ export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundIn
   if (rooms.length === 0) return nothing(allocation);
   const all = rooms.map(input => sensing(input, now, wall));
   const nodes = machines(new Map(all.map(one => [one.aim.room, homeOf(one)])));
+  const inRooms = byRoom(nodes, ({ room }) => room);
+  const nodesOf = (room: string) => inRooms.get(room) ?? [];
   const asked = (demands: ReadonlyMap<string, number>) =>
     all.map(({ aim }) => ({
       ...{ room: aim.room, priority: aim.priority, maxW: aim.maxW },
@@ -147,7 +150,7 @@ export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundIn
   const controls = new Map<string, Control>();
   for (const one of all) {
     const { room } = one.aim;
-    controls.set(room, controlled(one, could.get(room) ?? none(room), spanOf(nodes, room), now, wall));
+    controls.set(room, controlled(one, could.get(room) ?? none(room), spanOf(nodesOf(room)), now, wall));
   }
   const demands = new Map([...controls].map(([room, { demandW }]) => [room, demandW]));
   const given = allocate(allocation, { now, nodes, rooms: asked(demands), fuseW });
@@ -157,7 +160,7 @@ export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundIn
   for (const { aim, sensed, thermometer } of all) {
     const { state, demandW, action, err } = controls.get(aim.room) as Control;
     const share = shares.get(aim.room);
-    const there = nodes.filter(({ room }) => room === aim.room);
+    const there = nodesOf(aim.room);
     const nobody =
       there.length === 0 && aim.mode === 'heat'
         ? 'no machine of this room is online: give machines the label room'

@@ -53,9 +53,9 @@ export function powerOf(node: string, draw: Draw, level: Level | undefined, kwh:
 
 export type Draws = ReadonlyMap<string, Draw>;
 
-/** What the machines of a room draw. */
-export const sumOf = (machines: readonly MachineNow[], draws: Draws, room: string): number =>
-  machines.reduce((sum, one) => (roomOf(one) === room ? sum + (draws.get(one.node)?.watts ?? 0) : sum), 0);
+/** What these machines draw, W. */
+export const sumOf = (machines: readonly MachineNow[], draws: Draws): number =>
+  machines.reduce((sum, { node }) => sum + (draws.get(node)?.watts ?? 0), 0);
 
 export interface HeatShownParts {
   readonly base: string;
@@ -73,6 +73,7 @@ export interface HeatShownParts {
 export interface ToTell {
   readonly last: Round;
   readonly machines: readonly MachineNow[];
+  readonly inRooms: ReadonlyMap<string, readonly MachineNow[]>;
   readonly draws: Draws;
   readonly now: number;
 }
@@ -102,14 +103,15 @@ export class HeatShown {
     for (const machine of told.machines) this.#power(machine, told, levels.get(machine.node));
   }
 
-  #room(room: string, one: RoomRound, { machines, draws, now }: ToTell): void {
+  #room(room: string, one: RoomRound, { inRooms, draws, now }: ToTell): void {
     const { journal, ledger, measurements, rooms, why } = this.#parts;
     const { outdoorC } = measurements.of(room, now);
     const maxW = journal.durableRooms.get(room)?.document.max_w;
-    const there = machines.filter(machine => machine.online && roomOf(machine) === room);
+    const all = inRooms.get(room) ?? [];
+    const there = all.filter(({ online }) => online);
     const kwh = ledger.kwh(`room/${room}`);
     const inTheWay = one.aim.mode === 'heat' && !one.sensed.ok ? why(room) : undefined;
-    const around = { outdoorC, maxW, kwh, heatW: sumOf(machines, draws, room), machines: there };
+    const around = { outdoorC, maxW, kwh, heatW: sumOf(all, draws), machines: there };
     const is = roomIs(room, inTheWay === undefined ? one : { ...one, err: inTheWay }, around);
     rooms.say(room, is, one.sensed.ok && there.length > 0);
   }

@@ -1,6 +1,6 @@
 /**
  * Results in the order of their tasks, whatever order they were committed in. What comes early is kept: a mark where
- * there is nothing to print, else in memory, and beyond a bound in a file that is gone with this process.
+ * there is nothing to print or to bring, else in memory, and beyond a bound in a file that is gone with this process.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -125,10 +125,11 @@ export class InOrder {
 }
 
 const isSilent = (end: CommittedResult['end']): boolean =>
-  end === undefined || (!end.out && !end.errout && !end.out_sha256 && end.value === undefined);
+  end === undefined || (!end.out && !end.errout && !end.out_sha256 && end.value === undefined && !end.files);
 
 function sizeOf({ end }: CommittedResult): number {
   if (end === undefined) return 64;
   const value = end.value === undefined ? 0 : JSON.stringify(end.value).length;
-  return 256 + (end.out?.length ?? 0) + (end.errout?.length ?? 0) + value;
+  const files = end.files === undefined ? 0 : JSON.stringify(end.files).length;
+  return 256 + (end.out?.length ?? 0) + (end.errout?.length ?? 0) + value + files;
 }

@@ -1,4 +1,7 @@
-/** Each property must be able to fail: a part of the world is broken on purpose, and the simulator has to notice. */
+/**
+ * Each property must be able to fail: a part of the world is broken on purpose, and the simulator has to notice. Shares
+ * cores: it keeps one busy all the time.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { report } from './report.ts';

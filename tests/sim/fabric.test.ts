@@ -1,3 +1,4 @@
+/** Ten thousand random runs of the whole fabric. Runs alone: it takes every core by itself. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cpuMs } from '../fixture/promised-time.ts';

@@ -1,12 +1,10 @@
 /** One machine of the fleet: its power, its disk, its processes, its way to the broker, and the agent that comes and goes. */
 import { Agent } from '../../node-agent/agent.ts';
-import type { Host } from '../../node-agent/reconcile/host.ts';
 import { createReconciler } from '../../node-agent/reconcile/index.ts';
-import type { Document, ReconcilerApi } from '../../node-agent/reconcile/reconciler.ts';
+import type { Document } from '../../node-agent/reconcile/reconciler.ts';
 import { createSimulatedHost, SimulatedMachine } from '../../node-agent/reconcile/services/simulated-host.ts';
 import { WorkRunner } from '../../node-agent/work/runner.ts';
 import { silentLog } from '../../shared/log.ts';
-import type { Service } from '../../shared/schemas/service.ts';
 import { SimDisk } from './agent-disk.ts';
 import { hasty, Process } from './clock.ts';
 import { KernelHeat, SimHeat } from './heating.ts';
@@ -16,6 +14,7 @@ import { Dice } from './random.ts';
 import { gullibleVerifier, simVerifier } from './signatures.ts';
 import { Tasks } from './tasks.ts';
 import { simTelemetry } from './telemetry.ts';
+import { watchedHost, watchedReconciler } from './watched.ts';
 import type { World } from './world.ts';
 
 export interface MachineOptions {
@@ -107,8 +106,9 @@ export class Machine {
     const random = new Dice(world.seed, life);
     const clock = breaks === 'impatient-clock' ? hasty(process.clock) : process.clock;
     const link = new SimLink(world, process, this.path, (topic, payload) => this.#heard(topic, payload));
-    const host = this.#watchedHost(createSimulatedHost({ clock: process.clock, random, machine: this.simulated }));
-    const reconciler = this.#watched(createReconciler({ host, clock, random }));
+    const simulated = createSimulatedHost({ clock: process.clock, random, machine: this.simulated });
+    const host = watchedHost(this, world, this.#eyes, simulated);
+    const reconciler = watchedReconciler(this, world, this.#eyes, createReconciler({ host, clock, random }));
     const { node, hostname, periodMs } = this.options;
     this.process = process;
     this.link = link;
@@ -239,67 +239,4 @@ export class Machine {
     };
     this.#eyes.applying(this, { rev, services }, false);
   }
-
-  #watched(reconciler: ReconcilerApi): ReconcilerApi {
-    const { start, apply, restart } = {
-      start: reconciler.start.bind(reconciler),
-      apply: reconciler.apply.bind(reconciler),
-      restart: reconciler.restart.bind(reconciler),
-    };
-    return Object.assign(reconciler, {
-      start: (document: Document | undefined, handlers: Parameters<ReconcilerApi['start']>[1]) => {
-        if (document) this.#eyes.applying(this, document, true);
-        else this.#eyes.reset(this);
-        start(document, handlers);
-      },
-      apply: (document: Document) => {
-        this.#world.note(this.name, `obeys rev ${document.rev}: ${Object.keys(document.services).join(' ')}`);
-        this.#eyes.applying(this, document, false);
-        apply(document);
-      },
-      restart: (service: string, done: (error?: string) => void) => {
-        this.#eyes.restarting(this, service);
-        restart(service, done);
-      },
-    });
-  }
-
-  #watchedHost(host: Host): Host {
-    const world = this.#world;
-    return {
-      adopt: (handlers, done) => {
-        if (world.breaks === 'killing-adoption') {
-          for (const process of this.simulated.processes.values()) {
-            if (!process.running) continue;
-            this.#eyes.stopping(this, process.unit);
-            this.simulated.kill(process.unit, { signal: 'TERM' });
-          }
-        }
-        host.adopt(handlers, done);
-      },
-      start: (unit, done) => {
-        world.note(this.name, `start ${unit.service}: ${runOf(unit.spec)}`);
-        host.start(unit, done);
-        if (world.breaks === 'double-start') {
-          this.simulated.start({ ...unit, unit: `${unit.unit.slice(0, 31)}f` });
-        }
-        for (const service of this.simulated.twins()) world.violate('twin', `${this.name} runs two of ${service}`);
-      },
-      stop: (unit, signal, graceMs, done) => {
-        const process = this.simulated.processes.get(unit);
-        world.note(this.name, `stop ${process?.service ?? unit}: ${process ? runOf(process.spec) : 'gone'}`);
-        this.#eyes.stopping(this, unit);
-        host.stop(unit, signal, graceMs, done);
-      },
-      adjust: (unit, spec, done) => host.adjust(unit, spec, done),
-      note: unit => host.note(unit),
-      dim: (unit, cores) => host.dim(unit, cores),
-      discard: unit => host.discard(unit),
-      tail: (unit, lines) => host.tail(unit, lines),
-      follow: (unit, on, fromStart) => host.follow(unit, on, fromStart),
-      close: () => host.close(),
-    };
-  }
 }
-
-export const runOf = (spec: Service): string => (typeof spec.run === 'string' ? spec.run : (spec.run ?? []).join(' '));

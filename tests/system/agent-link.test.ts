@@ -1,4 +1,7 @@
-/** The agent's link over MQTT.js, on a real Mosquitto and on servers that misbehave. */
+/**
+ * The agent's link over MQTT.js, on a real Mosquitto and on servers that misbehave. Runs alone: that a lost link is
+ * noticed within 5 s is promised.
+ */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { suite, type Test } from 'uvu';
 import * as assert from 'uvu/assert';

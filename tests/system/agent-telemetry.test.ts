@@ -1,4 +1,7 @@
-/** What the agent reads from /proc and /sys, beside what systeminformation says about the same machine. */
+/**
+ * What the agent reads from /proc and /sys, beside what systeminformation says about the same machine. Runs alone: it
+ * measures what a sample costs, and compares two looks at a machine that should not change between them.
+ */
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import { suite } from 'uvu';

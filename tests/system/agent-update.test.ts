@@ -1,4 +1,7 @@
-/** An installed agent becomes another version of itself, and goes back by itself from one that is not well; services stay. */
+/**
+ * An installed agent becomes another version of itself, and goes back by itself from one that is not well; services
+ * stay. Shares debian: the machine and its runtimes are fetched once.
+ */
 import { createHash } from 'node:crypto';
 import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';

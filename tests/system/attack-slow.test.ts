@@ -1,4 +1,7 @@
-/** Connections that take their time, or say too much at once, on every port. They are cut off; everybody else is served meanwhile. */
+/**
+ * Connections that take their time, or say too much at once, on every port. They are cut off; everybody else is served
+ * meanwhile. Runs alone: it measures how long others wait meanwhile.
+ */
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';

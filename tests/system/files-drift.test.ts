@@ -1,4 +1,7 @@
-/** Drift on a real file system: seen by its events within two seconds, else by rounds; told once, and never of what is our own. */
+/**
+ * Drift on a real file system: seen by its events within two seconds, else by rounds; told once, and never of what is
+ * our own. Runs alone: that drift is seen within two seconds is promised.
+ */
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';

@@ -1,4 +1,7 @@
-/** The agent is killed at every effect of a plan: the next one converges, with nothing half written, left over or lost. */
+/**
+ * The agent is killed at every effect of a plan: the next one converges, with nothing half written, left over or lost.
+ * Shares cores: it starts several processes at a time.
+ */
 import { suite } from 'uvu';
 import { isFarHere, killAtEach } from '../fixture/files/kill-runner.ts';
 import { scenarios } from '../fixture/files/kill-scenarios.ts';

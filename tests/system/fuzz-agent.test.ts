@@ -1,6 +1,7 @@
 /**
- * Agents on a broker that is against them: two hundred thousand packets and documents that were right once. They neither
- * crash nor grow, and obey nothing but what their cluster has signed for them. Every run is one seed.
+ * Agents on a broker that is against them: two hundred thousand packets and documents that were right once. They
+ * neither crash nor grow, and obey nothing but what their cluster has signed for them. Every run is one seed. Shares
+ * cores: it keeps them busy for a long time.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

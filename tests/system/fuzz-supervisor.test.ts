@@ -1,6 +1,7 @@
 /**
  * A million packets that were right once, against a running supervisor over real sockets: it lives on, its memory stays
- * bounded, its neighbours are served, and nothing that it accepted is against the contract.
+ * bounded, its neighbours are served, and nothing that it accepted is against the contract. Shares cores: it keeps them
+ * busy for a long time.
  */
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';

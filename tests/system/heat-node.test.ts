@@ -1,4 +1,7 @@
-/** Heat on this machine, with real processes: the level, who stands by the lease, and what is left behind. */
+/**
+ * Heat on this machine, with real processes: the level, who stands by the lease, and what is left behind. Runs alone:
+ * it measures how much of the cores is used.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

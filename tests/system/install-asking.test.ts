@@ -1,4 +1,7 @@
-/** A bare machine without a token: the script ends with the code to compare, and the agent's command tells how it went on. */
+/**
+ * A bare machine without a token: the script ends with the code to compare, and the agent's command tells how it went
+ * on. Shares debian: the machine and its runtimes are fetched once.
+ */
 import { suite as describe } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bareMachine, bareMachineNeeds } from '../fixture/bare-machine.ts';

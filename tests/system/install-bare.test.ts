@@ -1,6 +1,7 @@
 /**
- * From the line that `hearth token` prints to a node that is ready, on a Debian with nothing but sh and curl, and back to where
- * it was. The runtime is the one that the registry has.
+ * From the line that `hearth token` prints to a node that is ready, on a Debian with nothing but sh and curl, and back
+ * to where it was. The runtime is the one that the registry has. Shares debian: the machine and its runtimes are
+ * fetched once.
  */
 import { readFileSync } from 'node:fs';
 import { suite as describe } from 'uvu';

@@ -1,6 +1,6 @@
 /**
- * From the pasted line to a node that is ready on arm64 and armv7, with the runtimes that the registry has for them; their
- * programs run by QEMU.
+ * From the pasted line to a node that is ready on arm64 and armv7, with the runtimes that the registry has for them;
+ * their programs run by QEMU. Shares debian: the machine and its runtimes are fetched once.
  */
 import { suite as describe } from 'uvu';
 import * as assert from 'uvu/assert';

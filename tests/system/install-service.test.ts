@@ -1,4 +1,7 @@
-/** The agent as a service: of systemd and of OpenRC on a whole machine, and of a user's own systemd. */
+/**
+ * The agent as a service: of systemd and of OpenRC on a whole machine, and of a user's own systemd. Shares debian: the
+ * machine and its runtimes are fetched once.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite as describe } from 'uvu';

@@ -1,7 +1,8 @@
 /**
- * Jobs on a real supervisor and three real agents while these are killed, stopped, cut off, frozen and out of disk: no task
- * is lost, none committed twice. `HEARTH_FAULT_RUNS` says how many runs, `HEARTH_FAULT_SEED` the first one's seed; a run
- * that fails names its own, and `HEARTH_FAULT_RUNS=1 HEARTH_FAULT_SEED=…` draws the same jobs and faults again.
+ * Jobs on a real supervisor and three real agents while these are killed, stopped, cut off, frozen and out of disk: no
+ * task is lost, none committed twice. `HEARTH_FAULT_RUNS` says how many runs, `HEARTH_FAULT_SEED` the first one's seed;
+ * a run that fails names its own, and `HEARTH_FAULT_RUNS=1 HEARTH_FAULT_SEED=…` draws the same jobs and faults again.
+ * Shares cores: what it gets done in its time depends on them.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

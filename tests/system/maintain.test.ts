@@ -1,6 +1,7 @@
 /**
- * `hearth maintain` on a real node: drained, upgraded by its own apt, rebooted, looked at, resumed. The machine is namespaces,
- * which cannot be rebooted: its `reboot` is a script that ends the agent and gives the machine another boot id.
+ * `hearth maintain` on a real node: drained, upgraded by its own apt, rebooted, looked at, resumed. The machine is
+ * namespaces, which cannot be rebooted: its `reboot` is a script that ends the agent and gives the machine another boot
+ * id. Shares debian: the machine and its runtimes are fetched once.
  */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

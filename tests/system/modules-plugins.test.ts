@@ -1,4 +1,4 @@
-/** Plugins: found, run in warm workers, and harming only themselves. */
+/** Plugins: found, run in warm workers, and harming only themselves. Runs alone: it measures what a task costs. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';

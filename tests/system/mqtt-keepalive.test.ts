@@ -1,4 +1,7 @@
-/** Silence: who is closed for it and when, and who is not because it was the broker that was away. */
+/**
+ * Silence: who is closed for it and when, and who is not because it was the broker that was away. Runs alone: when
+ * silence ends is promised.
+ */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { suite } from 'uvu';

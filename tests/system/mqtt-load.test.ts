@@ -1,4 +1,7 @@
-/** One bad client among good ones: frozen, flooding, or never acknowledging. The others notice nothing. */
+/**
+ * One bad client among good ones: frozen, flooding, or never acknowledging. The others notice nothing. Runs alone: it
+ * measures how long others wait meanwhile.
+ */
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -1,4 +1,7 @@
-/** A pulled cable between real network namespaces: how long until the status says so. */
+/**
+ * A pulled cable between real network namespaces: how long until the status says so. Runs alone: how long it takes
+ * until a cut is seen is promised.
+ */
 import { suite } from 'uvu';
 import { startAgent, up } from '../fixture/cluster.ts';
 import { startMosquitto } from '../fixture/mosquitto.ts';

@@ -1,7 +1,7 @@
 /**
- * The commands of docs/network.md, in the fences marked ```` ```sh checked ````, in order and as they stand there, on one cluster:
- * settings in the environment give it free ports and folders, and what a person would replace is replaced. A line that this
- * test does not know fails it.
+ * The commands of docs/network.md, in the fences marked ```` ```sh checked ````, in order and as they stand there, on
+ * one cluster: settings in the environment give it free ports and folders, and what a person would replace is replaced.
+ * A line that this test does not know fails it. Shares debian: the runtimes are fetched once.
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

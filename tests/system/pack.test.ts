@@ -1,4 +1,7 @@
-/** `npm pack` gives a tarball that installs globally and runs. */
+/**
+ * `npm pack` gives a tarball that installs globally and runs. Runs alone: npm builds dist again, of which everybody
+ * runs something.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';

@@ -1,6 +1,7 @@
 /**
- * The agent is killed before every single thing that it does to its machine on the way from one document to another, files
- * and services: the next one converges, with no file half written, nothing left over, and no service running twice.
+ * The agent is killed before every single thing that it does to its machine on the way from one document to another,
+ * files and services: the next one converges, with no file half written, nothing left over, and no service running
+ * twice. Shares cores: it starts several processes at a time.
  */
 import * as fs from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Presence with real processes on the embedded broker: every race that last wills are known for. */
+/**
+ * Presence with real processes on the embedded broker: every race that last wills are known for. Runs alone: it
+ * measures times that are promised.
+ */
 import { rmSync } from 'node:fs';
 import mqtt from 'mqtt';
 import { suite } from 'uvu';

@@ -1,7 +1,8 @@
 /**
- * README's commands in a fresh clone with an empty home folder: those in fences marked ```` ```sh checked ````. The clone
- * is of HEAD; ports are free ones, and the three lines are pasted as they are printed. A line that this test does not know
- * how to check fails it: README promises nothing that is not tried.
+ * README's commands in a fresh clone with an empty home folder: those in fences marked ```` ```sh checked ````. The
+ * clone is of HEAD; ports are free ones, and the three lines are pasted as they are printed. A line that this test does
+ * not know how to check fails it: README promises nothing that is not tried. Runs alone: how long the second start
+ * takes is promised.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

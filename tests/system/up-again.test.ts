@@ -1,4 +1,7 @@
-/** `hearth up` ended, killed and started again: services are adopted, agents neither linger nor stay away. */
+/**
+ * `hearth up` ended, killed and started again: services are adopted, agents neither linger nor stay away. Runs alone:
+ * how long a second start takes is promised.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';

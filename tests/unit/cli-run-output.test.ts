@@ -72,6 +72,15 @@ test('a task that is tried again is given again; what never had its turn is give
   );
 });
 
+test('who printed nothing, left a file and came early has its turn all the same', () => {
+  for (const memory of [0, 1e9]) {
+    const inOrder = new InOrder({ memory });
+    const left = result(1, { exit: 0, out: '', errout: '', files: { res: 'f'.repeat(64) } });
+    assert.equal([...inOrder.take([left])], []);
+    assert.equal([...inOrder.take([result(0)])], [result(0), left]);
+  }
+});
+
 test('output stands as it is; a tag before every line of it', () => {
   assert.equal(printed(result(0, { exit: 0, out: 'a\nb', errout: 'e\n' }), undefined), { out: 'a\nb', err: 'e\n' });
   assert.equal(printed(result(0, { exit: 0, out: 'a\n\nb', errout: '' }), 'x'), { out: 'x\ta\nx\t\nx\tb\n', err: '' });

@@ -1,90 +1,12 @@
 /** The executor's core: order, slots, lanes, time and share, with lanes that a test plays. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Line } from '../../node-agent/work/executor/line.ts';
-import type { LaneHandlers } from '../../node-agent/work/executor/runner.ts';
-import { Share } from '../../node-agent/work/executor/share.ts';
-import type { Ended, ExecutorTask } from '../../node-agent/work/executor.ts';
-import type { End, Recipe } from '../../shared/schemas/work.ts';
-import { manualClock } from '../fixture/manual-clock.ts';
-
-interface PlayedLane {
-  readonly r: number;
-  readonly handlers: LaneHandlers;
-  readonly holds: number[];
-  readonly stopped: number[];
-  closed: boolean;
-}
-
-function rig(slots = 2, ahead = 1) {
-  const clock = manualClock();
-  const said: string[] = [];
-  const results: Ended[] = [];
-  const lanes: PlayedLane[] = [];
-  const state = { full: false };
-  const line = new Line({
-    share: new Share(clock.now()),
-    now: () => clock.now(),
-    after: (ms, fn) => clock.after(ms, fn),
-    runner: ({ run }) =>
-      run === undefined
-        ? 'not here'
-        : {
-            ahead,
-            open({ r }, handlers) {
-              const lane: PlayedLane = { r, handlers, holds: [], stopped: [], closed: false };
-              lanes.push(lane);
-              return {
-                run(tasks) {
-                  assert.not(lane.closed, 'a closed lane is given nothing');
-                  lane.holds.push(...tasks.map(({ token }) => token));
-                },
-                stop: token => void lane.stopped.push(token),
-                freeze() {},
-                stopped: false,
-                heat() {},
-                close() {
-                  lane.closed = true;
-                },
-              };
-            },
-            configure() {},
-            forget() {},
-            rest() {},
-            close: done => done(),
-          },
-    forget: r => said.push(`forget ${r}`),
-    started: token => said.push(`started ${token}`),
-    ended: result => results.push(result),
-    dropped: tokens => said.push(...tokens.map(token => `dropped ${token}`)),
-    checkpoint: (token, bytes) => said.push(`saved ${token} ${bytes}`),
-    full: () => state.full,
-  });
-  line.slots(slots);
-  const laneOf = (token: number) => lanes.find(({ holds }) => holds.includes(token)) as PlayedLane;
-  const begin = (...tokens: number[]) => {
-    for (const token of tokens) laneOf(token).handlers.began(token);
-  };
-  const end = (token: number, how?: End, ms?: number) => {
-    const lane = laneOf(token);
-    lane.holds.splice(lane.holds.indexOf(token), 1);
-    lane.handlers.ended(token, how, ms);
-  };
-  const held = () => lanes.flatMap(({ holds }) => holds).sort((a, b) => a - b);
-  return { clock, said, results, lanes, state, line, laneOf, begin, end, held };
-}
-
-const recipe = (r: number, more: Partial<Recipe> = {}): Recipe => ({
-  ...{ r, job: 'j', by: 'anna', n: 100, run: 'true', timeout_s: 10, cpus: 1 },
-  ...more,
-});
-const tasks = (r: number, ...tokens: number[]): ExecutorTask[] =>
-  tokens.map(token => ({ token, r, index: token, attempt: 1 }));
+import { lineRig, recipe, tasks } from '../fixture/line-rig.ts';
 
 const core = suite('the line of an executor');
 
 core('in order, never more than the slots, and the next without asking', () => {
-  const { line, begin, end, held, said, results } = rig();
+  const { line, begin, end, held, said, results } = lineRig();
   line.add([recipe(1)], tasks(1, 1, 2, 3, 4));
   assert.equal(held(), [1, 2]);
   begin(1, 2);
@@ -107,7 +29,7 @@ core('in order, never more than the slots, and the next without asking', () => {
 });
 
 core('a task of two slots waits for both, and nobody overtakes it', () => {
-  const { line, begin, end, held } = rig();
+  const { line, begin, end, held } = lineRig();
   line.add([recipe(1), recipe(2, { cpus: 2 }), recipe(3, { cpus: 9 })], tasks(1, 1, 2));
   line.add([], [...tasks(2, 3), ...tasks(1, 4), ...tasks(3, 5)]);
   begin(1, 2);
@@ -122,7 +44,7 @@ core('a task of two slots waits for both, and nobody overtakes it', () => {
 });
 
 core('no slots, and nothing begins; results that nobody takes, and nothing begins', () => {
-  const { line, held, state } = rig(0);
+  const { line, held, state } = lineRig(0);
   line.add([recipe(1)], tasks(1, 1, 2));
   assert.equal(held(), []);
   state.full = true;
@@ -134,7 +56,7 @@ core('no slots, and nothing begins; results that nobody takes, and nothing begin
 });
 
 core('taken back: who waits is dropped, who has a lane is not; killed: each is dropped once it is gone', () => {
-  const { line, begin, end, held, said, laneOf, results } = rig(1);
+  const { line, begin, end, held, said, laneOf, results } = lineRig(1);
   line.add([recipe(1)], tasks(1, 1, 2, 3));
   begin(1);
   line.takeBack([1, 2, 99]);
@@ -151,7 +73,7 @@ core('taken back: who waits is dropped, who has a lane is not; killed: each is d
 });
 
 core('the time of each counts from its own start; late, it is stopped, and that is why it ended', () => {
-  const { line, begin, end, clock, laneOf, results } = rig(1);
+  const { line, begin, end, clock, laneOf, results } = lineRig(1);
   line.add([recipe(1)], tasks(1, 1, 2));
   begin(1);
   clock.advance(9_000);
@@ -167,7 +89,7 @@ core('the time of each counts from its own start; late, it is stopped, and that 
 });
 
 core("shares: time alone is a task's own, time together is split", () => {
-  const { line, begin, end, clock, results } = rig();
+  const { line, begin, end, clock, results } = lineRig();
   line.add([recipe(1)], tasks(1, 1, 2));
   begin(1);
   clock.advance(100);
@@ -186,7 +108,7 @@ core("shares: time alone is a task's own, time together is split", () => {
 });
 
 core('short tasks are given in advance, as many as take some 20 ms; long ones one at a time', () => {
-  const { line, begin, end, held, results } = rig(1, 64);
+  const { line, begin, end, held, results } = lineRig(1, 64);
   line.add([recipe(1)], tasks(1, ...Array.from({ length: 100 }, (_, index) => index + 1)));
   assert.equal(held(), [1]);
   begin(1);
@@ -201,7 +123,7 @@ core('short tasks are given in advance, as many as take some 20 ms; long ones on
 });
 
 core('given back, they are first in line again; and not for ever', () => {
-  const { line, begin, end, held, lanes, laneOf, results } = rig(1, 64);
+  const { line, begin, end, held, lanes, laneOf, results } = lineRig(1, 64);
   line.add([recipe(1)], tasks(1, ...Array.from({ length: 20 }, (_, index) => index + 1)));
   begin(1);
   end(1, undefined, 5);
@@ -222,7 +144,7 @@ core('given back, they are first in line again; and not for ever', () => {
 });
 
 core('what a lane gives back because the one before it is slow is not charged to it', () => {
-  const { line, begin, end, lanes, results } = rig(1, 64);
+  const { line, begin, end, lanes, results } = lineRig(1, 64);
   line.add([recipe(1)], tasks(1, 1, 2));
   begin(1);
   end(1, undefined, 5);
@@ -243,7 +165,7 @@ core('what a lane gives back because the one before it is slow is not charged to
 });
 
 core('idle lanes stay for the next task of their recipe, and go where others need the place', () => {
-  const { line, begin, end, lanes } = rig(1);
+  const { line, begin, end, lanes } = lineRig(1);
   line.add([recipe(1), recipe(2)], tasks(1, 1));
   begin(1);
   end(1);
@@ -266,7 +188,7 @@ core('idle lanes stay for the next task of their recipe, and go where others nee
 });
 
 core('a recipe is forgotten once none of its tasks is held; what is not known or not for here is told', () => {
-  const { line, begin, end, said, results } = rig(1);
+  const { line, begin, end, said, results } = lineRig(1);
   line.add([recipe(1)], tasks(1, 1, 2));
   begin(1);
   line.forget([1]);
@@ -285,7 +207,7 @@ core('a recipe is forgotten once none of its tasks is held; what is not known or
 });
 
 core('the same task twice is one, and what a stranger says of a task is nothing', () => {
-  const { line, begin, end, held, lanes, results, said } = rig(2);
+  const { line, begin, end, held, lanes, results, said } = lineRig(2);
   line.add([recipe(1)], [...tasks(1, 1), ...tasks(1, 1)]);
   assert.equal(held(), [1]);
   line.add([], tasks(1, 2));

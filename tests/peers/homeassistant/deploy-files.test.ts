@@ -1,4 +1,7 @@
-/** The files of deploy/homeassistant, each loaded by the real Home Assistant; and its energy dashboard on our numbers. */
+/**
+ * The files of deploy/homeassistant, each loaded by the real Home Assistant; and its energy dashboard on our numbers.
+ * Shares home-assistant: two of it at a time are too much for a small machine.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

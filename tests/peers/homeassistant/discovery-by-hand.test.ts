@@ -1,4 +1,7 @@
-/** The rig itself: a thermostat announced by hand on Mosquitto is an entity, and what is asked of it arrives as MQTT. */
+/**
+ * The rig itself: a thermostat announced by hand on Mosquitto is an entity, and what is asked of it arrives as MQTT.
+ * Shares home-assistant: two of it at a time are too much for a small machine.
+ */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { startMosquitto } from '../../fixture/mosquitto.ts';

@@ -1,4 +1,7 @@
-/** What Hearth announces, as the real Home Assistant takes it: without a word of complaint, with the right units. */
+/**
+ * What Hearth announces, as the real Home Assistant takes it: without a word of complaint, with the right units. Shares
+ * home-assistant: two of it at a time are too much for a small machine.
+ */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { discovery } from '../../../broker/homeassistant/payload.ts';

@@ -1,4 +1,7 @@
-/** A real Hearth and the real Home Assistant, both ways: on Hearth's own broker, and over the uplink on the user's. */
+/**
+ * A real Hearth and the real Home Assistant, both ways: on Hearth's own broker, and over the uplink on the user's.
+ * Shares home-assistant: two of it at a time are too much for a small machine.
+ */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { up } from '../../fixture/cluster.ts';

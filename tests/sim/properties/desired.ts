@@ -1,7 +1,7 @@
 /** Desired state: what `result` called accepted is in the journal for ever, and is reached on the node in the end. */
 import type { NodeEntry } from '../../../broker/desired/compile.ts';
 import type { Message } from '../broker.ts';
-import { runOf } from '../machine.ts';
+import { runOf } from '../watched.ts';
 import type { Property, Sight } from './eyes.ts';
 
 /** One thing that a person asked for. */
