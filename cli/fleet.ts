@@ -1,11 +1,12 @@
 /** What the retained topics say about the nodes: gathered once, as a command needs it. */
-import type { IPublishPacket, MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import type { z } from 'zod';
 import { decode } from '../shared/codec.ts';
 import { type Is, isPayload } from '../shared/schemas/observed.ts';
 import { statusPayload } from '../shared/schemas/presence.ts';
 import { type Info, infoPayload } from '../shared/schemas/telemetry.ts';
 import { parseTopic } from '../shared/topics.ts';
+import { gatherRetained } from './retained.ts';
 
 export interface KnownNode {
   readonly id: string;
@@ -20,8 +21,6 @@ export interface Known {
   readonly nodes: Map<string, KnownNode>;
 }
 
-/** Where no supervisor ever was, nothing marks the end: the set is taken as complete after this silence. */
-const quietMs = 1000;
 const longestMs = 5000;
 const mostNodes = 20_000;
 
@@ -58,8 +57,7 @@ function assign<K extends 'info' | 'is'>(node: KnownNode, key: K, value: KnownNo
 }
 
 /**
- * Subscribes to what is retained about nodes and supervisor, and resolves when it has come. Brokers serve the filters of
- * a SUBSCRIBE in their order, and at QoS 0 nothing overtakes: the supervisor's own status, asked for last, is the end.
+ * What is retained about nodes and supervisor, once it has come.
  *
  * @param client without subscriptions of its own: theirs would be taken for these.
  * @param more further parts of nodes, such as `want`, other topics below the base, and who hears every message on the way.
@@ -74,33 +72,12 @@ export async function gather(
   },
 ): Promise<Known> {
   const known: Known = { nodes: new Map() };
-  const end = `${base}/status`;
-  let timer: NodeJS.Timeout | undefined;
-  let complete = () => {};
-  const whole = new Promise<void>(resolve => {
-    complete = resolve;
-  });
-  const quiet = () => {
-    clearTimeout(timer);
-    timer = setTimeout(complete, quietMs);
-  };
-  const listen = (topic: string, payload: Buffer, packet: IPublishPacket) => {
-    learn(known, base, topic, payload);
-    more?.hear(topic, payload);
-    if (topic === end && packet.retain) complete();
-    else if (timer) quiet();
-  };
-  client.on('message', listen);
-  const late = setTimeout(complete, longestMs);
   const parts = ['status', 'info', 'is', ...(more?.parts ?? [])];
   const others = (more?.others ?? []).map(other => `${base}/${other}`);
-  const filters = [...parts.map(part => `${base}/node/+/${part}`), ...others, end];
-  await client.subscribeAsync(filters, { qos: 0 });
-  quiet();
-  await whole;
-  clearTimeout(timer);
-  clearTimeout(late);
-  client.off('message', listen);
-  await client.unsubscribeAsync(filters).catch(() => {});
+  const heard = (topic: string, payload: Uint8Array) => {
+    learn(known, base, topic, payload);
+    more?.hear(topic, payload);
+  };
+  await gatherRetained(client, base, [...parts.map(part => `${base}/node/+/${part}`), ...others], heard, longestMs);
   return known;
 }

@@ -4,26 +4,42 @@ import type { IPublishPacket, MqttClient } from 'mqtt';
 /** Where no supervisor ever was, nothing marks the end: what came is taken as complete after this silence. */
 const quietMs = 1000;
 
-/** The supervisor's own status, asked for last, comes last: it is the end. What `heard` does is over by then. */
+/**
+ * Brokers serve the filters of a SUBSCRIBE in their order, and at QoS 0 nothing overtakes: the supervisor's own status,
+ * asked for last, comes last and is the end. What `heard` does is over by then.
+ *
+ * @param client without subscriptions of its own to these topics: what comes by those would be taken for this.
+ * @param longestMs after which what came has to do.
+ */
 export async function gatherRetained(
   client: MqttClient,
   base: string,
   topics: readonly string[],
   heard: (topic: string, payload: Buffer) => void,
+  longestMs = 15_000,
 ): Promise<void> {
   const end = `${base}/status`;
+  const filters = [...topics, end];
   let complete = () => {};
   const all = new Promise<void>(resolve => {
     complete = resolve;
   });
   const quiet = setTimeout(() => complete(), quietMs);
-  client.on('message', (topic: string, payload: Buffer, packet: IPublishPacket) => {
+  const late = setTimeout(() => complete(), longestMs);
+  const listen = (topic: string, payload: Buffer, packet: IPublishPacket) => {
     heard(topic, payload);
     if (topic === end && packet.retain) complete();
     else quiet.refresh();
-  });
-  await client.subscribeAsync([...topics, end], { qos: 0 });
-  quiet.refresh();
-  await all;
-  clearTimeout(quiet);
+  };
+  client.on('message', listen);
+  try {
+    await client.subscribeAsync(filters, { qos: 0 });
+    quiet.refresh();
+    await all;
+  } finally {
+    clearTimeout(quiet);
+    clearTimeout(late);
+    client.off('message', listen);
+  }
+  await client.unsubscribeAsync(filters).catch(() => {});
 }

@@ -1,6 +1,6 @@
 /** `hearth rollout`: how far changes to roles are, which node one failed on and why, and how to go on. */
 import { randomBytes } from 'node:crypto';
-import type { IPublishPacket, MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import { z } from 'zod';
 import { isId, nearest, printable } from '../../shared/names.ts';
 import { resultPayload } from '../../shared/schemas/fabric.ts';
@@ -9,6 +9,7 @@ import { parseTopic } from '../../shared/topics.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { type ClientFlags, connect, disconnect } from '../connection.ts';
 import { json, type Known, learn } from '../fleet.ts';
+import { gatherRetained } from '../retained.ts';
 import { ago, table } from '../table.ts';
 import { supervisorAway } from './nodes.ts';
 
@@ -20,8 +21,6 @@ export interface RolloutFlags extends ClientFlags {
 
 const verbs = ['pause', 'resume', 'abort', 'retry'];
 const answerMs = 10_000;
-/** Where no supervisor ever was, nothing marks the end: what came is taken as complete after this silence. */
-const quietMs = 1000;
 const mostRoles = 5000;
 /** A supervisor that is newer may know more keys. */
 const anyDocument = z.looseObject({ rev: z.number() });
@@ -125,25 +124,14 @@ export function describeRollout(is: RoleIs, now: number): string {
   return lines.map(line => printable(line, 700)).join('\n');
 }
 
-/** What is retained about rollouts. The supervisor's own status, asked for last, comes last: it is the end. */
+/** What is retained about rollouts. */
 async function gather(client: MqttClient, base: string, role: string): Promise<Seen> {
   const seen: Seen = { known: { nodes: new Map() }, rollouts: new Map(), failed: new Map() };
-  const end = `${base}/status`;
-  let complete = () => {};
-  const whole = new Promise<void>(resolve => {
-    complete = resolve;
-  });
-  const quiet = setTimeout(() => complete(), quietMs);
-  client.on('message', (topic: string, payload: Buffer, packet: IPublishPacket) => {
+  const topics = ['is', 'failed'].map(part => `${base}/role/${role}/${part}`);
+  await gatherRetained(client, base, topics, (topic, payload) => {
     learn(seen.known, base, topic, payload);
     note(seen, base, topic, payload);
-    if (topic === end && packet.retain) complete();
-    else quiet.refresh();
   });
-  await client.subscribeAsync([`${base}/role/${role}/is`, `${base}/role/${role}/failed`, end], { qos: 0 });
-  quiet.refresh();
-  await whole;
-  clearTimeout(quiet);
   return seen;
 }
 
