@@ -11,6 +11,7 @@ import {
   type TelemetryKey,
   telemetryKeys,
 } from '../homeassistant/view.ts';
+import { powerEveryMs } from './shown.ts';
 
 export interface HaSources {
   readonly ver: string;
@@ -79,6 +80,7 @@ export class ClusterForHa {
       ...(home === undefined ? {} : { room: home }),
       has: this.#has.get(id) ?? new Set<TelemetryKey>(),
       power: info?.cores !== undefined,
+      powerEveryMs: powerEveryMs(home),
       ...(everyMs === undefined ? {} : { loadEveryMs: everyMs }),
     };
   }

@@ -74,10 +74,14 @@ export interface ToTell {
   readonly now: number;
 }
 
-/** A little less than a round. */
-const everyMs = 9000;
-/** Of machines in no room, which nobody heats with. */
-const homelessEveryMs = 55_000;
+/** `power` of a machine in a room, and of one in none, which nobody heats with. */
+const powerTimes = { inRoomMs: 10_000, homelessMs: 60_000 } as const;
+/** Rounds are a little early or late. */
+const earlyMs = 1000;
+
+/** @param room that the machine is in. @returns how often its `power` is said, ms. */
+export const powerEveryMs = (room: string | undefined): number =>
+  room === undefined ? powerTimes.homelessMs : powerTimes.inRoomMs;
 
 export class HeatShown {
   readonly #parts: HeatShownParts;
@@ -115,7 +119,7 @@ export class HeatShown {
     const { bus, ledger } = this.#parts;
     const { node } = machine;
     const draw = draws.get(node);
-    const every = roomOf(machine) === undefined ? homelessEveryMs : everyMs;
+    const every = powerEveryMs(roomOf(machine)) - earlyMs;
     if (!draw || now - (this.#powerAt.get(node) ?? Number.NEGATIVE_INFINITY) < every) return;
     this.#powerAt.set(node, now);
     const power = powerOf(node, draw, level, ledger.kwh(`node/${node}`));
