@@ -17,6 +17,8 @@ export interface CalibratingParts {
   /** Undefined: it is not known. */
   machine(node: string): MachineNow | undefined;
   learned(node: string, model: PowerModel): void;
+  /** Why the fuse does not bear that machine at full power; undefined: it does. */
+  tooMuch(node: string): string | undefined;
 }
 
 interface Run {
@@ -77,8 +79,9 @@ export class Calibrating {
     this.#step(node, { type: 'rapl', watts });
   }
 
-  gone(node: string): void {
-    this.#step(node, { type: 'lost', why: 'the node was forgotten' });
+  /** It ends, where there is one. */
+  end(node: string, why: string): void {
+    this.#step(node, { type: 'lost', why });
   }
 
   /** Once a round. */
@@ -100,7 +103,8 @@ export class Calibrating {
     if (!machine.heat.plug) return 'it has no plug to learn from: say its topic at …/set/heat/plug';
     if (!(machine.info?.caps ?? '').split(',').includes('heat')) return 'its agent cannot give heat';
     if (this.#runs.has(node)) return 'it is being calibrated already: send "cancel" to end that';
-    return this.#runs.size >= most ? `${most} nodes are being calibrated already` : undefined;
+    if (this.#runs.size >= most) return `${most} nodes are being calibrated already`;
+    return this.#parts.tooMuch(node);
   }
 
   #cancel(node: string): string | undefined {

@@ -15,6 +15,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { Answers } from '../orders/answers.ts';
 import type { Orders, Session } from '../orders/orders.ts';
 import { Calibrating } from './calibrating.ts';
+import { aboveFuse, tooWarm } from './calibrating-bounds.ts';
 import { freshControl } from './control/controller.ts';
 import { freshThermometer } from './control/thermometer.ts';
 import { Leases, orderFor } from './leases.ts';
@@ -92,6 +93,7 @@ export class Heat {
       ...{ clock, answers },
       machine: node => (journal.durable.has(node) ? this.#machine(node) : undefined),
       learned: (node, model) => this.#memory.learned(node, model),
+      tooMuch: node => aboveFuse(node, this.#all(), this.#machines, parts.options.fuseW),
     });
     this.#memory = new HeatMemory({
       ...{ store, clock, log },
@@ -151,7 +153,7 @@ export class Heat {
   nodeGone(node: string): void {
     this.#said.changed(node);
     this.#machines.forget(node);
-    this.calibrating.gone(node);
+    this.calibrating.end(node, 'the node was forgotten');
     this.#leases.forget(node);
     this.#memory.forgetNode(node);
     this.#meters.delete(node);
@@ -232,6 +234,7 @@ export class Heat {
     });
     this.#memory.allocation = last.allocation;
     for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
+    for (const [node, why] of tooWarm(last, machines)) this.calibrating.end(node, why);
     const levels = new Map(last.levels.map(({ node, cores }) => [node, cores]));
     for (const machine of machines) this.#tell(machine, levels.get(machine.node) ?? 0, now);
     this.#shown.tell({ last, machines, draws, now });
@@ -248,7 +251,7 @@ export class Heat {
     return {
       ...{ node, online, info, load, state: is?.state, ...this.#said.of(node), work: running + waiting },
       ...{ meter: this.#meters.get(node), learned: this.#memory.models.get(node) },
-      calibrated: this.calibrating.cores(node) !== undefined,
+      calibratingCores: this.calibrating.cores(node),
     };
   }
 

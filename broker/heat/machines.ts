@@ -24,8 +24,8 @@ export interface MachineNow {
   /** Of its plug. */
   readonly meter?: Reading | undefined;
   readonly learned?: PowerModel | undefined;
-  /** A calibration says what it does. */
-  readonly calibrated?: boolean;
+  /** A calibration says what it does, and keeps so many cores busy. */
+  readonly calibratingCores?: number | undefined;
   /** Tasks of class `heat` that it has or could have. */
   readonly work: number;
 }
@@ -134,7 +134,8 @@ export class Machines {
     return {
       ...{ node, room: roomOf(machine) ?? '', cores, model: this.model(machine) },
       mostCores: this.#most(machine, cores, home, now),
-      busyCores: Math.min(cores, known?.busy ?? 0),
+      // What a calibration keeps busy is no heat that a room asked for, and the fuse bears it all the same.
+      busyCores: Math.min(cores, Math.max(known?.busy ?? 0, machine.calibratingCores ?? 0)),
       ...measured,
       minOnMs: (heat.min_on_min ?? heatDefaults.min_on_min) * 60_000,
       minOffMs: (heat.min_off_min ?? heatDefaults.min_off_min) * 60_000,
@@ -173,7 +174,7 @@ export class Machines {
       else if (tempC < most - backC) known.hot = false;
     }
     if (known?.hot) return `it is too hot (${tempC ?? '?'} °C): it is off until it has cooled below ${most - backC} °C`;
-    if (machine.calibrated) return 'it is being calibrated';
+    if (machine.calibratingCores !== undefined) return 'it is being calibrated';
     if (drain || state === 'draining') return 'it is drained';
     if (state === 'failed' || state === 'sleeping' || state === 'left') return `it is ${state}`;
     return home?.off;

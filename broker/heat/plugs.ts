@@ -23,9 +23,9 @@ export class Plugs {
 
   /** Once a round. */
   look(machine: MachineNow, draw: Drawn | undefined, now: number): void {
-    const { node, load, meter, calibrated } = machine;
+    const { node, load, meter, calibratingCores } = machine;
     this.#doubt(node, draw?.why);
-    if (draw?.source !== 'meter' || !meter || load?.cpu_pct === undefined || calibrated) return;
+    if (draw?.source !== 'meter' || !meter || load?.cpu_pct === undefined || calibratingCores !== undefined) return;
     const { learning, learned } = this.#memory;
     const seen = { watts: meter.watts, busyShare: load.cpu_pct / 100 };
     const taught = this.#machines.learn(machine, learning.get(node), seen, now);
