@@ -45,7 +45,7 @@ export interface HeatParts {
   readonly events: Pick<Events, 'emit'>;
   readonly journal: Journal;
   readonly view: Pick<FleetReader, 'get'>;
-  readonly jobs: Pick<Jobs, 'heat' | 'heatWork'>;
+  readonly jobs: Pick<Jobs, 'heat' | 'heatWork' | 'drawn'>;
   readonly options: HeatOptions;
   session(node: string): Session | undefined;
   order(node: string, session: Session, args: Parameters<Orders['command']>[3]): void;
@@ -131,6 +131,11 @@ export class Heat {
     });
   }
 
+  /** What all machines draw. */
+  get drawn() {
+    return this.#shown.drawn;
+  }
+
   /** The room that a node is in. */
   roomOf(node: string): string | undefined {
     return roomOf(this.#said.of(node));
@@ -204,7 +209,7 @@ export class Heat {
   }
 
   #round(): void {
-    const { clock, maySpeak, options } = this.#parts;
+    const { clock, jobs, maySpeak, options } = this.#parts;
     if (this.#stopped || !maySpeak()) return;
     const now = clock.now();
     this.calibrating.tick();
@@ -216,6 +221,7 @@ export class Heat {
       }),
     );
     this.#count(machines, draws, now);
+    for (const [node, { watts }] of draws) jobs.drawn(node, watts);
     for (const machine of machines) this.#plugs.look(machine, draws.get(machine.node), now);
     const entries = this.rooms.entries();
     const last = round({
