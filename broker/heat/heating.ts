@@ -58,7 +58,13 @@ export class Heating {
     this.#sources = new Sources(clock, { temp, outdoor, meter });
     const ask = options.askWemo;
     this.#wemos = ask && new WemoPolls({ clock, ask, meter });
-    this.#cluster = new ClusterForHa({ ver, journal, view, room: node => this.#heat.roomOf(node) });
+    this.#cluster = new ClusterForHa({
+      ver,
+      journal,
+      view,
+      room: node => this.#heat.roomOf(node),
+      drawn: () => this.drawn,
+    });
     this.#ha = new HomeAssistant({
       ...{ base, clock, random, log, store, cluster, prefix: options.discovery ?? 'off' },
       view: () => this.#cluster.view(),
@@ -106,6 +112,11 @@ export class Heating {
     if (rest[0] === 'calibrate') this.#heat.calibrating.do(asked);
     else this.#rediscover(asked);
     return true;
+  }
+
+  /** What all machines draw. */
+  get drawn() {
+    return this.#heat.drawn;
   }
 
   reading = (asked: Asked): void => this.#heat.rooms.reading(asked);

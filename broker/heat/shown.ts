@@ -1,6 +1,6 @@
 /** What is said of rooms and of machines' power: flat, rounded, and without a key for what is not known. */
 import type { Bus } from '../../shared/bus.ts';
-import type { Power } from '../../shared/schemas/heat.ts';
+import { type Power, type WattsSource, wattsSources } from '../../shared/schemas/heat.ts';
 import type { RoomIs } from '../../shared/schemas/room.ts';
 import { topicsOf } from '../../shared/topics.ts';
 import type { Journal } from '../desired/journal.ts';
@@ -52,6 +52,18 @@ export function powerOf(node: string, draw: Draw, level: Level | undefined, kwh:
 
 export type Draws = ReadonlyMap<string, Draw>;
 
+/** What all machines draw, and the least certain source of it; undefined: nothing is known. */
+function sumOfAll(draws: Draws): { readonly watts: number; readonly watts_source: WattsSource } | undefined {
+  if (draws.size === 0) return undefined;
+  let watts = 0;
+  let least = 0;
+  for (const draw of draws.values()) {
+    watts += draw.watts;
+    least = Math.max(least, wattsSources.indexOf(draw.source));
+  }
+  return { watts: rounded(watts, 1), watts_source: wattsSources[least] ?? 'model' };
+}
+
 /** What the machines of a room draw. */
 export const sumOf = (machines: readonly MachineNow[], draws: Draws, room: string): number =>
   machines.reduce((sum, one) => (roomOf(one) === room ? sum + (draws.get(one.node)?.watts ?? 0) : sum), 0);
@@ -87,6 +99,7 @@ export class HeatShown {
   readonly #parts: HeatShownParts;
   readonly #topics: ReturnType<typeof topicsOf>;
   readonly #powerAt = new Map<string, number>();
+  #drawn: ReturnType<typeof sumOfAll>;
 
   constructor(parts: HeatShownParts) {
     this.#parts = parts;
@@ -97,7 +110,13 @@ export class HeatShown {
     this.#powerAt.delete(node);
   }
 
+  /** By the last round. */
+  get drawn() {
+    return this.#drawn;
+  }
+
   tell(told: ToTell): void {
+    this.#drawn = sumOfAll(told.draws);
     for (const [room, one] of told.last.rooms) this.#room(room, one, told);
     const levels = new Map(told.last.levels.map(level => [level.node, level]));
     for (const machine of told.machines) this.#power(machine, told, levels.get(machine.node));
