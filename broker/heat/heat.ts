@@ -16,16 +16,15 @@ import type { Answers } from '../orders/answers.ts';
 import type { Orders, Session } from '../orders/orders.ts';
 import { Calibrating } from './calibrating.ts';
 import { aboveFuse, tooWarm } from './calibrating-bounds.ts';
-import { freshControl } from './control/controller.ts';
-import { freshThermometer } from './control/thermometer.ts';
 import { Leases, orderFor } from './leases.ts';
 import { type MachineNow, Machines, roomOf } from './machines.ts';
 import { Measurements } from './measurements.ts';
 import { HeatMemory } from './memory.ts';
 import { Plugs } from './plugs.ts';
 import type { Reading } from './power/draw.ts';
+import { RoomMemories } from './room-memories.ts';
 import { Rooms } from './rooms/rooms.ts';
-import { type RoomMemory, round } from './round.ts';
+import { round } from './round.ts';
 import { SaidOfHeat } from './said.ts';
 import { HeatShown, sumOf } from './shown.ts';
 import type { Draw } from './types.ts';
@@ -52,15 +51,13 @@ export interface HeatParts {
   maySpeak(): boolean;
   /** The document of a room is another one, or gone. */
   roomsChanged(room: string, gone: boolean): void;
-  /** What is in the way of a room's thermometer or of a node's plug, as far as their messages tell. */
-  why(noun: 'room' | 'node', id: string): string | undefined;
+  /** What is in the way of a room's thermometer, its outdoor one, or a node's plug, as far as their messages tell. */
+  why(what: 'thermometer' | 'outdoor' | 'plug', id: string): string | undefined;
 }
 
 const everyMs = 10_000;
 /** Twice what the allocator leaves to a machine that may not stop yet, of its cores. */
 const floorShare = 0.02;
-
-const roomControl = ([room, { control }]: readonly [string, RoomMemory]) => [room, control] as const;
 
 export class Heat {
   readonly rooms: Rooms;
@@ -70,7 +67,7 @@ export class Heat {
   readonly #leases = new Leases();
   readonly #said: SaidOfHeat;
   readonly #memory: HeatMemory;
-  readonly #roomMemory = new Map<string, RoomMemory>();
+  readonly #rooms: RoomMemories;
   readonly #meters = new Map<string, Reading>();
   readonly #measurements: Measurements;
   readonly #shown: HeatShown;
@@ -97,15 +94,15 @@ export class Heat {
     });
     this.#memory = new HeatMemory({
       ...{ store, clock, log },
-      // What was read and not looked at yet is kept, too.
-      rooms: () => new Map([...this.#memory.controls, ...[...this.#roomMemory].map(roomControl)]),
+      rooms: () => this.#rooms.controls(),
       allocation: () => this.#memory.allocation,
       written: () => {},
     });
-    this.#plugs = new Plugs(this.#machines, this.#memory, parts.events);
+    this.#rooms = new RoomMemories(this.#memory.controls);
+    this.#plugs = new Plugs(this.#machines, this.#memory, parts);
     this.#shown = new HeatShown({
       ...{ base, bus, journal, ledger: this.#memory.ledger, rooms: this.rooms, measurements: this.#measurements },
-      why: room => parts.why('room', room),
+      why: parts.why,
     });
   }
 
@@ -182,12 +179,15 @@ export class Heat {
   }
 
   #changed(room: string, what: string): void {
-    if (what === 'document' && !this.#parts.journal.durableRooms.has(room)) {
-      this.#roomMemory.delete(room);
-      this.#memory.forgetRoom(room);
-      this.#measurements.forget(room);
+    if (what === 'document') {
+      const entry = this.#parts.journal.durableRooms.get(room);
+      if (!entry) {
+        this.#rooms.forget(room);
+        this.#memory.forgetRoom(room);
+        this.#measurements.forget(room);
+      } else if (this.#measurements.named(room, entry.document)) this.#rooms.otherThermometer(room);
+      this.#parts.roomsChanged(room, !entry);
     }
-    if (what === 'document') this.#parts.roomsChanged(room, !this.#parts.journal.durableRooms.has(room));
     // A thermometer's word can wait for the next round; a person's, and a demand in watts, cannot.
     if (what === 'document' || what === 'demand_w') this.#now();
   }
@@ -227,7 +227,7 @@ export class Heat {
     const last = round({
       ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
       rooms: [...entries].map(([room, entry]) => ({
-        ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#remembered(room) },
+        ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#rooms.of(room) },
         heatW: sumOf(machines, draws, room),
       })),
       // Who is in no room matters to the fuse alone.
@@ -239,7 +239,7 @@ export class Heat {
         }),
     });
     this.#memory.allocation = last.allocation;
-    for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
+    this.#rooms.keep(last.rooms);
     for (const [node, why] of tooWarm(last, machines)) this.calibrating.end(node, why);
     const levels = new Map(last.levels.map(({ node, cores }) => [node, cores]));
     for (const machine of machines) this.#tell(machine, levels.get(machine.node) ?? 0, now);
@@ -259,12 +259,6 @@ export class Heat {
       ...{ meter: this.#meters.get(node), learned: this.#memory.models.get(node) },
       calibratingCores: this.calibrating.cores(node),
     };
-  }
-
-  #remembered(room: string): RoomMemory {
-    const known = this.#roomMemory.get(room);
-    if (known) return known;
-    return { thermometer: freshThermometer(), control: this.#memory.controls.get(room) ?? freshControl() };
   }
 
   /** Energy since the last round. */

@@ -51,8 +51,10 @@ export class Heating {
     this.#heat = new Heat({
       ...parts,
       roomsChanged: (room, gone) => this.#roomChanged(room, gone),
-      why: (noun, id) =>
-        noun === 'room' ? this.#sources.whyRoom(id) : (this.#sources.whyPlug(id) ?? this.#wemos?.why(id)),
+      why: (what, id) => {
+        if (what === 'plug') return this.#sources.whyPlug(id) ?? this.#wemos?.why(id);
+        return what === 'outdoor' ? this.#sources.whyOutdoor(id) : this.#sources.whyRoom(id);
+      },
     });
     const { temp, outdoor, meter } = this.#heat;
     this.#sources = new Sources(clock, { temp, outdoor, meter });

@@ -75,8 +75,8 @@ export interface HeatShownParts {
   readonly ledger: Ledger;
   readonly rooms: Pick<Rooms, 'say'>;
   readonly measurements: Measurements;
-  /** What is in the way of the room's thermometer. */
-  why(room: string): string | undefined;
+  /** What is in the way of the room's thermometer, or of its outdoor one. */
+  why(what: 'thermometer' | 'outdoor', room: string): string | undefined;
 }
 
 export interface ToTell {
@@ -128,7 +128,10 @@ export class HeatShown {
     const maxW = journal.durableRooms.get(room)?.document.max_w;
     const there = machines.filter(machine => machine.online && roomOf(machine) === room);
     const kwh = ledger.kwh(`room/${room}`);
-    const inTheWay = one.aim.mode === 'heat' && !one.sensed.ok ? why(room) : undefined;
+    const heats = one.aim.mode === 'heat';
+    const ofRoom = heats && !one.sensed.ok ? why('thermometer', room) : undefined;
+    // Without the weather a room is heated all the same: that is said where nothing else is.
+    const inTheWay = ofRoom ?? (heats && one.err === '' ? why('outdoor', room) : undefined);
     const around = { outdoorC, maxW, kwh, heatW: sumOf(machines, draws, room), machines: there };
     const is = roomIs(room, inTheWay === undefined ? one : { ...one, err: inTheWay }, around);
     rooms.say(room, is, one.sensed.ok && there.length > 0);
