@@ -14,6 +14,7 @@ import type { FleetReader } from '../fleet/fleet.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Answers } from '../orders/answers.ts';
 import type { Orders, Session } from '../orders/orders.ts';
+import { TokenBucket } from '../orders/token-bucket.ts';
 import { Calibrating } from './calibrating.ts';
 import { aboveFuse, tooWarm } from './calibrating-bounds.ts';
 import { Leases, orderFor } from './leases.ts';
@@ -56,6 +57,8 @@ export interface HeatParts {
 }
 
 const everyMs = 10_000;
+/** What cannot wait is looked at without delay so often, else after `lateMs`: a demand may come a thousand times a second. */
+const atOnce = { burst: 10, perSecond: 2, lateMs: 500 } as const;
 /** Twice what the allocator leaves to a machine that may not stop yet, of its cores. */
 const floorShare = 0.02;
 
@@ -64,7 +67,7 @@ export class Heat {
   readonly calibrating: Calibrating;
   readonly #parts: HeatParts;
   readonly #machines = new Machines();
-  readonly #leases = new Leases();
+  readonly #leases: Leases;
   readonly #said: SaidOfHeat;
   readonly #memory: HeatMemory;
   readonly #rooms: RoomMemories;
@@ -72,6 +75,7 @@ export class Heat {
   readonly #measurements: Measurements;
   readonly #shown: HeatShown;
   readonly #plugs: Plugs;
+  readonly #urgent: TokenBucket;
   #lastAt: number | undefined;
   #timer: Timer | undefined;
   #soon: Timer | undefined;
@@ -81,6 +85,7 @@ export class Heat {
     this.#parts = parts;
     const { base, bus, store, clock, log, answers, journal, maySpeak } = parts;
     this.#said = new SaidOfHeat(journal);
+    this.#urgent = new TokenBucket(atOnce, clock.now());
     this.rooms = new Rooms({
       ...{ base, bus, journal, clock, log, answers, maySpeak },
       changed: (room, what) => this.#changed(room, what),
@@ -99,6 +104,7 @@ export class Heat {
       written: () => {},
     });
     this.#rooms = new RoomMemories(this.#memory.controls);
+    this.#leases = new Leases(this.#memory.fillers);
     this.#plugs = new Plugs(this.#machines, this.#memory, parts);
     this.#shown = new HeatShown({
       ...{ base, bus, journal, ledger: this.#memory.ledger, rooms: this.rooms, measurements: this.#measurements },
@@ -202,7 +208,8 @@ export class Heat {
   /** What changes together is looked at once. */
   #now(): void {
     if (this.#soon || this.#stopped || !this.#timer) return;
-    this.#soon = this.#parts.clock.after(0, () => {
+    const { clock } = this.#parts;
+    this.#soon = clock.after(this.#urgent.take(clock.now()) ? 0 : atOnce.lateMs, () => {
       this.#soon = undefined;
       this.#round();
     });
@@ -226,6 +233,7 @@ export class Heat {
     const entries = this.rooms.entries();
     const last = round({
       ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
+      besideW: this.#leases.heldW(machines, (one, cores) => this.#machines.wattsAt(one, cores), now),
       rooms: [...entries].map(([room, entry]) => ({
         ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#rooms.of(room) },
         heatW: sumOf(machines, draws, room),

@@ -7,7 +7,7 @@ import type { Info, Load } from '../../shared/schemas/telemetry.ts';
 import { type Drawn, type DrawState, drawOf, type Reading, staleMs } from './power/draw.ts';
 import { boardOf, guessOf } from './power/guess.ts';
 import { freshLearning, type LearningState, learn, type Metered } from './power/learning.ts';
-import { labelsSaid, modelOf } from './power/model.ts';
+import { labelsSaid, modelOf, wattsOf } from './power/model.ts';
 import type { AllocNode, PowerModel } from './types.ts';
 
 /** What is known of one machine at a moment. */
@@ -99,6 +99,11 @@ export class Machines {
   model({ info, heat, labels, learned }: MachineNow): PowerModel {
     const said = heat.idle_w === undefined && heat.peak_w === undefined ? labelsSaid(labels) : heat;
     return modelOf({ cpu: info?.cpu, cores: info?.cores, arch: info?.arch }, said, learned);
+  }
+
+  /** Watts with so many busy cores; all that it can draw where nobody knows how many it has. */
+  wattsAt(machine: MachineNow, cores: number): number {
+    return wattsOf(this.model(machine), cores / (machine.info?.cores ?? cores));
   }
 
   /** One reading of its plug beside how busy it is. */

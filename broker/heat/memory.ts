@@ -4,7 +4,7 @@
  * and energy is shown only as far as it is written.
  *
  * Keys: `heat/room/<id>`, `heat/allocation` (with the wall clock's time), `heat/model/<node>`, `heat/learning/<node>`,
- * `heat/kwh/<key of the ledger>`.
+ * `heat/fillers` (nodes), `heat/kwh/<key of the ledger>`.
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
@@ -37,6 +37,8 @@ export class HeatMemory {
   readonly models = new Map<string, PowerModel>();
   /** What plugs show beside how busy their machines are. */
   readonly learning = new Map<string, LearningState>();
+  /** Nodes that were told of a filler last. */
+  readonly fillers = new Set<string>();
   allocation: AllocationState = freshAllocation();
   readonly #parts: MemoryParts;
   readonly #texts = new Map<string, string>();
@@ -71,6 +73,7 @@ export class HeatMemory {
     const [kind, id = ''] = key.split('/');
     if (kind === 'room') this.controls.set(id, loadedControl(value));
     else if (kind === 'allocation') this.#takeAllocation(value);
+    else if (kind === 'fillers') for (const node of Array.isArray(value) ? value : []) this.fillers.add(String(node));
     else if (kind === 'learning') this.learning.set(id, loadLearning(value));
     else if (kind === 'model' && typeof value === 'object' && value !== null && isModel(value as PowerModel))
       this.models.set(id, value as PowerModel);
@@ -143,6 +146,7 @@ export class HeatMemory {
     const all = new Map<string, string>();
     for (const [room, state] of this.#parts.rooms()) all.set(`${prefix}room/${room}`, JSON.stringify(state));
     all.set(`${prefix}allocation`, JSON.stringify({ wall: clock.wall(), state: allocation() }));
+    if (this.fillers.size > 0) all.set(`${prefix}fillers`, JSON.stringify([...this.fillers]));
     for (const [node, state] of this.learning) all.set(`${prefix}learning/${node}`, JSON.stringify(state));
     for (const [node, model] of this.models) all.set(`${prefix}model/${node}`, JSON.stringify(model));
     const news = new Map<string, string | undefined>();
