@@ -26,6 +26,8 @@ interface Run {
   readonly calibration: Calibration;
   /** Cores that are to be busy. */
   cores: number;
+  /** The load that was looked at last. */
+  load?: object | undefined;
 }
 
 /** More at a time would be more than a fuse bears. */
@@ -86,12 +88,15 @@ export class Calibrating {
 
   /** Once a round. */
   tick(): void {
-    for (const node of [...this.#runs.keys()]) {
+    for (const [node, run] of [...this.#runs]) {
       const { online = false, load, info, heat } = this.#parts.machine(node) ?? {};
       if (!online) this.#step(node, { type: 'lost', why: 'the node went offline' });
       else if (heat?.on === false) this.#step(node, { type: 'lost', why: 'its document says that it gives no heat' });
       else {
-        const busyCores = load?.cpu_pct === undefined ? undefined : (load.cpu_pct / 100) * (info?.cores ?? 1);
+        // A load that was there before says nothing of this level.
+        const fresh = run.load === load ? undefined : load?.cpu_pct;
+        run.load = load;
+        const busyCores = fresh === undefined ? undefined : (fresh / 100) * (info?.cores ?? 1);
         this.#step(node, { type: 'tick', busyCores, tempC: load?.temp_c });
       }
     }

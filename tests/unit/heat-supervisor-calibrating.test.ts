@@ -58,6 +58,21 @@ heat('a calibration draws from the fuse like everything else', () => {
   assert.ok(most <= 155, `${most} W of 150`);
 });
 
+heat('a load that is said again by nobody is one reading: who says too few is told to say more', () => {
+  const all = warm();
+  const { node, pass, results, ask } = calibrating(all);
+  pass(20);
+  assert.is(ask().state, 'accepted');
+  for (let at = 0; at < 400 && results().length < 2; at += 5) {
+    if (at % 80 === 0) node.load();
+    else node.beat();
+    all.one.person.publish('plug/power', '28');
+    all.one.clock.advance(5000);
+    all.one.sync();
+  }
+  assert.match(results().at(-1)?.error ?? '', /does not say how busy it is/);
+});
+
 heat('a calibration that the fuse does not bear is refused', () => {
   const all = warm(2, { heating: { fuseW: 110 } });
   const { pass, ask } = calibrating(all);
