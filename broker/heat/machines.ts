@@ -162,8 +162,8 @@ export class Machines {
     if (!known) return 1;
     const steps = Math.min(6, Math.max(0, now - known.coolAt) / 10_000);
     known.coolAt = now;
-    if (tempC === undefined) known.cool = 1;
-    else {
+    // Where a sensor shows nothing, what it last allowed holds; who never had one is as told.
+    if (tempC !== undefined) {
       const spare = (heat.max_temp_c ?? heatDefaults.max_temp_c) - tempC;
       known.cool = Math.min(1, Math.max(leastCool, known.cool + spare * coolPerC * steps));
     }
