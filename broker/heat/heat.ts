@@ -115,6 +115,8 @@ export class Heat {
   /** The journal is loaded. `done` once, with one sentence where that failed. */
   load(done: (error?: string) => void): void {
     this.#memory.load(error => {
+      const { durable, durableRooms } = this.#parts.journal;
+      this.#memory.keepOnly(durable, durableRooms);
       if (error === undefined) this.rooms.load(done);
       else done(error);
     });

@@ -31,6 +31,8 @@ export interface MemoryParts {
   written(): void;
 }
 
+type Known = Pick<ReadonlyMap<string, unknown>, 'has'>;
+
 export class HeatMemory {
   readonly ledger = new Ledger();
   readonly controls = new Map<string, ControlState>();
@@ -100,12 +102,22 @@ export class HeatMemory {
   forgetNode(node: string): void {
     this.models.delete(node);
     this.learning.delete(node);
+    this.fillers.delete(node);
     this.ledger.forget(`node/${node}`);
   }
 
   forgetRoom(room: string): void {
     this.controls.delete(room);
     this.ledger.forget(`room/${room}`);
+  }
+
+  /** Who went, and this process with him before it was written, is forgotten now. */
+  keepOnly(nodes: Known, rooms: Known): void {
+    const written = [...this.ledger.keys()].map(key => key.split('/'));
+    const ofNodes = [this.models, this.learning, this.fillers].flatMap(all => [...all.keys()]);
+    const ofLedger = (noun: string) => written.flatMap(([kind, id = '']) => (kind === noun ? [id] : []));
+    for (const id of new Set([...ofNodes, ...ofLedger('node')])) if (!nodes.has(id)) this.forgetNode(id);
+    for (const id of new Set([...this.controls.keys(), ...ofLedger('room')])) if (!rooms.has(id)) this.forgetRoom(id);
   }
 
   stop(done: () => void): void {
