@@ -1,10 +1,13 @@
 /** What the supervisor says of itself and of the cluster as a whole: the topics right below the base. */
 import type { Bus } from '../shared/bus.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { FabricInfo } from '../shared/schemas/fabric.ts';
 import { topicsOf } from '../shared/topics.ts';
 import type { Authority } from './authority.ts';
 import type { Journal } from './desired/journal.ts';
 import type { FleetView } from './fleet/view.ts';
+
+type Drawn = Required<Pick<FabricInfo, 'watts' | 'watts_source'>>;
 
 export interface FabricParts {
   readonly base: string;
@@ -13,8 +16,12 @@ export interface FabricParts {
   readonly authority: Authority;
   readonly journal: Journal;
   readonly view: FleetView;
-  /** Jobs that wait, and that run. */
-  jobs(): { readonly queued: number; readonly running: number };
+  readonly labour: {
+    /** Those that wait, and that run. */
+    readonly jobs: { totals(): { readonly queued: number; readonly running: number } };
+    /** What all machines draw, as far as it is known. */
+    readonly heating: { readonly drawn: Drawn | undefined };
+  };
 }
 
 export class Fabric {
@@ -37,7 +44,8 @@ export class Fabric {
   }
 
   info(): void {
-    const { bus, view, jobs } = this.#parts;
-    bus.publish(this.#topics.fabric('info'), JSON.stringify(view.totals(jobs())), { qos: 1 });
+    const { bus, view, labour } = this.#parts;
+    const info: FabricInfo = { ...view.totals(labour.jobs.totals()), ...labour.heating.drawn };
+    bus.publish(this.#topics.fabric('info'), JSON.stringify(info), { qos: 1 });
   }
 }

@@ -141,7 +141,7 @@ export class Supervisor {
         if (!this.#attendance.isOnline(node)) this.#projection.clear(node);
       },
     });
-    this.#fabric = new Fabric({ base, bus, clock, authority, journal, view, jobs: this.#labour.jobs.totals });
+    this.#fabric = new Fabric({ base, bus, clock, authority, journal, view, labour: this.#labour });
     this.#standing = new Standing({
       ...{ kind: bus.kind, boot, base, clock },
       hello: standing => this.#fabric.hello(standing),

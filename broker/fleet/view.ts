@@ -116,19 +116,14 @@ export class FleetView implements FleetReader {
   totals(jobs: { readonly queued: number; readonly running: number }): FabricInfo {
     let online = 0;
     let cores = 0;
-    let watts: number | undefined;
     for (const node of this.#nodes.values()) {
       if (!node.online) continue;
       online++;
       cores += node.info?.cores ?? 0;
-      if (node.load?.watts !== undefined) watts = (watts ?? 0) + node.load.watts;
     }
-    const sum = watts === undefined ? {} : { watts: Math.round(watts * 10) / 10 };
     const { queued, running } = jobs;
-    return {
-      ...{ ver: this.#ver, nodes: this.#nodes.size, online, cores, ...sum },
-      ...{ jobs_queued: queued, jobs_running: running },
-    };
+    const { size: nodes } = this.#nodes;
+    return { ver: this.#ver, nodes, online, cores, jobs_queued: queued, jobs_running: running };
   }
 
   stop(): void {

@@ -17,6 +17,8 @@ export interface CalibratingParts {
   /** Undefined: it is not known. */
   machine(node: string): MachineNow | undefined;
   learned(node: string, model: PowerModel): void;
+  /** Why the fuse does not bear that machine at full power; undefined: it does. */
+  tooMuch(node: string): string | undefined;
 }
 
 interface Run {
@@ -24,6 +26,8 @@ interface Run {
   readonly calibration: Calibration;
   /** Cores that are to be busy. */
   cores: number;
+  /** The load that was looked at last. */
+  load?: object | undefined;
 }
 
 /** More at a time would be more than a fuse bears. */
@@ -77,18 +81,22 @@ export class Calibrating {
     this.#step(node, { type: 'rapl', watts });
   }
 
-  gone(node: string): void {
-    this.#step(node, { type: 'lost', why: 'the node was forgotten' });
+  /** It ends, where there is one. */
+  end(node: string, why: string): void {
+    this.#step(node, { type: 'lost', why });
   }
 
   /** Once a round. */
   tick(): void {
-    for (const node of [...this.#runs.keys()]) {
+    for (const [node, run] of [...this.#runs]) {
       const { online = false, load, info, heat } = this.#parts.machine(node) ?? {};
       if (!online) this.#step(node, { type: 'lost', why: 'the node went offline' });
       else if (heat?.on === false) this.#step(node, { type: 'lost', why: 'its document says that it gives no heat' });
       else {
-        const busyCores = load?.cpu_pct === undefined ? undefined : (load.cpu_pct / 100) * (info?.cores ?? 1);
+        // A load that was there before says nothing of this level.
+        const fresh = run.load === load ? undefined : load?.cpu_pct;
+        run.load = load;
+        const busyCores = fresh === undefined ? undefined : (fresh / 100) * (info?.cores ?? 1);
         this.#step(node, { type: 'tick', busyCores, tempC: load?.temp_c });
       }
     }
@@ -100,7 +108,8 @@ export class Calibrating {
     if (!machine.heat.plug) return 'it has no plug to learn from: say its topic at …/set/heat/plug';
     if (!(machine.info?.caps ?? '').split(',').includes('heat')) return 'its agent cannot give heat';
     if (this.#runs.has(node)) return 'it is being calibrated already: send "cancel" to end that';
-    return this.#runs.size >= most ? `${most} nodes are being calibrated already` : undefined;
+    if (this.#runs.size >= most) return `${most} nodes are being calibrated already`;
+    return this.#parts.tooMuch(node);
   }
 
   #cancel(node: string): string | undefined {

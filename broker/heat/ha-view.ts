@@ -11,6 +11,7 @@ import {
   type TelemetryKey,
   telemetryKeys,
 } from '../homeassistant/view.ts';
+import { powerEveryMs } from './shown.ts';
 
 export interface HaSources {
   readonly ver: string;
@@ -18,6 +19,8 @@ export interface HaSources {
   readonly view: Pick<FleetReader, 'get'>;
   /** The room that the node is in. */
   room(node: string): string | undefined;
+  /** Undefined: of no machine is known what it draws. */
+  drawn(): object | undefined;
 }
 
 /** Remembers what each machine has shown: an entity whose key comes and goes is still one. */
@@ -39,7 +42,7 @@ export class ClusterForHa {
     const has = this.#has.get(node) ?? new Set<TelemetryKey>();
     const before = has.size + (this.#watts ? 1 : 0);
     for (const key of telemetryKeys) if (load[key] !== undefined) has.add(key);
-    if (load.watts !== undefined) this.#watts = true;
+    if (this.#sources.drawn() !== undefined) this.#watts = true;
     this.#has.set(node, has);
     const last = this.#loads.get(node);
     const everyMs = loadEveryMs(load, last?.load, last?.everyMs);
@@ -79,6 +82,7 @@ export class ClusterForHa {
       ...(home === undefined ? {} : { room: home }),
       has: this.#has.get(id) ?? new Set<TelemetryKey>(),
       power: info?.cores !== undefined,
+      powerEveryMs: powerEveryMs(home),
       ...(everyMs === undefined ? {} : { loadEveryMs: everyMs }),
     };
   }

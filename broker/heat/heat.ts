@@ -14,18 +14,19 @@ import type { FleetView } from '../fleet/view.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Answers } from '../orders/answers.ts';
 import type { Orders, Session } from '../orders/orders.ts';
+import { TokenBucket } from '../orders/token-bucket.ts';
 import { byRoom } from './by-room.ts';
 import { Calibrating } from './calibrating.ts';
-import { freshControl } from './control/controller.ts';
-import { freshThermometer } from './control/thermometer.ts';
+import { aboveFuse, tooWarm } from './calibrating-bounds.ts';
 import { Leases, orderFor } from './leases.ts';
 import { type MachineNow, Machines, roomOf } from './machines.ts';
 import { Measurements } from './measurements.ts';
 import { HeatMemory } from './memory.ts';
 import { Plugs } from './plugs.ts';
 import type { Reading } from './power/draw.ts';
+import { RoomMemories } from './room-memories.ts';
 import { Rooms } from './rooms/rooms.ts';
-import { type RoomMemory, round } from './round.ts';
+import { round } from './round.ts';
 import { SaidOfHeat } from './said.ts';
 import { HeatShown, sumOf } from './shown.ts';
 import type { Draw } from './types.ts';
@@ -45,36 +46,37 @@ export interface HeatParts {
   readonly events: Pick<Events, 'emit'>;
   readonly journal: Journal;
   readonly view: Pick<FleetView, 'get' | 'put' | 'putRoom'>;
-  readonly jobs: Pick<Jobs, 'heat' | 'heatWork'>;
+  readonly jobs: Pick<Jobs, 'heat' | 'heatWork' | 'drawn'>;
   readonly options: HeatOptions;
   session(node: string): Session | undefined;
   order(node: string, session: Session, args: Parameters<Orders['command']>[3]): void;
   maySpeak(): boolean;
   /** The document of a room is another one, or gone. */
   roomsChanged(room: string, gone: boolean): void;
-  /** What is in the way of a room's thermometer or of a node's plug, as far as their messages tell. */
-  why(noun: 'room' | 'node', id: string): string | undefined;
+  /** What is in the way of a room's thermometer, its outdoor one, or a node's plug, as far as their messages tell. */
+  why(what: 'thermometer' | 'outdoor' | 'plug', id: string): string | undefined;
 }
 
 const everyMs = 10_000;
+/** What cannot wait is looked at without delay so often, else after `lateMs`: a demand may come a thousand times a second. */
+const atOnce = { burst: 10, perSecond: 2, lateMs: 500 } as const;
 /** Twice what the allocator leaves to a machine that may not stop yet, of its cores. */
 const floorShare = 0.02;
-
-const roomControl = ([room, { control }]: readonly [string, RoomMemory]) => [room, control] as const;
 
 export class Heat {
   readonly rooms: Rooms;
   readonly calibrating: Calibrating;
   readonly #parts: HeatParts;
   readonly #machines = new Machines();
-  readonly #leases = new Leases();
+  readonly #leases: Leases;
   readonly #said: SaidOfHeat;
   readonly #memory: HeatMemory;
-  readonly #roomMemory = new Map<string, RoomMemory>();
+  readonly #rooms: RoomMemories;
   readonly #meters = new Map<string, Reading>();
   readonly #measurements: Measurements;
   readonly #shown: HeatShown;
   readonly #plugs: Plugs;
+  readonly #urgent: TokenBucket;
   #lastAt: number | undefined;
   #timer: Timer | undefined;
   #soon: Timer | undefined;
@@ -84,6 +86,7 @@ export class Heat {
     this.#parts = parts;
     const { base, bus, store, clock, log, answers, journal, maySpeak } = parts;
     this.#said = new SaidOfHeat(journal);
+    this.#urgent = new TokenBucket(atOnce, clock.now());
     this.rooms = new Rooms({
       ...{ base, bus, journal, clock, log, answers, maySpeak },
       changed: (room, what) => this.#changed(room, what),
@@ -94,18 +97,20 @@ export class Heat {
       ...{ clock, answers },
       machine: node => (journal.durable.has(node) ? this.#machine(node) : undefined),
       learned: (node, model) => this.#memory.learned(node, model),
+      tooMuch: node => aboveFuse(node, this.#all(), this.#machines, parts.options.fuseW),
     });
     this.#memory = new HeatMemory({
       ...{ store, clock, log },
-      // What was read and not looked at yet is kept, too.
-      rooms: () => new Map([...this.#memory.controls, ...[...this.#roomMemory].map(roomControl)]),
+      rooms: () => this.#rooms.controls(),
       allocation: () => this.#memory.allocation,
       written: () => {},
     });
-    this.#plugs = new Plugs(this.#machines, this.#memory, parts.events);
+    this.#rooms = new RoomMemories(this.#memory.controls);
+    this.#leases = new Leases(this.#memory.fillers);
+    this.#plugs = new Plugs(this.#machines, this.#memory, parts);
     this.#shown = new HeatShown({
       ...{ base, bus, journal, ledger: this.#memory.ledger, rooms: this.rooms, measurements: this.#measurements },
-      why: room => parts.why('room', room),
+      why: parts.why,
       see: (node, heat) => parts.view.put(node, { heat }),
     });
   }
@@ -113,6 +118,8 @@ export class Heat {
   /** The journal is loaded. `done` once, with one sentence where that failed. */
   load(done: (error?: string) => void): void {
     this.#memory.load(error => {
+      const { durable, durableRooms } = this.#parts.journal;
+      this.#memory.keepOnly(durable, durableRooms);
       if (error === undefined) this.rooms.load(done);
       else done(error);
     });
@@ -130,6 +137,11 @@ export class Heat {
       const { plug } = this.#said.of(node).heat;
       return plug ? [{ node, plug }] : [];
     });
+  }
+
+  /** What all machines draw. */
+  get drawn() {
+    return this.#shown.drawn;
   }
 
   /** The room that a node is in. */
@@ -154,7 +166,7 @@ export class Heat {
   nodeGone(node: string): void {
     this.#said.changed(node);
     this.#machines.forget(node);
-    this.calibrating.gone(node);
+    this.calibrating.end(node, 'the node was forgotten');
     this.#leases.forget(node);
     this.#memory.forgetNode(node);
     this.#meters.delete(node);
@@ -178,12 +190,15 @@ export class Heat {
   }
 
   #changed(room: string, what: string): void {
-    if (what === 'document' && !this.#parts.journal.durableRooms.has(room)) {
-      this.#roomMemory.delete(room);
-      this.#memory.forgetRoom(room);
-      this.#measurements.forget(room);
+    if (what === 'document') {
+      const entry = this.#parts.journal.durableRooms.get(room);
+      if (!entry) {
+        this.#rooms.forget(room);
+        this.#memory.forgetRoom(room);
+        this.#measurements.forget(room);
+      } else if (this.#measurements.named(room, entry.document)) this.#rooms.otherThermometer(room);
+      this.#parts.roomsChanged(room, !entry);
     }
-    if (what === 'document') this.#parts.roomsChanged(room, !this.#parts.journal.durableRooms.has(room));
     // A thermometer's word can wait for the next round; a person's, and a demand in watts, cannot.
     if (what === 'document' || what === 'demand_w') this.#now();
   }
@@ -198,14 +213,15 @@ export class Heat {
   /** What changes together is looked at once. */
   #now(): void {
     if (this.#soon || this.#stopped || !this.#timer) return;
-    this.#soon = this.#parts.clock.after(0, () => {
+    const { clock } = this.#parts;
+    this.#soon = clock.after(this.#urgent.take(clock.now()) ? 0 : atOnce.lateMs, () => {
       this.#soon = undefined;
       this.#round();
     });
   }
 
   #round(): void {
-    const { clock, maySpeak, options } = this.#parts;
+    const { clock, jobs, maySpeak, options } = this.#parts;
     if (this.#stopped || !maySpeak()) return;
     const now = clock.now();
     this.calibrating.tick();
@@ -219,12 +235,14 @@ export class Heat {
     const inRooms = byRoom(machines, roomOf);
     const heatW = (room: string) => sumOf(inRooms.get(room) ?? [], draws);
     this.#count(draws, heatW, now);
+    for (const [node, { watts }] of draws) jobs.drawn(node, watts);
     for (const machine of machines) this.#plugs.look(machine, draws.get(machine.node), now);
     const entries = this.rooms.entries();
     const last = round({
       ...{ now, wall: clock.wall(), allocation: this.#memory.allocation, fuseW: options.fuseW },
+      besideW: this.#leases.heldW(machines, (one, cores) => this.#machines.wattsAt(one, cores), now),
       rooms: [...entries].map(([room, entry]) => ({
-        ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#remembered(room) },
+        ...{ room, entry, measured: this.#measurements.of(room, now), memory: this.#rooms.of(room) },
         heatW: heatW(room),
       })),
       // Who is in no room matters to the fuse alone.
@@ -236,7 +254,8 @@ export class Heat {
         }),
     });
     this.#memory.allocation = last.allocation;
-    for (const [room, { memory }] of last.rooms) this.#roomMemory.set(room, memory);
+    this.#rooms.keep(last.rooms);
+    for (const [node, why] of tooWarm(last, machines)) this.calibrating.end(node, why);
     const levels = new Map(last.levels.map(({ node, cores }) => [node, cores]));
     for (const machine of machines) this.#tell(machine, levels.get(machine.node) ?? 0, now);
     this.#shown.tell({ last, machines, inRooms, draws, now });
@@ -253,14 +272,8 @@ export class Heat {
     return {
       ...{ node, online, info, load, state: is?.state, ...this.#said.of(node), work: running + waiting },
       ...{ meter: this.#meters.get(node), learned: this.#memory.models.get(node) },
-      calibrated: this.calibrating.cores(node) !== undefined,
+      calibratingCores: this.calibrating.cores(node),
     };
-  }
-
-  #remembered(room: string): RoomMemory {
-    const known = this.#roomMemory.get(room);
-    if (known) return known;
-    return { thermometer: freshThermometer(), control: this.#memory.controls.get(room) ?? freshControl() };
   }
 
   /** Energy since the last round. */

@@ -51,14 +51,22 @@ export class Heating {
     this.#heat = new Heat({
       ...parts,
       roomsChanged: (room, gone) => this.#roomChanged(room, gone),
-      why: (noun, id) =>
-        noun === 'room' ? this.#sources.whyRoom(id) : (this.#sources.whyPlug(id) ?? this.#wemos?.why(id)),
+      why: (what, id) => {
+        if (what === 'plug') return this.#sources.whyPlug(id) ?? this.#wemos?.why(id);
+        return what === 'outdoor' ? this.#sources.whyOutdoor(id) : this.#sources.whyRoom(id);
+      },
     });
     const { temp, outdoor, meter } = this.#heat;
     this.#sources = new Sources(clock, { temp, outdoor, meter });
     const ask = options.askWemo;
     this.#wemos = ask && new WemoPolls({ clock, ask, meter });
-    this.#cluster = new ClusterForHa({ ver, journal, view, room: node => this.#heat.roomOf(node) });
+    this.#cluster = new ClusterForHa({
+      ver,
+      journal,
+      view,
+      room: node => this.#heat.roomOf(node),
+      drawn: () => this.drawn,
+    });
     this.#ha = new HomeAssistant({
       ...{ base, clock, random, log, store, cluster, prefix: options.discovery ?? 'off' },
       view: () => this.#cluster.view(),
@@ -106,6 +114,11 @@ export class Heating {
     if (rest[0] === 'calibrate') this.#heat.calibrating.do(asked);
     else this.#rediscover(asked);
     return true;
+  }
+
+  /** What all machines draw. */
+  get drawn() {
+    return this.#heat.drawn;
   }
 
   reading = (asked: Asked): void => this.#heat.rooms.reading(asked);

@@ -13,12 +13,18 @@ const againMs = 15_000;
 /** Cores; less is no news. */
 const newsCores = 0.02;
 
+/** The lease, and what the watchdog takes to see its end. */
+const surelyOverMs = 60_000;
+
+interface LeasedTo {
+  readonly node: string;
+  readonly online: boolean;
+}
+
 interface Told {
   readonly session: string;
   readonly cores: number;
   readonly text: string;
-  /** A filler was named. */
-  readonly filler: boolean;
   readonly at: number;
 }
 
@@ -38,6 +44,12 @@ export function orderFor(cores: number, heat: NodeHeat, { filler, burner }: Room
 
 export class Leases {
   readonly #told = new Map<string, Told>();
+  readonly #fillers: Set<string>;
+
+  /** @param fillers nodes that were told of a filler last, kept over restarts: what rests there does until it is named no more. */
+  constructor(fillers: Set<string> = new Set()) {
+    this.#fillers = fillers;
+  }
 
   /**
    * Whether the order is to be sent now; it counts as sent then. No heat is said once to a session that was asked for some.
@@ -45,22 +57,42 @@ export class Leases {
    */
   due(node: string, session: string, order: HeatOrder, now: number): boolean {
     const told = this.#told.get(node);
-    if (order.cores === 0 && !this.#concerns(told, order)) return false;
+    if (order.cores === 0 && !this.#concerns(node, told, order)) return false;
     const { cores: _, ...rest } = order;
     const text = JSON.stringify(rest);
     const isNew = told?.session !== session;
     const isSame = !isNew && told.text === text && (told.cores === 0) === (order.cores === 0);
     if (isSame && (order.cores === 0 || !isDue(told, order, now))) return false;
-    this.#told.set(node, { session, cores: order.cores, text, filler: order.filler !== undefined, at: now });
+    this.#told.set(node, { session, cores: order.cores, text, at: now });
+    if (order.filler === undefined) this.#fillers.delete(node);
+    else this.#fillers.add(node);
     return true;
   }
 
   /** No heat is news to whom some was asked of, and to whom a filler's name says what rests. */
-  #concerns(told: Told | undefined, { filler }: HeatOrder): boolean {
-    return filler !== undefined || (told !== undefined && (told.cores > 0 || told.filler));
+  #concerns(node: string, told: Told | undefined, { filler }: HeatOrder): boolean {
+    return filler !== undefined || this.#fillers.has(node) || (told !== undefined && told.cores > 0);
+  }
+
+  /**
+   * What machines that are out of reach may still draw for heat: nobody can end their leases but they themselves.
+   * @param wattsOf watts of a machine with so many busy cores
+   */
+  heldW<M extends LeasedTo>(
+    machines: readonly M[],
+    wattsOf: (machine: M, cores: number) => number,
+    now: number,
+  ): number {
+    let watts = 0;
+    for (const machine of machines) {
+      const told = machine.online ? undefined : this.#told.get(machine.node);
+      if (told && told.cores > 0 && now - told.at < surelyOverMs) watts += wattsOf(machine, told.cores);
+    }
+    return watts;
   }
 
   forget(node: string): void {
     this.#told.delete(node);
+    this.#fillers.delete(node);
   }
 }

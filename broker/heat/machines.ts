@@ -7,7 +7,7 @@ import type { Info, Load } from '../../shared/schemas/telemetry.ts';
 import { type Drawn, type DrawState, drawOf, type Reading, staleMs } from './power/draw.ts';
 import { type Board, boardOf, guessOf } from './power/guess.ts';
 import { freshLearning, type LearningState, learn, type Metered } from './power/learning.ts';
-import { labelsSaid, modelOf } from './power/model.ts';
+import { labelsSaid, modelOf, wattsOf } from './power/model.ts';
 import type { AllocNode, PowerModel } from './types.ts';
 
 /** What is known of one machine at a moment. */
@@ -24,8 +24,8 @@ export interface MachineNow {
   /** Of its plug. */
   readonly meter?: Reading | undefined;
   readonly learned?: PowerModel | undefined;
-  /** A calibration says what it does. */
-  readonly calibrated?: boolean;
+  /** A calibration says what it does, and keeps so many cores busy. */
+  readonly calibratingCores?: number | undefined;
   /** Tasks of class `heat` that it has or could have. */
   readonly work: number;
 }
@@ -121,6 +121,11 @@ export class Machines {
     return this.#guess(machine).model;
   }
 
+  /** Watts with so many busy cores; all that it can draw where nobody knows how many it has. */
+  wattsAt(machine: MachineNow, cores: number): number {
+    return wattsOf(this.model(machine), cores / (machine.info?.cores ?? cores));
+  }
+
   /** One reading of its plug beside how busy it is. */
   learn(machine: MachineNow, state: LearningState | undefined, seen: Metered, now: number): ReturnType<typeof learn> {
     const { cpu, cores, arch } = machine.info ?? {};
@@ -153,7 +158,8 @@ export class Machines {
     return {
       ...{ node, room: roomOf(machine) ?? '', cores, model: this.model(machine) },
       mostCores: this.#most(machine, cores, home, now),
-      busyCores: Math.min(cores, known?.busy ?? 0),
+      // What a calibration keeps busy is no heat that a room asked for, and the fuse bears it all the same.
+      busyCores: Math.min(cores, Math.max(known?.busy ?? 0, machine.calibratingCores ?? 0)),
       ...measured,
       minOnMs: (heat.min_on_min ?? heatDefaults.min_on_min) * 60_000,
       minOffMs: (heat.min_off_min ?? heatDefaults.min_off_min) * 60_000,
@@ -175,8 +181,8 @@ export class Machines {
     if (!known) return 1;
     const steps = Math.min(6, Math.max(0, now - known.coolAt) / 10_000);
     known.coolAt = now;
-    if (tempC === undefined) known.cool = 1;
-    else {
+    // Where a sensor shows nothing, what it last allowed holds; who never had one is as told.
+    if (tempC !== undefined) {
       const spare = (heat.max_temp_c ?? heatDefaults.max_temp_c) - tempC;
       known.cool = Math.min(1, Math.max(leastCool, known.cool + spare * coolPerC * steps));
     }
@@ -192,7 +198,7 @@ export class Machines {
       else if (tempC < most - backC) known.hot = false;
     }
     if (known?.hot) return `it is too hot (${tempC ?? '?'} °C): it is off until it has cooled below ${most - backC} °C`;
-    if (machine.calibrated) return 'it is being calibrated';
+    if (machine.calibratingCores !== undefined) return 'it is being calibrated';
     if (drain || state === 'draining') return 'it is drained';
     if (state === 'failed' || state === 'sleeping' || state === 'left') return `it is ${state}`;
     return home?.off;

@@ -4,7 +4,7 @@
  * and energy is shown only as far as it is written.
  *
  * Keys: `heat/room/<id>`, `heat/allocation` (with the wall clock's time), `heat/model/<node>`, `heat/learning/<node>`,
- * `heat/kwh/<key of the ledger>`.
+ * `heat/fillers` (nodes), `heat/kwh/<key of the ledger>`.
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
@@ -31,12 +31,16 @@ export interface MemoryParts {
   written(): void;
 }
 
+type Known = Pick<ReadonlyMap<string, unknown>, 'has'>;
+
 export class HeatMemory {
   readonly ledger = new Ledger();
   readonly controls = new Map<string, ControlState>();
   readonly models = new Map<string, PowerModel>();
   /** What plugs show beside how busy their machines are. */
   readonly learning = new Map<string, LearningState>();
+  /** Nodes that were told of a filler last. */
+  readonly fillers = new Set<string>();
   allocation: AllocationState = freshAllocation();
   readonly #parts: MemoryParts;
   readonly #texts = new Map<string, string>();
@@ -71,6 +75,7 @@ export class HeatMemory {
     const [kind, id = ''] = key.split('/');
     if (kind === 'room') this.controls.set(id, loadedControl(value));
     else if (kind === 'allocation') this.#takeAllocation(value);
+    else if (kind === 'fillers') for (const node of Array.isArray(value) ? value : []) this.fillers.add(String(node));
     else if (kind === 'learning') this.learning.set(id, loadLearning(value));
     else if (kind === 'model' && typeof value === 'object' && value !== null && isModel(value as PowerModel))
       this.models.set(id, value as PowerModel);
@@ -97,12 +102,22 @@ export class HeatMemory {
   forgetNode(node: string): void {
     this.models.delete(node);
     this.learning.delete(node);
+    this.fillers.delete(node);
     this.ledger.forget(`node/${node}`);
   }
 
   forgetRoom(room: string): void {
     this.controls.delete(room);
     this.ledger.forget(`room/${room}`);
+  }
+
+  /** Who went, and this process with him before it was written, is forgotten now. */
+  keepOnly(nodes: Known, rooms: Known): void {
+    const written = [...this.ledger.keys()].map(key => key.split('/'));
+    const ofNodes = [this.models, this.learning, this.fillers].flatMap(all => [...all.keys()]);
+    const ofLedger = (noun: string) => written.flatMap(([kind, id = '']) => (kind === noun ? [id] : []));
+    for (const id of new Set([...ofNodes, ...ofLedger('node')])) if (!nodes.has(id)) this.forgetNode(id);
+    for (const id of new Set([...this.controls.keys(), ...ofLedger('room')])) if (!rooms.has(id)) this.forgetRoom(id);
   }
 
   stop(done: () => void): void {
@@ -143,6 +158,7 @@ export class HeatMemory {
     const all = new Map<string, string>();
     for (const [room, state] of this.#parts.rooms()) all.set(`${prefix}room/${room}`, JSON.stringify(state));
     all.set(`${prefix}allocation`, JSON.stringify({ wall: clock.wall(), state: allocation() }));
+    if (this.fillers.size > 0) all.set(`${prefix}fillers`, JSON.stringify([...this.fillers]));
     for (const [node, state] of this.learning) all.set(`${prefix}learning/${node}`, JSON.stringify(state));
     for (const [node, model] of this.models) all.set(`${prefix}model/${node}`, JSON.stringify(model));
     const news = new Map<string, string | undefined>();

@@ -46,6 +46,8 @@ export interface RoundInput {
   machines(homes: ReadonlyMap<string, Home>): readonly AllocNode[];
   readonly allocation: AllocationState;
   readonly fuseW?: number | undefined;
+  /** What machines that are out of reach may still draw, W. */
+  readonly besideW?: number | undefined;
 }
 
 export interface RoomRound {
@@ -133,7 +135,7 @@ const spanOf = (nodes: readonly AllocNode[]): number =>
 /** Where there is no room, nothing is asked of anybody. */
 const nothing = (allocation: AllocationState): Round => ({ rooms: new Map(), levels: [], allocation });
 
-export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundInput): Round {
+export function round({ now, wall, rooms, machines, allocation, fuseW, besideW }: RoundInput): Round {
   if (rooms.length === 0) return nothing(allocation);
   const all = rooms.map(input => sensing(input, now, wall));
   const nodes = machines(new Map(all.map(one => [one.aim.room, homeOf(one)])));
@@ -145,7 +147,7 @@ export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundIn
       demandW: demands.get(aim.room) ?? 0,
     }));
   // What they could give is asked without changing anything: it may be another than a moment ago.
-  const could = sharesOf(allocate(allocation, { now, nodes, rooms: asked(new Map()), fuseW }));
+  const could = sharesOf(allocate(allocation, { now, nodes, rooms: asked(new Map()), fuseW, besideW }));
   const none = (room: string): RoomShare => ({ room, minW: 0, maxW: 0, givenW: 0 });
   const controls = new Map<string, Control>();
   for (const one of all) {
@@ -153,7 +155,7 @@ export function round({ now, wall, rooms, machines, allocation, fuseW }: RoundIn
     controls.set(room, controlled(one, could.get(room) ?? none(room), spanOf(nodesOf(room)), now, wall));
   }
   const demands = new Map([...controls].map(([room, { demandW }]) => [room, demandW]));
-  const given = allocate(allocation, { now, nodes, rooms: asked(demands), fuseW });
+  const given = allocate(allocation, { now, nodes, rooms: asked(demands), fuseW, besideW });
   const shares = sharesOf(given);
   const burning = new Set(given.levels.filter(({ cores }) => cores > 0).map(({ node }) => node));
   const out = new Map<string, RoomRound>();

@@ -1,7 +1,7 @@
 /** What is said of rooms and of machines' power: flat, rounded, and without a key for what is not known. */
 import type { Bus } from '../../shared/bus.ts';
 import type { NodeHeatView } from '../../shared/fleet-view.ts';
-import type { Power } from '../../shared/schemas/heat.ts';
+import { type Power, type WattsSource, wattsSources } from '../../shared/schemas/heat.ts';
 import type { RoomIs } from '../../shared/schemas/room.ts';
 import { topicsOf } from '../../shared/topics.ts';
 import type { Journal } from '../desired/journal.ts';
@@ -53,6 +53,18 @@ export function powerOf(node: string, draw: Draw, level: Level | undefined, kwh:
 
 export type Draws = ReadonlyMap<string, Draw>;
 
+/** What all machines draw, and the least certain source of it; undefined: nothing is known. */
+function sumOfAll(draws: Draws): { readonly watts: number; readonly watts_source: WattsSource } | undefined {
+  if (draws.size === 0) return undefined;
+  let watts = 0;
+  let least = 0;
+  for (const draw of draws.values()) {
+    watts += draw.watts;
+    least = Math.max(least, wattsSources.indexOf(draw.source));
+  }
+  return { watts: rounded(watts, 1), watts_source: wattsSources[least] ?? 'model' };
+}
+
 /** What these machines draw, W. */
 export const sumOf = (machines: readonly MachineNow[], draws: Draws): number =>
   machines.reduce((sum, { node }) => sum + (draws.get(node)?.watts ?? 0), 0);
@@ -64,8 +76,8 @@ export interface HeatShownParts {
   readonly ledger: Ledger;
   readonly rooms: Pick<Rooms, 'say'>;
   readonly measurements: Measurements;
-  /** What is in the way of the room's thermometer. */
-  why(room: string): string | undefined;
+  /** What is in the way of the room's thermometer, or of its outdoor one. */
+  why(what: 'thermometer' | 'outdoor', room: string): string | undefined;
   /** A node's part in it, as it is to be seen on dashboards. */
   see(node: string, heat: NodeHeatView): void;
 }
@@ -78,15 +90,20 @@ export interface ToTell {
   readonly now: number;
 }
 
-/** A little less than a round. */
-const everyMs = 9000;
-/** Of machines in no room, which nobody heats with. */
-const homelessEveryMs = 55_000;
+/** `power` of a machine in a room, and of one in none, which nobody heats with. */
+const powerTimes = { inRoomMs: 10_000, homelessMs: 60_000 } as const;
+/** Rounds are a little early or late. */
+const earlyMs = 1000;
+
+/** @param room that the machine is in. @returns how often its `power` is said, ms. */
+export const powerEveryMs = (room: string | undefined): number =>
+  room === undefined ? powerTimes.homelessMs : powerTimes.inRoomMs;
 
 export class HeatShown {
   readonly #parts: HeatShownParts;
   readonly #topics: ReturnType<typeof topicsOf>;
   readonly #powerAt = new Map<string, number>();
+  #drawn: ReturnType<typeof sumOfAll>;
 
   constructor(parts: HeatShownParts) {
     this.#parts = parts;
@@ -97,7 +114,13 @@ export class HeatShown {
     this.#powerAt.delete(node);
   }
 
+  /** By the last round. */
+  get drawn() {
+    return this.#drawn;
+  }
+
   tell(told: ToTell): void {
+    this.#drawn = sumOfAll(told.draws);
     for (const [room, one] of told.last.rooms) this.#room(room, one, told);
     const levels = new Map(told.last.levels.map(level => [level.node, level]));
     for (const machine of told.machines) this.#power(machine, told, levels.get(machine.node));
@@ -110,7 +133,10 @@ export class HeatShown {
     const all = inRooms.get(room) ?? [];
     const there = all.filter(({ online }) => online);
     const kwh = ledger.kwh(`room/${room}`);
-    const inTheWay = one.aim.mode === 'heat' && !one.sensed.ok ? why(room) : undefined;
+    const heats = one.aim.mode === 'heat';
+    const ofRoom = heats && !one.sensed.ok ? why('thermometer', room) : undefined;
+    // Without the weather a room is heated all the same: that is said where nothing else is.
+    const inTheWay = ofRoom ?? (heats && one.err === '' ? why('outdoor', room) : undefined);
     const around = { outdoorC, maxW, kwh, heatW: sumOf(all, draws), machines: there };
     const is = roomIs(room, inTheWay === undefined ? one : { ...one, err: inTheWay }, around);
     rooms.say(room, is, one.sensed.ok && there.length > 0);
@@ -120,7 +146,7 @@ export class HeatShown {
     const { bus, ledger, see } = this.#parts;
     const { node } = machine;
     const draw = draws.get(node);
-    const every = roomOf(machine) === undefined ? homelessEveryMs : everyMs;
+    const every = powerEveryMs(roomOf(machine)) - earlyMs;
     if (!draw || now - (this.#powerAt.get(node) ?? Number.NEGATIVE_INFINITY) < every) return;
     this.#powerAt.set(node, now);
     const power = powerOf(node, draw, level, ledger.kwh(`node/${node}`));

@@ -11,8 +11,8 @@ import { nodeObject } from './ids.ts';
 import { readingOf, wordOf } from './templates.ts';
 import type { HaFacts, HaNode, HaView, TelemetryKey } from './view.ts';
 
-/** `power` comes every 10 s. */
-const powerExpireS = 30;
+/** Where nothing else is said, `power` comes so often. */
+const powerEveryMs = 10_000;
 /** Telemetry is not given up sooner than this, however short its period is: over the uplink it comes every 10 s. */
 const leastExpireS = 30;
 const mostExpireS = 3 * 86_400;
@@ -128,7 +128,7 @@ export function nodeDevice(view: HaView, node: HaNode, info: HaFacts, known: Kno
             },
           }),
         ),
-      ...(node.power || known.has('power') ? powerSensors(at, hub) : []),
+      ...(node.power || known.has('power') ? powerSensors(at, hub, node.powerEveryMs) : []),
       {
         key: 'drain',
         platform: 'switch',
@@ -155,7 +155,7 @@ export function nodeDevice(view: HaView, node: HaNode, info: HaFacts, known: Kno
   };
 }
 
-const powerSensors = (at: string, hub: Config[string]): readonly Component[] => [
+const powerSensors = (at: string, hub: Config[string], everyMs = powerEveryMs): readonly Component[] => [
   {
     key: 'power',
     platform: 'sensor',
@@ -167,7 +167,7 @@ const powerSensors = (at: string, hub: Config[string]): readonly Component[] => 
       unit_of_measurement: 'W',
       state_class: 'measurement',
       suggested_display_precision: 0,
-      expire_after: powerExpireS,
+      ...expiring(everyMs, undefined),
     },
   },
   {

@@ -37,6 +37,8 @@ export interface HaNode {
   readonly has: ReadonlySet<TelemetryKey>;
   /** Its watts are known: there is a `power`. */
   readonly power: boolean;
+  /** Milliseconds between two of these, at most. Default: 10 s. */
+  readonly powerEveryMs?: number;
   /** Milliseconds between two of its loads; absent where that is not known ({@link loadEveryMs}). */
   readonly loadEveryMs?: number;
 }

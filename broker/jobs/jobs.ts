@@ -18,7 +18,7 @@ import type { JobEffect, JobEvent } from './core/events.ts';
 import { idOfKey, loadPrefix, rememberedKey } from './core/records.ts';
 import { Crew, type NodeSession } from './crew.ts';
 import { Desk } from './desk.ts';
-import { NodeViews } from './node-view.ts';
+import { NodeViews, type OfHeating } from './node-view.ts';
 import type { JobsParts } from './parts.ts';
 import { Placement } from './placement/placement.ts';
 import { Remembering } from './remembering.ts';
@@ -40,7 +40,7 @@ export class Jobs {
   readonly #desk: Desk;
   readonly #crew: Crew;
   readonly #views = new NodeViews();
-  readonly #heat = new Map<string, number>();
+  readonly #heat = new Map<string, OfHeating>();
   readonly #said: Said;
   readonly #remembering: Remembering;
   readonly #uses = new JobUses();
@@ -146,10 +146,15 @@ export class Jobs {
   /** Slots that tasks of class `heat` may use on that node from now on, those that all others take counted in; 0: none. */
   heat(node: string, slots: number): void {
     const known = slots > 0 ? Math.min(mostHeat, Math.floor(slots)) : 0;
-    if (known === (this.#heat.get(node) ?? 0)) return;
-    if (known > 0) this.#heat.set(node, known);
-    else this.#heat.delete(node);
+    const before = this.#heat.get(node);
+    if (known === (before?.slots ?? 0)) return;
+    this.#heat.set(node, { ...before, slots: known });
     this.nodeChanged(node);
+  }
+
+  /** What the machine draws, W: energy of tasks goes by it. It counts from the node's next load on. */
+  drawn(node: string, watts: number): void {
+    this.#heat.set(node, { ...this.#heat.get(node), drawnW: watts });
   }
 
   /** Tasks of class `heat`: that the node holds (frozen ones too), and that wait and that it may run. */

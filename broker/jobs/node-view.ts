@@ -12,6 +12,12 @@ export interface NodeSaid {
   readonly jobs: NodeJobs;
 }
 
+/** What heating says of a node. */
+export interface OfHeating {
+  readonly slots?: number;
+  readonly drawnW?: number | undefined;
+}
+
 const defaultMaxTempC = 85;
 /** Facts of one node; a machine says some thirty. */
 const mostFacts = 200;
@@ -59,8 +65,13 @@ function labelWatts(labels: NodeSaid['labels'], cpuPct: number | undefined): num
   return undefined;
 }
 
-function loadOf(load: Load | undefined, info: Info | undefined, labels: NodeSaid['labels']): NodeView['load'] {
-  const watts = load?.watts ?? labelWatts(labels, load?.cpu_pct);
+function loadOf(
+  load: Load | undefined,
+  info: Info | undefined,
+  labels: NodeSaid['labels'],
+  drawnW: number | undefined,
+): NodeView['load'] {
+  const watts = drawnW ?? load?.watts ?? labelWatts(labels, load?.cpu_pct);
   const free =
     load?.mem_mb === undefined || info?.mem_mb === undefined ? undefined : Math.max(0, info.mem_mb - load.mem_mb);
   return {
@@ -87,8 +98,12 @@ export class NodeViews {
     { readonly info: Info | undefined; readonly said: NodeSaid; readonly facts: Facts }
   >();
 
-  /** @param said the same object while the node's documents are the same. */
-  of(node: string, shown: Shown | undefined, said: NodeSaid, heat = 0): NodeView {
+  /**
+   * @param said the same object while the node's documents are the same.
+   * @param heating slots for tasks of class heat, and what the machine draws by the best that is known of it, W.
+   */
+  of(node: string, shown: Shown | undefined, said: NodeSaid, heating: OfHeating = {}): NodeView {
+    const { slots: heat = 0, drawnW } = heating;
     const info = shown?.info;
     let known = this.#facts.get(node);
     if (!known || known.said !== said || known.info !== info) {
@@ -104,7 +119,7 @@ export class NodeViews {
       facts: known.facts,
       plugins: [...new Set([...listed(info?.plugins), ...Object.keys(jobs.plugins ?? {})])],
       can: info?.work === undefined ? works : works.filter(one => can.includes(one)),
-      load: loadOf(shown?.load, info, said.labels),
+      load: loadOf(shown?.load, info, said.labels, drawnW),
       maxTempC: jobs.max_temp_c ?? defaultMaxTempC,
       inline: jobs.inline === true,
       ...(heat > 0 ? { heat } : {}),

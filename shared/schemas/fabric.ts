@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { wattsSources } from './heat.ts';
 
 /** The answer to every `set` and `do`. */
 export const resultPayload = z.object({
@@ -62,7 +63,10 @@ export const fabricInfo = z.object({
   nodes: z.number().int(),
   online: z.number().int(),
   cores: z.number().int(),
+  /** What all machines draw, as far as it is known. */
   watts: z.number().optional(),
+  /** The least certain that the sum is made of. */
+  watts_source: z.enum(wattsSources).optional(),
   jobs_queued: z.number().int(),
   jobs_running: z.number().int(),
 });

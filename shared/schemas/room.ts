@@ -133,9 +133,10 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-/** The accepted document. */
+/** The accepted document. What one machine knows as a time zone another one may not: a document is read all the same. */
 export const roomDocument = z.strictObject({
   ...keys,
+  tz: z.string().max(64).optional(),
   thermometer: thermometerSchema.optional(),
   outdoor: thermometerSchema.optional(),
   filler: fillerSchema.optional(),

@@ -183,18 +183,14 @@ view('nobody listens: nothing is kept for anybody and no timer runs', () => {
   assert.is(clock.pending, 0);
 });
 
-view('totals are sums over who is online; without a sensor there is no key', () => {
+view('totals are sums over who is online', () => {
   const { fleet } = rig();
-  const load = (node: string, watts?: number) => ({
-    load: { node, epoch: 1, seq: 1, ...(watts === undefined ? {} : { watts }) },
-  });
-  fleet.put('n1', { online: true, info: { node: 'n1', cores: 4 }, ...load('n1') });
-  fleet.put('n2', { online: false, info: { node: 'n2', cores: 64 }, ...load('n2', 500) });
+  fleet.put('n1', { online: true, info: { node: 'n1', cores: 4 } });
+  fleet.put('n2', { online: false, info: { node: 'n2', cores: 64 } });
   const sums = { ver: '1.2.3', nodes: 2, online: 1, cores: 4, jobs_queued: 2, jobs_running: 1 };
   assert.equal(fleet.totals({ queued: 2, running: 1 }), sums);
-  fleet.put('n1', load('n1', 0.1));
-  fleet.put('n3', { online: true, ...load('n3', 0.2) });
-  assert.equal(fleet.totals({ queued: 2, running: 1 }), { ...sums, nodes: 3, online: 2, watts: 0.3 });
+  fleet.put('n3', { online: true, info: { node: 'n3', cores: 2 } });
+  assert.equal(fleet.totals({ queued: 2, running: 1 }), { ...sums, nodes: 3, online: 2, cores: 6 });
 });
 
 view.run();

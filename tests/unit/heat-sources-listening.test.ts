@@ -110,7 +110,7 @@ test('what is not understood is one sentence, until it is understood again', () 
   assert.equal(sources.whyRoom('living'), undefined);
   assert.equal(sources.whyPlug('n1'), undefined);
   take('weather/out', '{}', { broker: 'uplink' });
-  assert.match(sources.whyRoom('living') ?? '', /^weather\/out: its template/);
+  assert.match(sources.whyOutdoor('living') ?? '', /^weather\/out: its template/);
   sources.replace({ rooms: [], plugs: [] });
   assert.equal(sources.whyRoom('living'), undefined);
 });

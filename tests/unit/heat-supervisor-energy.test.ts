@@ -151,6 +151,45 @@ heat('a calibration walks through the levels, learns what the plug shows, and is
   assert.ok(Math.abs((power?.watts ?? 0) - idle) < 0.05 * idle + 0.7, `${power?.watts} W, ${idle} metered`);
 });
 
+heat('what the cluster draws is what its machines draw, with its source; Home Assistant has it of the hub', () => {
+  const { one, pass } = warm(2, { heating: { discovery: 'homeassistant' } });
+  const info = () => JSON.parse(one.broker.published.findLast(({ topic }) => topic === 'hearth/info')?.text ?? '{}');
+  one.ask('node/n1/set/heat/plug', JSON.stringify({ topic: 'plug/power' }));
+  one.person.publish('plug/power', '71.5');
+  pass(40);
+  const sum = (powerOf(one, 'n1')?.watts ?? 0) + (powerOf(one, 'n2')?.watts ?? 0);
+  assert.ok(sum > 90, `${sum} W`);
+  assert.ok(Math.abs(info().watts - sum) < 0.2, `${info().watts} W of ${sum}`);
+  assert.is(info().watts_source, 'model');
+  const hub = [...one.broker.retained].find(([topic]) => /_hub\/config$/.test(topic))?.[1] ?? '{}';
+  assert.ok(JSON.parse(hub).cmps?.power);
+});
+
+heat('the power of a machine in no room is said as often as Home Assistant is told to wait for it', () => {
+  const { one, pass } = warm(1, { heating: { discovery: 'homeassistant' } });
+  const expires = (): number => {
+    const topic = [...one.broker.retained.keys()].find(key => /_node_n1\/config$/.test(key)) ?? '';
+    return JSON.parse(one.broker.retained.get(topic) ?? '{}').cmps?.power?.exp_aft;
+  };
+  const longestS = (seconds: number): number => {
+    let [last, longest] = [0, 0];
+    for (let at = 0; at < seconds; at += 5) {
+      const from = one.broker.published.length;
+      pass(5);
+      if (one.broker.published.slice(from).some(({ topic }) => topic === 'hearth/node/n1/power')) last = at;
+      longest = Math.max(longest, at - last);
+    }
+    return longest;
+  };
+  pass(120);
+  assert.is(expires(), 30);
+  assert.ok(longestS(120) < 30);
+  one.ask('node/n1/set/labels', '{}');
+  pass(120);
+  const silence = longestS(300);
+  assert.ok(expires() > 2 * silence, `unavailable after ${expires()} s, ${silence} s of silence`);
+});
+
 heat('what people removed in Home Assistant comes back when they ask for it', () => {
   const { one, pass } = burning(1, { heating: { discovery: 'homeassistant' } });
   pass(60, 20);

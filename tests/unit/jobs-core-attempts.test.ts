@@ -136,6 +136,19 @@ test('energy: from watts, or the labels between idle and busy; unknown is absent
   assert.is(world.core.job('a')?.is.wh, 0.001, 'kept');
 });
 
+test('energy that is shown is on disk: it does not fall where the supervisor is killed', () => {
+  const world = new World();
+  const [n1, n2] = ['n1', 'n2'].map(id => world.node(id, 1, { load: { watts: 360 } }));
+  world.submit('a', { run: 'x', replicas: 2 });
+  // One of two results is no commit: nothing is written yet.
+  n1?.end(n1.start());
+  n2?.start();
+  world.pass(2000);
+  const shown = world.is.get('a')?.wh ?? 0;
+  world.crash();
+  assert.ok((world.core.job('a')?.is.wh ?? 0) >= shown, `${world.core.job('a')?.is.wh} after ${shown}`);
+});
+
 test('a result that fits into no message is a failure that says so', () => {
   const world = new World();
   const n1 = world.node('n1', 1);

@@ -24,6 +24,8 @@ export interface AllocationInput {
   readonly rooms: readonly AllocRoom[];
   /** What all machines may draw together, W. */
   readonly fuseW?: number | undefined;
+  /** What others draw from the fuse beside them, W. */
+  readonly besideW?: number | undefined;
 }
 
 export interface Allocation {
@@ -117,7 +119,7 @@ function whyOf({ needW, claimW, demandW, maxW, anywayW, machines }: RoomNow, gra
   return needW > most + missingShare * demandW ? `its machines can give ${w(anywayW + most)} at most now` : undefined;
 }
 
-export function allocate(from: AllocationState, { now, nodes, rooms, fuseW }: AllocationInput): Allocation {
+export function allocate(from: AllocationState, { now, nodes, rooms, fuseW, besideW }: AllocationInput): Allocation {
   const before = stateNow(from, now);
   const records = recordsNow(before, now);
   const sinceMs = before.at === undefined ? startsMs : Math.max(0, now - before.at);
@@ -143,7 +145,7 @@ export function allocate(from: AllocationState, { now, nodes, rooms, fuseW }: Al
   const nowRooms = asked.map(given => roomNow(given, homes.get(given.room) ?? [], records, now));
   const fuse: Fuse = {
     w: fuseW !== undefined && Number.isFinite(fuseW) ? watts(fuseW) : undefined,
-    anywayW: machines.reduce((all, { anywayW }) => all + Math.max(0, anywayW), 0),
+    anywayW: machines.reduce((all, { anywayW }) => all + Math.max(0, anywayW), watts(besideW ?? 0)),
   };
   const { grants, leftW } = grantsOf(nowRooms, fuse.anywayW, fuse.w);
   const roomy = fuse.w === undefined || leftW > spareOfFuse * fuse.w;

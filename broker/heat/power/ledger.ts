@@ -51,6 +51,10 @@ export class Ledger {
     return this.#accounts.size;
   }
 
+  keys(): Iterable<string> {
+    return this.#accounts.keys();
+  }
+
   /**
    * What was written once; before the first `add`. A value that is none is left out.
    * @returns how many were left out

@@ -10,7 +10,7 @@ import type { RoomEntry } from './entry.ts';
 import { type InForce, inForce, quietAt } from './in-force.ts';
 import { type CompiledRule, compileRules, type RuleName } from './rules.ts';
 import { daysAround } from './timetable.ts';
-import { type Zone, zoneOf } from './zone.ts';
+import { knownZone, type Zone, zoneOf } from './zone.ts';
 
 /** What is known at a moment. What is not known makes no rule true that asks for it. */
 export interface Circumstances {
@@ -57,7 +57,7 @@ function planOf(entry: RoomEntry, tz: string): Plan {
     const compiled = compileRules([rule]);
     return compiled.ok ? compiled.value : [];
   });
-  const plan: Plan = { zone: zoneOf(name), rules };
+  const plan: Plan = { zone: knownZone(name) ?? zoneOf(tz), rules };
   all.set(name, plan);
   return plan;
 }

@@ -37,6 +37,15 @@ export function zoneOf(name: string): Zone {
   return made;
 }
 
+/** Undefined where this machine knows no such zone: the document may be from one that did. */
+export function knownZone(name: string): Zone | undefined {
+  try {
+    return zoneOf(name);
+  } catch {
+    return undefined;
+  }
+}
+
 function makeZone(timeZone: string): Zone {
   const format = new Intl.DateTimeFormat('en-US-u-ca-gregory-nu-latn', {
     ...{ timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric' },

@@ -18,7 +18,9 @@ import { compileTemplate, type Template } from '../../../shared/readings/templat
 import type { Plug, Thermometer, TopicSource } from '../../../shared/schemas/reading.ts';
 import { sensorsPayload } from '../../../shared/schemas/telemetry.ts';
 import { type Recognised, readPayload, timeOf, whyOwn } from './payload.ts';
+import { whyNoWatts } from './plug.ts';
 import { recognise } from './recognise.ts';
+import { whyNoDegrees } from './thermometer.ts';
 
 export type BrokerName = 'own' | 'uplink';
 
@@ -152,7 +154,7 @@ export class Sources {
 
   #read(source: Source, { topic, payload }: Pick<BusMessage, 'topic' | 'payload'>, isCopy: boolean): void {
     const { kind, template } = source;
-    const read = template ? byTemplate(template, payload) : recognise(kind, topic, payload);
+    const read = template ? byTemplate(kind, template, payload) : recognise(kind, topic, payload);
     if (read === undefined) return;
     if (typeof read === 'string') this.#misread.set(source.id, short(source.name, read));
     else {
@@ -191,9 +193,13 @@ export class Sources {
     for (const { id, name } of this.#topics[broker].get(filter) ?? []) this.#misread.set(id, short(name, reason));
   }
 
-  /** What is in the way of a room's thermometer, or of its outdoor one; undefined: nothing that is known here. */
+  /** What is in the way of a room's thermometer; undefined: nothing that is known here. */
   whyRoom(room: string): string | undefined {
-    return this.#why(`room/${room}/temp_c`) ?? this.#why(`room/${room}/outdoor_c`);
+    return this.#why(`room/${room}/temp_c`);
+  }
+
+  whyOutdoor(room: string): string | undefined {
+    return this.#why(`room/${room}/outdoor_c`);
   }
 
   whyPlug(node: string): string | undefined {
@@ -214,12 +220,14 @@ function add(to: Map<string, Source[]>, key: string, source: Source): void {
 }
 
 /** The number that the template finds, and the time that a JSON payload may hold all the same. */
-function byTemplate(template: Template, payload: Uint8Array): Recognised {
+function byTemplate(kind: Source['kind'], template: Template, payload: Uint8Array): Recognised {
   const read = readPayload(payload);
   const own = read.kind === 'object' ? whyOwn(read.fields) : undefined;
   if (own !== undefined) return own;
   const value = template(payload);
   if (value === undefined) return 'its template finds no number there';
+  const wrong = kind === 'temp' ? whyNoDegrees(value) : whyNoWatts(value);
+  if (wrong !== undefined) return wrong;
   const atMs = read.kind === 'object' ? timeOf(read.fields) : undefined;
-  return { value, what: 'template', ...(atMs !== undefined && { atMs }) };
+  return { value: kind === 'temp' ? value : Math.max(0, value), what: 'template', ...(atMs !== undefined && { atMs }) };
 }

@@ -39,12 +39,17 @@ type Found = Watts | string | undefined;
 /** Says that the payload is about something else; undefined lets the next form look. */
 const about = 'about something else';
 
+/** One sentence where no socket gives that. */
+export const whyNoWatts = (value: number): string | undefined =>
+  value < leastWatts || value > mostWatts ? `${value} W cannot be: a plug gives 0 to ${mostWatts}` : undefined;
+
 export function wattsIn(topic: string, payload: Payload): Recognised {
   if (payload.kind === 'wrong') return payload.why;
   const found = payload.kind === 'number' ? bare(topic, payload.value, payload.unit) : inFields(payload.fields);
   if (typeof found !== 'object') return found === about ? undefined : found;
   const { value, what, energyWh } = found;
-  if (value < leastWatts || value > mostWatts) return `${value} W cannot be: a plug gives 0 to ${mostWatts}`;
+  const wrong = whyNoWatts(value);
+  if (wrong !== undefined) return wrong;
   const atMs = payload.kind === 'object' ? timeOf(payload.fields) : undefined;
   return {
     ...{ value: Math.max(0, value), what },

@@ -37,9 +37,13 @@ const fahrenheitNames = ['temperature_f', 'temp_f', 'tempf', 'tF'];
 /** These are of the device, and looked at only to say so. */
 const ofDevice = ['device_temperature', 'cpu_temperature', 'soc_temperature', 'chip_temperature'];
 
+/** One sentence where nothing of the house is so warm or so cold. */
+export const whyNoDegrees = (value: number): string | undefined =>
+  Math.abs(value) <= mostC ? undefined : `${value} °C cannot be`;
+
 export function temperatureIn(topic: string, payload: Payload): Recognised {
   const found = anyTemperature(topic, payload);
-  return typeof found !== 'object' || Math.abs(found.value) <= mostC ? found : `${found.value} °C cannot be`;
+  return typeof found === 'object' ? (whyNoDegrees(found.value) ?? found) : found;
 }
 
 function anyTemperature(topic: string, payload: Payload): Recognised {

@@ -80,7 +80,8 @@ export function isOf(core: Core, job: JobRun): JobIs {
     succeeded: tasks.count(task.succeeded),
     failed: tasks.count(task.failed),
     pct: job.document.reduce && !isOver(job) ? Math.min(pct, 99.9) : pct,
-    ...(job.wh === undefined ? {} : { wh: Math.round(job.wh * 1e6) / 1e6 }),
+    // Only what is written: a counter must not fall where this process is killed.
+    ...(job.whWritten > 0 ? { wh: Math.round(job.whWritten * 1e6) / 1e6 } : {}),
     outs: job.outs,
     by: job.by,
     err: job.err,
