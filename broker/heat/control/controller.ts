@@ -173,7 +173,7 @@ function regulated(
   const state = forwarded(begun(seen, limits), input, limits, ms, targetC, gains, error);
   const low = Math.max(limits.minW, leastW(aim));
   const high = Math.max(limits.maxW, low);
-  const bumpW = state.by === 'direct' ? bumpFrom(state, gains, error) : state.bumpW * Math.exp(-ms / 1000 / bumpS);
+  const bumpW = state.by === 'direct' ? bumpFrom(state, gains, error, low) : state.bumpW * Math.exp(-ms / 1000 / bumpS);
   const pi = gains.kc * error + state.integralW + (state.forwardW ?? 0);
   const factor = aim.factor >= 0 && Number.isFinite(aim.factor) ? aim.factor : 1;
   const free = pi + bumpW;
