@@ -37,7 +37,8 @@ export interface Control {
 
 const smoothS = 90;
 const bumpS = 600;
-const edgeS = 1200;
+/** About half of the loop's integral time: what the middle of the step has to say is not to be made up for twice. */
+const edgeS = 600;
 /** A step longer than this (suspended, stopped) tells nothing about what was in between. */
 const gapMs = 5 * 60_000;
 
@@ -67,7 +68,7 @@ type Sound = Extract<Sensed, { readonly ok: true }>;
 
 /**
  * Where a coarse thermometer has just gone over a line, the room is on that line, and later on somewhere on this side: the middle of the step is as
- * good a guess as any, an hour later. Else the loop would rest at the edge of a step and never come to its middle.
+ * good a guess as any, half an hour later. Else the loop would rest at the edge of a step and never come to its middle.
  */
 function likelyC({ c, edge }: Sound): number {
   if (edge === undefined || !(Math.abs(edge.c - c) < 1) || !(edge.agoS >= 0)) return c;
