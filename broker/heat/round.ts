@@ -125,6 +125,12 @@ function controlled(one: Sensing, share: RoomShare, spanW: number, now: number, 
   });
 }
 
+/** When somebody last said mode, target or preset, on the clock of `now`. */
+function saidAt({ said }: RoomEntry, now: number, wall: number): number | undefined {
+  const words = Object.values(said ?? {}).filter(at => at !== undefined && at <= wall);
+  return words.length > 0 ? now - wall + Math.max(...words) : undefined;
+}
+
 /** What these machines could give above idle, were they free. */
 const spanOf = (nodes: readonly AllocNode[]): number =>
   nodes.reduce((sum, { model, cores, mostCores }) => {
@@ -142,8 +148,8 @@ export function round({ now, wall, rooms, machines, allocation, fuseW, besideW }
   const inRooms = byRoom(nodes, ({ room }) => room);
   const nodesOf = (room: string) => inRooms.get(room) ?? [];
   const asked = (demands: ReadonlyMap<string, number>) =>
-    all.map(({ aim }) => ({
-      ...{ room: aim.room, priority: aim.priority, maxW: aim.maxW },
+    all.map(({ aim, input }) => ({
+      ...{ room: aim.room, priority: aim.priority, maxW: aim.maxW, saidAt: saidAt(input.entry, now, wall) },
       demandW: demands.get(aim.room) ?? 0,
     }));
   // What they could give is asked without changing anything: it may be another than a moment ago.

@@ -89,6 +89,8 @@ export interface AllocRoom {
   readonly demandW: number;
   readonly priority: number;
   readonly maxW: number;
+  /** When a person last said how warm it is to be, on the clock of `now`: who has stopped before that rests no longer. */
+  readonly saidAt?: number | undefined;
 }
 
 /** What one machine is told. */

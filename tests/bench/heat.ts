@@ -23,10 +23,14 @@ const cases: readonly Case[] = [
   { house: flat, what: 'the controller was tuned on it, with other seeds and days', seed: 11 },
   {
     house: cottage,
-    what: 'heavy walls, mostly no outdoor reading; what is done about its one thermometer of 0.5 °C steps was found here, nothing else',
+    what: 'heavy walls, mostly no outdoor reading; what is done about its one thermometer of 0.5 °C steps was found here, and with other seeds and days the integral time',
     seed: 12,
   },
-  { house: cabin, what: 'not tuned on: light walls, large windows', seed: 13 },
+  {
+    house: cabin,
+    what: 'light walls, large windows; tuned on only as to the integral time, with other seeds and days',
+    seed: 13,
+  },
 ];
 const stepS = 60;
 

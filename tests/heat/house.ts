@@ -1,4 +1,5 @@
-/** Houses: three rooms and eight machines each. `flat` is what the controller was tuned on; `cottage` only as to coarse thermometers; `cabin` not at all. */
+/** Houses: three rooms and eight machines each. `flat` is what the controller was tuned on; `cottage` only as to
+ * coarse thermometers; `cabin` not at all. The integral time was chosen with a look at all three, with other seeds and days. */
 import type { Habits } from './life.ts';
 import type { MachineKind } from './machine.ts';
 import { type RoomKind, roomKind } from './room.ts';

@@ -35,46 +35,6 @@ allocation('one that runs takes what it can before another starts', () => {
   assert.equal(it.on, ['a', 'b']);
 });
 
-allocation('one that is not needed any more stops after a while, and not for a short dip', () => {
-  const it = new Allocating([machine('a'), machine('b')]);
-  it.pass(20 * minute, room(180));
-  assert.equal(it.on, ['a', 'b']);
-  it.pass(9 * minute, room(60));
-  assert.equal(it.on, ['a', 'b'], 'held');
-  assert.ok(roundly(it.share().givenW, 60, 1), 'the dimmer follows at once all the same');
-  it.pass(minute, room(180));
-  it.pass(9 * minute, room(60));
-  assert.equal(it.on, ['a', 'b'], 'the wait begins anew');
-  it.pass(3 * minute, room(60));
-  assert.equal(it.on, ['a']);
-});
-
-allocation('starts and stops keep the minimum times', () => {
-  const it = new Allocating([machine('a', { minOnMs: 30 * minute, minOffMs: 20 * minute })]);
-  it.pass(minute, room(80));
-  it.pass(28 * minute, room(0));
-  assert.equal(it.on, ['a'], 'at its floor');
-  assert.ok(it.share().givenW < 21);
-  it.pass(2 * minute, room(0));
-  assert.equal(it.on, []);
-  it.pass(18 * minute, room(80));
-  assert.equal(it.on, []);
-  it.pass(2 * minute, room(80));
-  assert.equal(it.on, ['a']);
-});
-
-allocation('off is at once, whatever the minimum times, and another takes over', () => {
-  const it = new Allocating([machine('a'), machine('b')]);
-  it.pass(minute, room(80));
-  assert.equal(it.on, ['a']);
-  it.nodes = [machine('a', { off: 'its processor is too hot' }), machine('b')];
-  it.ask(room(80));
-  assert.equal(it.on, ['b']);
-  it.nodes = [machine('a'), machine('b')];
-  it.pass(5 * minute, room(200));
-  assert.equal(it.on, ['b'], 'it stays off its time');
-});
-
 allocation('never more cores than it may have; none is off at once', () => {
   const it = new Allocating([machine('a', { mostCores: 1.5 })]);
   it.pass(5 * minute, room(100));
@@ -109,54 +69,6 @@ allocation('who has useful work comes first, then who does more for the same hea
   const other = new Allocating([machine('big'), machine('pi', { model: frugal })]);
   other.pass(minute, room(26));
   assert.equal(other.on, ['pi']);
-});
-
-allocation('work that waits on a machine that is off gets heat instead of one that makes it of nothing', () => {
-  const it = new Allocating([machine('a'), machine('b')]);
-  it.pass(30 * minute, room(80));
-  assert.equal(it.on, ['a']);
-  it.nodes = [machine('a'), machine('b', { work: 2 })];
-  it.pass(5 * minute, room(80));
-  assert.equal(it.on, ['a'], 'not for a task that was there for minutes');
-  it.pass(30 * minute, room(80));
-  assert.equal(it.on, ['b']);
-  assert.ok(roundly(it.share().givenW, 80, 1));
-});
-
-allocation('nobody starts for less than it gives at its least', () => {
-  const model = { idleW: 20, peakW: 1020, exponent: 1, source: 'guess', err: 0.3 } as const;
-  const it = new Allocating([machine('a', { model })]);
-  it.pass(60 * minute, room(27, { maxW: 27 }));
-  assert.is(it.starts.size, 0);
-  it.pass(60 * minute, room(32, { maxW: 32 }));
-  assert.is(it.starts.get('a'), 1);
-});
-
-allocation('starts come one after the other', () => {
-  const nodes = Array.from({ length: 40 }, (_, i) => machine(`n${i}`));
-  const it = new Allocating(nodes);
-  it.ask(room(4000));
-  assert.is(it.on.length, 4);
-  it.now += 1000;
-  it.ask(room(4000));
-  assert.is(it.on.length, 4);
-  it.now += 2000;
-  it.ask(room(4000));
-  assert.is(it.on.length, 5);
-  it.pass(3 * minute, room(4000));
-  assert.is(it.on.length, 38, 'four in a hundred may be missing');
-  it.pass(10 * minute, room(4000));
-  assert.is(it.on.length, 40, 'but not for long');
-});
-
-allocation('a start is a third of its cores, all of them after half a minute', () => {
-  const it = new Allocating([machine('a', { cores: 12, mostCores: 12 })]);
-  it.ask(room(100));
-  assert.is(it.cores('a'), 4);
-  it.pass(10_000, room(100));
-  assert.ok(it.cores('a') > 4 && it.cores('a') < 12);
-  it.pass(20_000, room(100));
-  assert.ok(roundly(it.cores('a'), 12, 0.1));
 });
 
 allocation('less is at once', () => {
@@ -282,31 +194,6 @@ allocation('RAPL with a guessed board corrects a guess, not what a person said',
   assert.ok(guessed.cores('a') > 3.5);
 });
 
-allocation('a clock that goes back is another clock: ages stay', () => {
-  const it = new Allocating([machine('a'), machine('b')]);
-  it.now = 1e9;
-  it.pass(20 * minute, room(180));
-  it.pass(8 * minute, room(60));
-  it.now = 0;
-  it.pass(minute, room(60));
-  assert.equal(it.on, ['a', 'b']);
-  it.pass(3 * minute, room(60));
-  assert.equal(it.on, ['a']);
-});
-
-allocation('never more than four starts in a day: from then on it is dimmed to its floor', () => {
-  const it = new Allocating([machine('a', { minOnMs: 0, minOffMs: 0 })]);
-  for (let i = 0; i < 24; i++) {
-    it.pass(30 * minute, room(80));
-    it.pass(30 * minute, room(0));
-  }
-  assert.ok((it.starts.get('a') ?? 0) <= 4, `${it.starts.get('a')} starts`);
-  assert.equal(it.on, ['a']);
-  assert.ok(it.share().givenW < 21);
-  it.pass(24 * 60 * minute, room(0));
-  assert.equal(it.on, [], 'and off in the end');
-});
-
 allocation('state goes through JSON, to a clock that counts from elsewhere', () => {
   const it = new Allocating([machine('a'), machine('b')]);
   it.now = 5_000_000;
@@ -318,33 +205,6 @@ allocation('state goes through JSON, to a clock that counts from elsewhere', () 
   const again = allocate(other, { now: 10_777, nodes: it.nodes, rooms: [room(90)] });
   assert.equal(again.levels, on.levels);
   assert.equal(JSON.parse(JSON.stringify(again.state)), again.state);
-});
-
-allocation('a supervisor that was away: machines lost their leases, so they start anew after their time', () => {
-  const it = new Allocating([machine('a')]);
-  it.pass(5 * minute, room(80));
-  const state = loadAllocation(JSON.parse(JSON.stringify(it.state)), 0, 5 * minute);
-  const nodes = [machine('a')];
-  const out = allocate(state, { now: 0, nodes, rooms: [room(80)] });
-  assert.is(out.levels[0]?.cores, 0, 'it was off for four minutes of ten');
-  const later = allocate(out.state, { now: 7 * minute, nodes, rooms: [room(80)] });
-  assert.ok((later.levels[0]?.cores ?? 0) > 0);
-});
-
-allocation('a node that is gone for seconds goes on; gone for longer it starts anew', () => {
-  const it = new Allocating([machine('a'), machine('z', { room: 'other' })]);
-  it.pass(5 * minute, room(80));
-  const both = it.nodes;
-  it.nodes = both.slice(1);
-  it.pass(40_000, room(80));
-  it.nodes = both;
-  it.ask(room(80));
-  assert.equal(it.on, ['a']);
-  it.nodes = both.slice(1);
-  it.pass(3 * minute, room(80));
-  it.nodes = both;
-  it.ask(room(80));
-  assert.equal(it.on, [], 'off since its lease ended, so it stays off its time');
 });
 
 allocation('nonsense is bounded, and no state is a fresh one', () => {

@@ -46,11 +46,13 @@ learning('least squares find what made the numbers, with noise', () => {
   assert.equal(fitted(fit, [1, 1], Number.POSITIVE_INFINITY, 0.99, 1), fit);
 });
 
-learning('SIMC as the paper has it', () => {
+learning('SIMC, its integral time for a room', () => {
   // k' = 1/500 per s and W: an integrator with θ = 1000 s; τc = θ.
   const gains = simc({ slope: 1 / 500_000, deadS: 1000 }, 500);
   assert.ok(Math.abs(gains.kc - 500_000 / 2000) < 1e-9);
   assert.equal(simc({ slope: 1 / 500_000, deadS: 1000, tauS: 1200 }, 500).tiS, 1200);
+  assert.equal(simc({ slope: 1 / 500_000, deadS: 1000 }, 500).tiS, 2000);
+  assert.equal(simc({ slope: 1 / 500_000, deadS: 100, tauS: 300 }, 500).tiS, 900);
   // Bounds around the gains without knowledge.
   assert.equal(simc({ slope: 1, deadS: 1000 }, 600).kc, startGains(600).kc / 6);
   assert.equal(simc({ slope: 1e-12, deadS: 1000 }, 600).kc, startGains(600).kc * 4);

@@ -109,6 +109,38 @@ heat('a demand in watts is forgotten after ten minutes', () => {
   assert.is(node, undefined);
 });
 
+heat('raised, lowered long enough to stop it, raised again: heat at once, though it has not rested its time', () => {
+  const { one, node, pass } = burning();
+  const say = (target: number) => {
+    one.ask('room/attic/set/target_c', String(target));
+    one.clock.advance(1);
+    one.sync();
+    return node.asked();
+  };
+  assert.ok(say(15) < 0.2, 'lowered: next to nothing at once');
+  pass(720, 18);
+  assert.is(node.asked(), 0, 'and nothing in the end');
+  pass(60, 18);
+  const raised = say(21);
+  assert.ok(raised > 0.5, `${raised} cores`);
+  assert.equal([isOf(one).action, isOf(one).err], ['heating', '']);
+});
+
+heat('a demand of no watts that is forgotten in a cold room: heat in the next round', () => {
+  const { one, node, pass } = burning();
+  for (let i = 0; i < 3; i++) {
+    one.person.publish('hearth/room/attic/in/demand_w', '0');
+    pass(300, 18);
+  }
+  assert.is(isOf(one).demand_w, 0);
+  assert.is(node.asked(), 0);
+  let waited = 0;
+  for (; isOf(one).demand_w === 0 && waited < 700; waited += 5) pass(5, 18);
+  assert.ok(isOf(one).demand_w > 60, `${isOf(one).demand_w} W after ${waited} s`);
+  pass(60, 18);
+  assert.ok(node.asked() > 1, `${node.asked()} cores`);
+});
+
 heat('a machine that is too hot is given less, then nothing, until it has cooled', () => {
   const { node, pass } = burning();
   node.tempC = 89;

@@ -72,6 +72,7 @@ interface RoomNow {
   /** Heat asked for above what is drawn anyway (below 0: that is too much already), and what of it is claimed of the fuse. */
   readonly needW: number;
   readonly claimW: number;
+  readonly saidAt: number | undefined;
 }
 
 interface Fuse {
@@ -94,14 +95,14 @@ function roomNow(
   const could =
     total(running, 'capW') +
     total(
-      machines.filter(one => mayStart(one, record(one), now)),
+      machines.filter(one => mayStart(one, record(one), now, given.saidAt)),
       'capW',
     );
   const needW = Math.min(demandW, maxW) - anywayW;
   // Floors of those that run count: whoever may not stop yet draws them.
   const claimW = Math.max(0, Math.min(Math.max(Math.min(needW, could), total(running, 'floorW')), maxW - anywayW));
   const priority = Number.isFinite(given.priority) ? given.priority : 0;
-  return { room: given.room, priority, machines, anywayW, demandW, maxW, needW, claimW };
+  return { room: given.room, priority, machines, anywayW, demandW, maxW, needW, claimW, saidAt: given.saidAt };
 }
 
 /** What is in the way of a room's watts, one sentence. */
@@ -158,7 +159,7 @@ export function allocate(from: AllocationState, { now, nodes, rooms, fuseW, besi
     const cut = grantW < room.claimW - tiny;
     const mostW = Math.max(0, room.maxW - room.anywayW);
     const needW = cut ? Math.min(room.needW, grantW) : room.needW;
-    const ask = { needW, demandW: room.demandW, mostW: cut ? Math.min(grantW, mostW) : mostW };
+    const ask = { needW, demandW: room.demandW, mostW: cut ? Math.min(grantW, mostW) : mostW, saidAt: room.saidAt };
     const chosen = choose(room.machines, records, before.rooms[room.room] ?? {}, ask, now, mayStartOne);
     known[room.room] = chosen.room;
     const overW = cut || !roomy ? 0 : Math.max(0, mostW - Math.max(needW, total(chosen.running, 'floorW')));

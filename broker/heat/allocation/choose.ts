@@ -35,6 +35,8 @@ export interface Asked {
   readonly demandW: number;
   /** Heat that bounds allow: it may be that not even floors fit. */
   readonly mostW: number;
+  /** When a person last said how warm it is to be. */
+  readonly saidAt?: number | undefined;
 }
 
 export interface Chosen {
@@ -42,10 +44,17 @@ export interface Chosen {
   readonly room: RoomRecord;
 }
 
-export function mayStart(machine: Machine, record: NodeRecord, now: number): boolean {
+/**
+ * Rests are there against switching to and fro by thermometers. A person who says a new temperature wants to see it done: who was
+ * stopped before that, and only because it was not needed, need not rest. Once for each word, and as often in a day as it may start anyway.
+ */
+export function mayStart(machine: Machine, record: NodeRecord, now: number, saidAt?: number): boolean {
   if (!machine.able || record.on || machine.capW < machine.floorW * 2 || machine.capW <= 0) return false;
-  const pause = record.starts.length >= startsPerDay ? Math.max(machine.minOffMs, usedUpMs) : machine.minOffMs;
-  return record.since === undefined || now - record.since >= pause;
+  const { since, spared, starts } = record;
+  if (since === undefined) return true;
+  const usedUp = starts.length >= startsPerDay;
+  if (spared && !usedUp && saidAt !== undefined && saidAt > since && saidAt <= now) return true;
+  return now - since >= (usedUp ? Math.max(machine.minOffMs, usedUpMs) : machine.minOffMs);
 }
 
 /**
@@ -127,7 +136,7 @@ class Choice {
   get #waiting(): readonly Machine[] {
     const usedUp = (machine: Machine) => Number(this.#record(machine).starts.length >= startsPerDay);
     return this.#order
-      .filter(machine => mayStart(machine, this.#record(machine), this.#now))
+      .filter(machine => mayStart(machine, this.#record(machine), this.#now, this.#asked.saidAt))
       .sort((a, b) => usedUp(a) - usedUp(b));
   }
 
@@ -181,7 +190,9 @@ class Choice {
       const { since = 0, starts } = this.#record(machine);
       const hold = holds[starts.length] ?? Number.POSITIVE_INFINITY;
       const may = this.#now - since >= machine.minOnMs && this.#now - spareAt >= hold;
-      if (may && this.#spare(machine)) this.#turn(machine, false);
+      if (!may || !this.#spare(machine)) continue;
+      this.#turn(machine, false);
+      this.#records.set(machine.node, { ...this.#record(machine), spared: true });
     }
     return spareAt;
   }

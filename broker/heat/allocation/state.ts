@@ -5,6 +5,8 @@ export interface NodeRecord {
   readonly on: boolean;
   /** When that began; absent: never was otherwise. */
   readonly since?: number;
+  /** It was stopped because it was not needed: nothing is wrong with it. */
+  readonly spared?: true;
   /** What it was told last: busy cores, everything counted. */
   readonly cores: number;
   /** What it draws then by its model, with the cores that are busy anyway. */
@@ -94,6 +96,7 @@ function isRecord(value: unknown): value is NodeRecord {
     typeof value.on === 'boolean' &&
     [value.cores, value.modelW, value.movedAt, value.bias, value.seenAt].every(isNumber) &&
     maybe(value.since) &&
+    (value.spared === undefined || value.spared === true) &&
     maybe(value.workedAt) &&
     Array.isArray(value.starts) &&
     value.starts.length <= mostStarts &&
@@ -150,6 +153,6 @@ export function recordsNow(state: AllocationState, now: number): Map<string, Nod
 }
 
 /** Switched over now. */
-export function turned(record: NodeRecord, on: boolean, now: number): NodeRecord {
+export function turned({ spared: _, ...record }: NodeRecord, on: boolean, now: number): NodeRecord {
   return { ...record, on, since: now, starts: on ? [...record.starts, now].slice(-mostStarts) : record.starts };
 }

@@ -37,7 +37,8 @@ export interface Control {
 
 const smoothS = 90;
 const bumpS = 600;
-const edgeS = 1200;
+/** About half of the loop's integral time: what the middle of the step has to say is not to be made up for twice. */
+const edgeS = 600;
 /** A step longer than this (suspended, stopped) tells nothing about what was in between. */
 const gapMs = 5 * 60_000;
 
@@ -67,7 +68,7 @@ type Sound = Extract<Sensed, { readonly ok: true }>;
 
 /**
  * Where a coarse thermometer has just gone over a line, the room is on that line, and later on somewhere on this side: the middle of the step is as
- * good a guess as any, an hour later. Else the loop would rest at the edge of a step and never come to its middle.
+ * good a guess as any, half an hour later. Else the loop would rest at the edge of a step and never come to its middle.
  */
 function likelyC({ c, edge }: Sound): number {
   if (edge === undefined || !(Math.abs(edge.c - c) < 1) || !(edge.agoS >= 0)) return c;
@@ -173,7 +174,7 @@ function regulated(
   const state = forwarded(begun(seen, limits), input, limits, ms, targetC, gains, error);
   const low = Math.max(limits.minW, leastW(aim));
   const high = Math.max(limits.maxW, low);
-  const bumpW = state.by === 'direct' ? bumpFrom(state, gains, error) : state.bumpW * Math.exp(-ms / 1000 / bumpS);
+  const bumpW = state.by === 'direct' ? bumpFrom(state, gains, error, low) : state.bumpW * Math.exp(-ms / 1000 / bumpS);
   const pi = gains.kc * error + state.integralW + (state.forwardW ?? 0);
   const factor = aim.factor >= 0 && Number.isFinite(aim.factor) ? aim.factor : 1;
   const free = pi + bumpW;

@@ -9,9 +9,17 @@ const forwardS = 3600;
 /** Of the weather's share, what is fed forward: the rest is the integral's, so that an error in UA does not overshoot. */
 const forwardShare = 0.85;
 
-/** What keeps the demand where a direct one left it. */
-export function bumpFrom(state: ControlState, gains: Gains, error: number): number {
-  return state.demandW - (gains.kc * error + state.integralW + (state.forwardW ?? 0));
+/** So cold a room is not kept waiting. */
+const coldC = 0.3;
+
+/**
+ * What keeps the demand where a direct one left it. Where that is less than the room needs, the colder it is the less: who ends a
+ * demand in a cold room wants it warm, not a ramp.
+ * @param low what the machines give whatever is asked
+ */
+export function bumpFrom(state: ControlState, gains: Gains, error: number, low: number): number {
+  const bumpW = Math.max(state.demandW, low) - (gains.kc * error + state.integralW + (state.forwardW ?? 0));
+  return bumpW < 0 ? bumpW * clamp(1 - error / coldC, 0, 1) : bumpW;
 }
 
 export function gainsOf(state: ControlState, rangeW: number): Gains {

@@ -1,8 +1,12 @@
 /**
  * Gains of the PI controller. Learned ones come from SIMC (S. Skogestad, "Simple analytic rules for model reduction and PID
  * controller tuning", J. Process Control 13, 2003): for a slope k' = k / τ, a time constant τ and a dead time θ
- * `Kc = 1 / (k' (τc + θ))`, `τI = min(τ, 4 (τc + θ))`, which holds for integrators (τ unknown, long) as well. τc, the wanted closed-loop time constant, is
+ * `Kc = 1 / (k' (τc + θ))`, `τI = min(τ, τc + θ)`. τc, the wanted closed-loop time constant, is
  * θ (Skogestad's "tight" choice, gain margin about 3), and not below 15 minutes: watts that jump with every tenth of a degree are loud fans.
+ *
+ * Skogestad's `4 (τc + θ)` would damp an integrator critically. A room is none: against its walls its air settles within a quarter of an hour,
+ * which is lost in what was learned of hours. What people, sun and weather bring costs degrees in proportion to `τI / Kc`; and were it an
+ * integrator, it would still be damped by ½ √(τI / (τc + θ)) = 0.5.
  */
 export interface Gains {
   /** W per °C. */
@@ -27,7 +31,7 @@ export interface RoomResponse {
 export const startGains = (rangeW: number): Gains => ({ kc: 0.7 * rangeW, tiS: 1800 });
 
 const leastTauC = 900;
-/** Longer than that a person waits for a disturbance to be made up for: as damped as a room with walls allows. */
+/** Longer than that nobody waits for a disturbance to be made up for. */
 const mostTiS = 2400;
 
 export function simc({ slope, tauS = Number.POSITIVE_INFINITY, deadS }: RoomResponse, rangeW: number): Gains {
@@ -35,7 +39,7 @@ export function simc({ slope, tauS = Number.POSITIVE_INFINITY, deadS }: RoomResp
   const start = startGains(rangeW).kc;
   return {
     kc: clamp(1 / (slope * wait), start / 6, start * 4),
-    tiS: clamp(Math.min(tauS, 4 * wait), 900, mostTiS),
+    tiS: clamp(Math.min(tauS, wait), 900, mostTiS),
   };
 }
 
