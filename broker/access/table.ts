@@ -6,6 +6,7 @@
  * | ------------------------------------------- | -------------------------------------- | --------------------------------------- |
  * | …/set, …/do/<verb>                          | admin, operator                        | admin, operator, viewer                 |
  * | room set/{dials}, do/<verb>                 | admin, operator, integration           | admin, operator, viewer                 |
+ * | one node's set/{switches}, do/{buttons}     | admin, operator, integration           | admin, operator, viewer                 |
  * | …/do/forget, …/do/exec                      | admin                                  | admin                                   |
  * | …/in/<reading>                              | admin, operator, integration           | admin, operator, viewer                 |
  * | node is info load cores                     | that node                              | admin, operator, viewer; integration    |
@@ -21,9 +22,12 @@
  * | other topics below <base>                   | nobody                                 | admin, operator, viewer                 |
  * | topics outside <base>                       | admin, operator, integration           | the same, and viewer                    |
  * | $…                                          | nobody                                 | nobody                                  |
+ *
+ * Dials, switches and buttons are in integration.ts.
  */
 import { limits } from '../../shared/limits.ts';
 import { type NounTopic, parseTopic, type Topic } from '../../shared/topics.ts';
+import { asksOf, fabricView, nodeView, roomView } from './integration.ts';
 import { type Access, roleBit } from './principals.ts';
 
 /** What the table says about one topic. */
@@ -67,16 +71,8 @@ const neverRetained = new Set<string>([
   'power',
 ]);
 const long = new Set<string>(['work', 'done']);
-/** What an integration reads. */
-const telemetry = new Set<string>(['status', 'info', 'is', 'load', 'cores', 'sensors', 'power']);
-const roomView = new Set<string>(['is', 'status', 'result']);
-const fabricView = new Set<string>(['status', 'info', 'event']);
 /** They end a thing for good, or run anything at all. */
 const adminVerbs = new Set<string>(['forget', 'exec']);
-
-/** Keys of a room that are as the dial of a thermostat. Others name commands that nodes run: they are for people. */
-export const roomDials = ['mode', 'target_c', 'preset', 'max_w'] as const;
-const isDial = (key: string): boolean => (roomDials as readonly string[]).includes(key);
 
 const rule = (rest: Partial<TopicRule>): TopicRule => ({
   writers: nobody,
@@ -103,12 +99,11 @@ const audit = rule({ readers: admin });
 export function ruleOf(topic: string, base: string): TopicRule {
   if (topic.startsWith('$')) return brokersOwn;
   if (topic !== base && !topic.startsWith(`${base}/`)) return outside;
-  const [, noun = '', , part = '', verb = ''] = topic.split('/', 5);
+  const levels = topic.slice(base.length + 1).split('/', 5);
+  const [, , part = '', verb = ''] = levels;
   // Orders pass whatever they address: the supervisor says on `result` what is wrong with the address.
-  if (part === 'in') return widerOrder;
   if (part === 'do' && adminVerbs.has(verb)) return adminOrder;
-  if (part === 'do') return noun === 'room' ? widerOrder : order;
-  if (part === 'set') return noun === 'room' && isDial(verb) && topic.split('/', 6).length === 5 ? widerOrder : order;
+  if (part === 'do' || part === 'set' || part === 'in') return asksOf(levels) ? widerOrder : order;
   const parsed = parseTopic(topic, base);
   return parsed.ok ? ruleOfParsed(parsed.value) : rule({ reason: parsed.error.message });
 }
@@ -128,7 +123,7 @@ function ruleOfNode({ target, part }: NounTopic): TopicRule {
   // `node/all/…` and `node/@role/…` only take orders, which were answered above.
   if (target.kind !== 'one') return rule({ reason: `"${part}" belongs to one node` });
   return rule({
-    readers: nodeOnly.has(part) ? nobody : telemetry.has(part) ? people | integration : people,
+    readers: nodeOnly.has(part) ? nobody : nodeView.has(part) ? people | integration : people,
     owner: target.id,
     // What is the node's own to write is not its to read: it knows it.
     ownerWrites: nodeWrites.has(part),

@@ -18,6 +18,8 @@ export interface HaSources {
   readonly view: Pick<FleetReader, 'get'>;
   /** The room that the node is in. */
   room(node: string): string | undefined;
+  /** Whether it can be woken. */
+  wakes(node: string): boolean;
 }
 
 /** Remembers what each machine has shown: an entity whose key comes and goes is still one. */
@@ -69,7 +71,7 @@ export class ClusterForHa {
   }
 
   #node(id: string): HaNode {
-    const { view, room } = this.#sources;
+    const { view, room, wakes } = this.#sources;
     const info = view.get(id)?.info;
     const home = room(id);
     const everyMs = this.#loads.get(id)?.everyMs;
@@ -79,6 +81,7 @@ export class ClusterForHa {
       ...(home === undefined ? {} : { room: home }),
       has: this.#has.get(id) ?? new Set<TelemetryKey>(),
       power: info?.cores !== undefined,
+      wakes: wakes(id),
       ...(everyMs === undefined ? {} : { loadEveryMs: everyMs }),
     };
   }

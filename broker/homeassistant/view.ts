@@ -37,6 +37,8 @@ export interface HaNode {
   readonly has: ReadonlySet<TelemetryKey>;
   /** Its watts are known: there is a `power`. */
   readonly power: boolean;
+  /** A network card of it is known that can be woken. */
+  readonly wakes: boolean;
   /** Milliseconds between two of its loads; absent where that is not known ({@link loadEveryMs}). */
   readonly loadEveryMs?: number;
 }

@@ -238,7 +238,7 @@ test('a node that has not said yet what it is keeps what was announced of it', (
   rig.ha.stop();
   broker.disconnect();
   const next = haRig({ disk, clock: rig.clock });
-  next.view = haView({ nodes: [{ id: 'n1', has: new Set(), power: false }] });
+  next.view = haView({ nodes: [{ id: 'n1', has: new Set(), power: false, wakes: true }] });
   broker.connect(next.ha, next.clock);
   next.clock.advance(hour);
   assert.deepEqual(broker.sent, []);
@@ -253,7 +253,7 @@ test('a node that has not said yet what it is keeps what was announced of it', (
 test('a component that goes is named once by its platform alone, and left out after that', () => {
   const { rig, broker } = standing();
   const info = { cpu: 'Intel Core i5-2400', os: 'Debian 12', arch: 'x64', ver: '0.1.0', caps: 'root' };
-  rig.view = haView({ nodes: [haNode('n1', { info })] });
+  rig.view = haView({ nodes: [haNode('n1', { info, wakes: false })] });
   rig.ha.changed();
   rig.clock.advance(settled);
   assert.deepEqual(topics(broker.sent), [nodeTopic('n1'), nodeTopic('n1')]);
