@@ -3,9 +3,10 @@
  *
  * Known networks of the sleeper: nodes that are in one of them, two for each, others in every round, for networks of two
  * houses may have the same number. Not known, or nobody is there: one node for each network, at most eight in a round, those
- * first in which the supervisor is not itself.
+ * first in which the supervisor is not itself. Where the supervisor is in the sleeper's network, that is left for the fourth
+ * round: the machine may have been moved.
  */
-export const relayLimits = { perNet: 2, perRound: 8 } as const;
+export const relayLimits = { perNet: 2, perRound: 8, aloneRounds: 3 } as const;
 
 export interface RelayNode {
   readonly node: string;
@@ -18,6 +19,7 @@ export class Relays {
   readonly #byNet = new Map<string, string[]>();
   /** Where the supervisor is not, first. */
   readonly #nets: readonly string[];
+  readonly #own: readonly string[];
 
   /** @param own networks of the supervisor. */
   constructor(nodes: Iterable<RelayNode>, own: readonly string[]) {
@@ -28,6 +30,7 @@ export class Relays {
         else this.#byNet.set(net, [node]);
       }
     }
+    this.#own = own;
     const nets = [...this.#byNet.keys()].sort();
     this.#nets = [...nets.filter(net => !own.includes(net)), ...nets.filter(net => own.includes(net))];
   }
@@ -36,7 +39,8 @@ export class Relays {
   choose(sleeper: string, nets: readonly string[], round: number): readonly string[] {
     const chosen = new Set<string>();
     for (const net of nets) for (const node of this.#of(net, sleeper, round, relayLimits.perNet)) chosen.add(node);
-    if (chosen.size === 0) {
+    const isHere = nets.some(net => this.#own.includes(net));
+    if (chosen.size === 0 && !(isHere && round < relayLimits.aloneRounds)) {
       const start = this.#nets.length > relayLimits.perRound ? round * relayLimits.perRound : 0;
       const turn = Math.floor((round * relayLimits.perRound) / Math.max(relayLimits.perRound, this.#nets.length));
       for (let i = 0; i < Math.min(this.#nets.length, relayLimits.perRound); i++) {

@@ -8,7 +8,7 @@ import { createEmbeddedBroker, type EmbeddedBroker } from '../../broker/mqtt/emb
 import type { BusMessage } from '../../shared/bus.ts';
 import { silentLog } from '../../shared/log.ts';
 import { matches } from '../../shared/topics.ts';
-import { contract, type Who } from '../fixture/access-contract.ts';
+import { ownBroker as contract, type Who } from '../fixture/access-contract.ts';
 import { handAuthenticator } from '../fixture/hand-authenticator.ts';
 import { MemoryClient, turns } from '../fixture/memory-client.ts';
 

@@ -157,7 +157,7 @@ test('energy fits the Energy dashboard, power the statistics', () => {
 });
 
 test('a node has entities for what it has, and no others', () => {
-  const bare = haNode('n1', { info: {}, has: new Set(['cpu_pct']), power: false });
+  const bare = haNode('n1', { info: {}, has: new Set(['cpu_pct']), power: false, wakes: false });
   assert.deepEqual(Object.keys(of(haView({ nodes: [bare] }), 'node_n1').components), [
     'connectivity',
     'cpu',

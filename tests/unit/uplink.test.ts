@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import { Uplink, type UplinkOptions } from '../../broker/uplink/uplink.ts';
 import type { BusMessage } from '../../shared/bus.ts';
 import { silentLog } from '../../shared/log.ts';
+import { ownBroker } from '../fixture/access-contract.ts';
 import { type ManualClock, manualClock, seededRandom } from '../fixture/manual-clock.ts';
 import { type MemoryBroker, memoryBroker } from '../fixture/memory-bus.ts';
 
@@ -186,6 +187,23 @@ test('commands and readings come back, and nothing else does', () => {
     commands.map(({ topic }) => topic),
     taken,
   );
+});
+
+test('what comes back is what a login for Home Assistant may do on the own broker, and it sees no more here than there', () => {
+  const { commands, say, uplink, broker } = leading();
+  const below = ownBroker.filter(([topic]) => topic.startsWith('hearth/'));
+  // A reading of something else than a room means nothing anywhere.
+  const asks = below.filter(
+    ([topic, writers]) => writers.includes('integration') && !/^hearth\/(?!room).*\/in\//.test(topic),
+  );
+  for (const [topic] of below) say(topic, 'x');
+  assert.deepEqual(
+    commands.map(({ topic }) => topic),
+    asks.map(([topic]) => topic),
+  );
+  const before = broker.published.length;
+  for (const [topic, , readers] of below) if (!readers.includes('integration')) uplink.mirror(topic, 'secret', retain);
+  assert.equal(broker.published.length, before);
 });
 
 test('a response topic is not handed on: it is on another broker than the answer', () => {
