@@ -7,6 +7,7 @@
  * | …/set, …/do/<verb>                          | admin, operator                        | admin, operator, viewer                 |
  * | room set/{dials}, do/<verb>                 | admin, operator, integration           | admin, operator, viewer                 |
  * | one node's set/{switches}, do/{buttons}     | admin, operator, integration           | admin, operator, viewer                 |
+ * | one node's set/agent                        | admin, operator; integration: `follow` | admin, operator, viewer                 |
  * | …/do/forget, …/do/exec                      | admin                                  | admin                                   |
  * | …/in/<reading>                              | admin, operator, integration           | admin, operator, viewer                 |
  * | node is info load cores                     | that node                              | admin, operator, viewer; integration    |
@@ -27,7 +28,7 @@
  */
 import { limits } from '../../shared/limits.ts';
 import { type NounTopic, parseTopic, type Topic } from '../../shared/topics.ts';
-import { asksOf, fabricView, nodeView, roomView } from './integration.ts';
+import { asksOf, fabricView, nodeView, roomView, wordOf } from './integration.ts';
 import { type Access, roleBit } from './principals.ts';
 
 /** What the table says about one topic. */
@@ -37,6 +38,8 @@ export interface TopicRule {
   readonly readers: number;
   /** The node it belongs to, and what that one may do beside the roles. */
   readonly owner: string | undefined;
+  /** An integration may say this here, and nothing else. */
+  readonly integrationSays: string | undefined;
   readonly ownerWrites: boolean;
   readonly ownerReads: boolean;
   /** Retained copies are never kept: orders, readings and telemetry. */
@@ -78,6 +81,7 @@ const rule = (rest: Partial<TopicRule>): TopicRule => ({
   writers: nobody,
   readers: people,
   owner: undefined,
+  integrationSays: undefined,
   ownerWrites: false,
   ownerReads: false,
   stripRetain: false,
@@ -103,7 +107,11 @@ export function ruleOf(topic: string, base: string): TopicRule {
   const [, , part = '', verb = ''] = levels;
   // Orders pass whatever they address: the supervisor says on `result` what is wrong with the address.
   if (part === 'do' && adminVerbs.has(verb)) return adminOrder;
-  if (part === 'do' || part === 'set' || part === 'in') return asksOf(levels) ? widerOrder : order;
+  if (part === 'do' || part === 'set' || part === 'in') {
+    const word = wordOf(levels);
+    if (word !== undefined) return { ...order, integrationSays: word };
+    return asksOf(levels) ? widerOrder : order;
+  }
   const parsed = parseTopic(topic, base);
   return parsed.ok ? ruleOfParsed(parsed.value) : rule({ reason: parsed.error.message });
 }
@@ -139,10 +147,17 @@ export const mayWrite = (topic: TopicRule, { bit, node }: Access): boolean =>
 export const mayRead = (topic: TopicRule, { bit, node }: Access): boolean =>
   (topic.readers & bit) !== 0 || (topic.ownerReads && topic.owner === node);
 
+/** Whether these very words may be written by one who may write no others there. */
+export const maySay = ({ integrationSays }: TopicRule, { bit }: Access, payload: Uint8Array): boolean =>
+  integrationSays !== undefined && bit === integration && lenient.decode(payload.subarray(0, 64)) === integrationSays;
+const lenient = new TextDecoder();
+
 /** Why `access` may not write the topic, in words for `result`; undefined where it may. */
 export function whyNotWrite(topic: TopicRule, access: Access): string | undefined {
   if (mayWrite(topic, access)) return undefined;
   if (topic.reason !== undefined) return topic.reason;
+  if (topic.integrationSays !== undefined && access.bit === integration)
+    return `the role "integration" may say "${topic.integrationSays}" here, and nothing else`;
   if (topic.writers === admin) return 'only an admin may do that';
   if (topic.writers !== nobody) return `the role "${access.role ?? 'nobody'}" may not write this topic`;
   return topic.ownerWrites

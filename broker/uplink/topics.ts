@@ -7,15 +7,17 @@
  * environment may hold a secret.
  */
 import { parseTopic } from '../../shared/topics.ts';
-import { nodeButtons, nodeSwitches, notMirrored, roomDials } from '../access/integration.ts';
-import { roleBit } from '../access/principals.ts';
-import { ruleOf } from '../access/table.ts';
+import { nodeButtons, nodeSwitches, nodeWords, notMirrored, roomDials } from '../access/integration.ts';
+import { type Access, roleBit } from '../access/principals.ts';
+import { mayRead, maySay, mayWrite, ruleOf } from '../access/table.ts';
+
+const integration: Access = { bit: roleBit.integration, role: 'integration', node: undefined };
 
 /** Whether a topic of this cluster is told on the user's broker. */
 export function isMirrored(topic: string, base: string): boolean {
   const parsed = parseTopic(topic, base);
   if (!parsed.ok || notMirrored.has(parsed.value.part)) return false;
-  return (ruleOf(topic, base).readers & roleBit.integration) !== 0;
+  return mayRead(ruleOf(topic, base), integration);
 }
 
 /** Whether a message on this topic of the user's broker is a command or a reading that Hearth takes from there. */
@@ -25,7 +27,14 @@ export function isCommand(topic: string, base: string): boolean {
   const { noun, part } = parsed.value;
   // Readings of other things than rooms mean nothing.
   const asks = part === 'set' || part === 'do' || (part === 'in' && noun === 'room');
-  return asks && (ruleOf(topic, base).writers & roleBit.integration) !== 0;
+  const rule = ruleOf(topic, base);
+  return asks && (mayWrite(rule, integration) || rule.integrationSays !== undefined);
+}
+
+/** Whether a command may say this: of some only one word is Home Assistant's. */
+export function mayCommand(topic: string, base: string, payload: Uint8Array): boolean {
+  const rule = ruleOf(topic, base);
+  return mayWrite(rule, integration) || maySay(rule, integration, payload);
 }
 
 /** Whether messages on a topic get to the user's broker or from there: for what is announced to Home Assistant. */
@@ -35,7 +44,7 @@ export const commandFilters = (base: string): readonly string[] => [
   ...roomDials.map(key => `${base}/room/+/set/${key}`),
   `${base}/room/+/do/+`,
   `${base}/room/+/in/+`,
-  ...nodeSwitches.map(key => `${base}/node/+/set/${key}`),
+  ...[...nodeSwitches, ...Object.keys(nodeWords)].map(key => `${base}/node/+/set/${key}`),
   ...nodeButtons.map(verb => `${base}/node/+/do/${verb}`),
 ];
 

@@ -26,7 +26,7 @@ import { connectOutsideBus } from '../mqtt/outside.ts';
 import { RetainedCommands } from '../orders/retained-commands.ts';
 import { Kept, keptLimits } from './kept.ts';
 import { type StandingEffect, UplinkStanding } from './standing.ts';
-import { commandFilters, isCommand, isMirrored, leftFilters } from './topics.ts';
+import { commandFilters, isCommand, isMirrored, leftFilters, mayCommand } from './topics.ts';
 
 export interface UplinkOptions {
   /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with user name and password where needed; they are never logged. */
@@ -261,6 +261,10 @@ export class Uplink {
         if (noun === 'room') this.mirror(`${base}/room/${id}/result`, JSON.stringify(result));
         return;
       }
+    }
+    if (!mayCommand(topic, base, payload)) {
+      log.warn({ topic: printable(topic, 128) }, 'a command on the uplink says more than Home Assistant may: not run');
+      return;
     }
     if (payload.length > limits.message) {
       log.warn({ topic: printable(topic, 128), bytes: payload.length }, 'a message on the uplink is too long');

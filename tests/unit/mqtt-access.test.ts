@@ -53,6 +53,7 @@ const table: readonly [topic: string, writers: string, readers: string, strip: b
   ['hearth/node/n1/do/wake/deeper', 'ao', 'aov', true],
   ['hearth/node/n1/set/drain', 'aoi', 'aov', true],
   ['hearth/node/n1/set/drain/deeper', 'ao', 'aov', true],
+  ['hearth/node/n1/set/agent', 'ao', 'aov', true],
   ['hearth/node/all/do/wake', 'ao', 'aov', true],
   ['hearth/node/@solver/do/wake', 'ao', 'aov', true],
   ['hearth/role/r1/set/drain', 'ao', 'aov', true],
@@ -103,6 +104,7 @@ test('a refusal says who may, or what is wrong', () => {
   assert.match(whyNotWrite(ruleOf('hearth/node/n1/stet', base), who.a) ?? '', /"stet" is no part of a node/);
   assert.match(whyNotWrite(ruleOf('hearth/node/n1/set', base), who.v) ?? '', /"viewer"/);
   assert.match(whyNotWrite(ruleOf('hearth/node/n1/do/forget', base), who.o) ?? '', /admin/);
+  assert.match(whyNotWrite(ruleOf('hearth/node/n1/set/agent', base), who.i) ?? '', /may say "follow" here/);
 });
 
 test('long payloads only where work travels', () => {

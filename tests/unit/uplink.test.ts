@@ -162,8 +162,11 @@ test('commands and readings come back, and nothing else does', () => {
     'hearth/node/n1/set/agent',
     ...['identify', 'reboot', 'wake', 'drain', 'resume'].map(verb => `hearth/node/n1/do/${verb}`),
   ];
-  for (const topic of taken) say(topic, 'x');
+  for (const topic of taken) say(topic, topic.endsWith('/agent') ? 'follow' : 'x');
   for (const topic of [
+    // It names a program by its hash, as anything but "follow" does.
+    'hearth/node/n1/set/agent',
+    'hearth/node/n1/set/agent/sha256',
     // It names a command that nodes would run.
     'hearth/room/study/set/filler',
     'hearth/room/study/set/filler/run',
