@@ -44,6 +44,8 @@ export interface WakingParts {
 const writeMs = 2000;
 /** … and that late again, where the disk did not take them. */
 const writeAgainMs = 30_000;
+/** Events of one moment, each about one node; those of an order to a whole fleet crowd out nobody else's. */
+const mostTold = 5;
 
 export class Waking {
   readonly #parts: WakingParts;
@@ -139,6 +141,7 @@ export class Waking {
     for (const [id, { at }] of this.#errands) if (now - at > sleeperLimits.everyMs) this.#errands.delete(id);
     if (maySpeak()) this.#act(this.#sleepers.tick(now, () => this.#relays()));
     if (this.#sleepers.any) this.#ticking = clock.after(sleeperLimits.tickMs, () => this.#tick());
+    else this.#errands.clear();
   }
 
   #relays(): Relays {
@@ -152,9 +155,15 @@ export class Waking {
   }
 
   #act(effects: readonly SleeperEffect[]): void {
+    const lost = effects.filter(effect => effect.type === 'gave-up');
+    for (const { node, text } of lost.slice(0, mostTold)) this.#parts.events.emit('warn', 'wake-failed', text, node);
+    if (lost.length > mostTold) {
+      const more = lost.slice(mostTold).map(({ node }) => node);
+      this.#parts.events.emit('warn', 'wake-failed', `${more.length} more were not woken: ${more.join(', ')}`);
+    }
     for (const effect of effects) {
+      if (effect.type === 'gave-up') continue;
       if (effect.type === 'told') effect.done(effect.error);
-      else if (effect.type === 'gave-up') this.#parts.events.emit('warn', 'wake-failed', effect.text, effect.node);
       else if (effect.type === 'relay') this.#relay(effect.relay, effect.nodes, effect.macs);
       else this.#send(effect.nodes, effect.macs);
     }

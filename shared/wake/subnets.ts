@@ -22,8 +22,17 @@ const textOf = (number: number): string => [24, 16, 8, 0].map(bits => (number >>
 
 type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>;
 
+/** Newer Androids tell a program nothing of them, by an error. */
+function interfaces(): Interfaces {
+  try {
+    return networkInterfaces();
+  } catch {
+    return {};
+  }
+}
+
 /** Of every interface that has a broadcast address; real ones first. */
-export function ownSubnets(all: Interfaces = networkInterfaces()): readonly Subnet[] {
+export function ownSubnets(all: Interfaces = interfaces()): readonly Subnet[] {
   const found: Subnet[] = [];
   for (const [name, addresses = []] of Object.entries(all)) {
     for (const { family, address, netmask, internal } of addresses) {

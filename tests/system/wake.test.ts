@@ -44,7 +44,12 @@ function behind(host: TestHost): { readonly under: readonly string[]; readonly n
     ip('-n', space, 'addr', 'add', `${prefix}.${end}/24`, 'dev', link);
     ip('-n', space, 'link', 'set', link, 'up');
   }
-  const remove = () => ip('netns', 'del', name);
+  let there = true;
+  const remove = () => {
+    if (there) ip('netns', 'del', name);
+    there = false;
+  };
+  process.on('exit', remove);
   return { under: ['ip', 'netns', 'exec', name], net: `${prefix}.0/24`, remove };
 }
 

@@ -188,8 +188,22 @@ test('a thousand orders are no flood: who asks meanwhile waits along, and who as
   assert.equal(results('n1').filter(({ state }) => state === 'finished').length >= 4, true);
 });
 
+test('a node that comes and goes gets no packet sooner than ten seconds after the last', () => {
+  const { it, sent, join, pass } = scene();
+  join('n1', { macs: mac }).will();
+  for (let epoch = 2; epoch < 22; epoch++) {
+    assert.equal(it.ask('node/n1/do/wake').state, 'accepted');
+    pass(1);
+    const again = node(it.broker, 'n1', 'aaaaaaaa', epoch);
+    again.birth();
+    again.will();
+    pass(1);
+  }
+  assert.ok(sent.length >= 4 && sent.length <= 5, `${sent.length}`);
+});
+
 test('everybody: who is online counts, the others get packets, so many a tick', () => {
-  const { it, sent, join, pass, last } = scene();
+  const { it, sent, join, pass, last, events } = scene();
   for (let i = 0; i < 20; i++) join(`n${i}`, { macs: `dc:a6:32:00:00:${10 + i}` }).will();
   const awake = join('awake', { macs: mac });
   const bare = join('bare', {});
@@ -210,6 +224,9 @@ test('everybody: who is online counts, the others get packets, so many a tick', 
   const end = last('all');
   assert.deepEqual([end?.state, end?.ok, end?.n, end?.ok_n], ['finished', false, 22, 2]);
   assert.match(end?.failed ?? '', /^bare,n0,n1,n2,n4,/);
+  const lost = events().filter(({ kind }) => kind === 'wake-failed');
+  assert.deepEqual([lost.length, lost[0]?.node], [6, 'n0']);
+  assert.match(lost[5]?.text ?? '', /^14 more were not woken: n6, n7,/);
 });
 
 test('a node that says hostile things of its cards costs no more than any other', () => {
