@@ -17,6 +17,7 @@ import type { Jobs } from './jobs/jobs.ts';
 import type { Answers, Asked } from './orders/answers.ts';
 import type { Orders } from './orders/orders.ts';
 import type { RetainedCommands } from './orders/retained-commands.ts';
+import type { Waking } from './power/waking.ts';
 
 /** Bytes of an answer to an order. */
 const doneBytes = 4096;
@@ -33,6 +34,7 @@ export interface InboxParts {
   readonly reports: Reports;
   readonly jobs: Pick<Jobs, 'set' | 'do' | 'found' | 'report'>;
   readonly heating: Pick<Heating, 'set' | 'do' | 'reading' | 'found' | 'sensors' | 'foreign' | 'order'>;
+  readonly waking: Pick<Waking, 'answered'>;
   /** Whether what came over connection `serial` is the word of the node's current session. */
   speaksFor(node: string, serial: number | undefined): boolean;
   notice(event: PresenceEvent): void;
@@ -124,12 +126,12 @@ export class Inbox {
 
   /** Answers to orders have an `id`; what has none is about work. */
   #done(node: string, { payload, from }: BusMessage): void {
-    const { orders, jobs, speaksFor } = this.#parts;
+    const { orders, jobs, waking, speaksFor } = this.#parts;
     const text = decodeText(payload, limits.work);
     const json = text.ok ? parseJson(text.value, reportDepth) : text;
     if (json.ok && isObject(json.value) && 'id' in json.value) {
       const done = payload.length <= doneBytes ? check(donePayload, json.value) : undefined;
-      if (done?.ok && orders.done(node, done.value)) this.#parts.answered(node);
+      if (done?.ok && (orders.done(node, done.value) || waking.answered(node, done.value))) this.#parts.answered(node);
     } else if (speaksFor(node, from?.serial)) jobs.report(node, json.ok ? check(reportPayload, json.value) : json);
   }
 

@@ -1,39 +1,51 @@
-/** What the cluster works at: jobs, and the heat that comes of work. One front door for the supervisor. */
+/** What the cluster works at: jobs, the heat that comes of work, and who is woken for it. One front door for the supervisor. */
 import type { ArtifactUse } from './artifacts/uses.ts';
 import { Heating, type HeatingParts } from './heat/heating.ts';
 import { Jobs } from './jobs/jobs.ts';
 import type { JobsParts } from './jobs/parts.ts';
 import type { Session } from './orders/orders.ts';
+import { Waking, type WakingParts } from './power/waking.ts';
 import type { UplinkEnd } from './uplink/uplink-part.ts';
 
 export interface LabourParts {
   readonly jobs: JobsParts;
-  readonly heating: Omit<HeatingParts, 'jobs'>;
+  readonly heating: Omit<HeatingParts, 'jobs' | 'wakes'>;
+  readonly waking: WakingParts;
 }
 
 export class Labour {
   readonly jobs: Jobs;
   readonly heating: Heating;
+  readonly waking: Waking;
 
   constructor(parts: LabourParts) {
     this.jobs = new Jobs(parts.jobs);
-    this.heating = new Heating({ ...parts.heating, jobs: this.jobs });
+    this.waking = new Waking(parts.waking);
+    this.heating = new Heating({ ...parts.heating, jobs: this.jobs, wakes: this.waking.knows });
   }
 
   /** For whoever hands out messages. */
-  get parts(): { readonly jobs: Jobs; readonly heating: Heating } {
-    return { jobs: this.jobs, heating: this.heating };
+  get parts(): { readonly jobs: Jobs; readonly heating: Heating; readonly waking: Waking } {
+    return { jobs: this.jobs, heating: this.heating, waking: this.waking };
   }
 
   /** The journal is loaded. `done` once, with one sentence where something could not be read. */
   load(done: (error: string | undefined, boot: number) => void): void {
-    this.heating.load(error => (error === undefined ? this.jobs.load(done) : done(error, 0)));
+    const steps = [this.waking, this.heating];
+    const next = (error?: string): void => {
+      const step = steps.shift();
+      if (error !== undefined) done(error, 0);
+      else if (step) step.load(next);
+      else this.jobs.load(done);
+    };
+    next();
   }
 
   usedArtifacts = (): Iterable<ArtifactUse> => this.jobs.usedArtifacts();
 
   nodeChanged(node: string): void {
     this.jobs.nodeChanged(node);
+    this.waking.nodeChanged(node);
     this.heating.nodeChanged(node);
   }
 
@@ -45,10 +57,12 @@ export class Labour {
 
   session(node: string, session: Session | undefined): void {
     this.jobs.session(node, session);
+    this.waking.session(node, session);
   }
 
   nodeGone(node: string): void {
     this.jobs.nodeGone(node);
+    this.waking.nodeGone(node);
     this.heating.nodeGone(node);
   }
 
@@ -82,6 +96,7 @@ export class Labour {
   }
 
   stop(done: () => void): void {
+    this.waking.stop();
     this.heating.stop(() => this.jobs.stop(done));
   }
 }

@@ -5,6 +5,7 @@ import type { Log } from '../shared/log.ts';
 import type { Store } from '../shared/store.ts';
 import { systemClock, systemRandom } from '../shared/system-clock.ts';
 import { UserError } from '../shared/user-error.ts';
+import { createWakeSender } from '../shared/wake/sender.ts';
 import { openBroker } from './broker-part.ts';
 import type { SupervisorConfig } from './config.ts';
 import {
@@ -137,6 +138,7 @@ async function startParts(
     given: node => trust.desk.given(node),
     release: async () => ({ ver, sha256: (await trust.agent()).sha256 }),
     forgotten: node => trust.forgotten(node),
+    waking: { sender: createWakeSender({ clock }), enrolled: node => trust.desk.macs(node) },
     heating: { fuseW: config.maxW, discovery: config.discovery, uplink, askWemo: askByHttp },
     jobs: {
       inline: config.inline,

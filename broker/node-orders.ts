@@ -5,6 +5,7 @@ import type { Authority } from './authority.ts';
 import type { Journal } from './desired/journal.ts';
 import type { Sets } from './desired/sets.ts';
 import type { Wants } from './desired/wants.ts';
+import type { Labour } from './labour.ts';
 import { Orders, type OrdersParts } from './orders/orders.ts';
 
 export interface NodeOrdersParts extends Pick<OrdersParts, 'clock' | 'random' | 'answers' | 'session'> {
@@ -14,12 +15,12 @@ export interface NodeOrdersParts extends Pick<OrdersParts, 'clock' | 'random' | 
   readonly journal: Journal;
   readonly wants: Wants;
   readonly sets: Sets;
-  /** Somebody trusts the node again. */
-  resumed(node: string): void;
+  /** Jobs go to a node again that somebody resumes; and who is to wake. */
+  readonly labour: Labour;
 }
 
 export function createNodeOrders(parts: NodeOrdersParts): Orders {
-  const { base, bus, clock, random, answers, session, authority, journal, wants, sets, resumed } = parts;
+  const { base, bus, clock, random, answers, session, authority, journal, wants, sets, labour } = parts;
   const topics = topicsOf(base);
   return new Orders({
     clock,
@@ -32,9 +33,10 @@ export function createNodeOrders(parts: NodeOrdersParts): Orders {
       bus.publish(topics.node(node, 'cmd'), authority.cmd(node, body, journal.gen, journal.rev), { qos: 1 });
     },
     drain: (node, on, by, done) => {
-      if (!on) resumed(node);
+      if (!on) labour.jobs.pardon(node);
       sets.drain(node, on, by, done);
     },
+    waking: labour.waking,
     forget: (node, by, done) => {
       const gone = { noun: 'node', id: node, entry: undefined, what: 'forget', by, atMs: clock.wall() } as const;
       journal.submit(gone, error => done(error));

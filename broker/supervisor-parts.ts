@@ -9,6 +9,7 @@ import type { AgentRelease } from './desired/following.ts';
 import type { HeatingOptions } from './heat/heating.ts';
 import type { JobsOptions } from './jobs/parts.ts';
 import type { Told } from './orders/answers.ts';
+import type { WakingOptions } from './power/waking.ts';
 
 export interface SupervisorParts {
   /** Topic base, such as `hearth`. */
@@ -34,6 +35,8 @@ export interface SupervisorParts {
   readonly jobs?: JobsOptions;
   /** What the fuse bears, and how Home Assistant is told. */
   readonly heating?: HeatingOptions;
+  /** How packets get out that wake nodes, and what is known of their cards besides. */
+  readonly waking?: WakingOptions;
   /** A node's document is gone by `do/forget`: its certificate is to go, too. */
   readonly forgotten?: (node: string) => void;
 }

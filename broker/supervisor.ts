@@ -92,9 +92,8 @@ export class Supervisor {
       this.#following?.look();
       this.#labour.changed(nodes);
     };
-    const mayAct = () => this.#standing.speaks;
     const maySpeak = () => this.#standing.leads;
-    const rollouts = new Rollouts({ clock, journal, wants, events, fleet: view, mayAct });
+    const rollouts = new Rollouts({ clock, journal, wants, events, fleet: view, mayAct: () => this.#standing.speaks });
     this.#rollouts = rollouts;
     this.#telling = { journal, wants, projection, view, rollouts, gone: node => this.#gone(node), changed };
     this.#answers = new Answers(base, bus, clock, parts.told);
@@ -119,6 +118,10 @@ export class Supervisor {
         ...{ ...common, ver, session, maySpeak, cluster: signer.cluster, options: parts.heating ?? {} },
         order: (node, to, args) => this.#orders.command(node, to, 'heat', args),
       },
+      waking: {
+        ...{ ...common, session, maySpeak, options: parts.waking ?? {} },
+        order: (node, to, args, id) => this.#orders.command(node, to, 'wake', args, id),
+      },
     });
     const speaks = (node: string, serial: number | undefined) => speaksFor(state, node, serial);
     const sign = (node: string, epoch: number, serial: number | undefined) =>
@@ -128,14 +131,12 @@ export class Supervisor {
     const set = (asked: Asked) => (asked.topic.noun === 'role' ? sets.role(asked) : sets.node(asked));
     this.#following = release && new Following({ journal, clock, log, release, set });
     this.#orders = createNodeOrders({
-      ...{ base, bus, clock, random, answers, session, authority, journal, wants, sets },
-      resumed: node => this.#labour.jobs.pardon(node),
+      ...{ base, bus, clock, random, answers, session, authority, journal, wants, sets, labour: this.#labour },
     });
     this.#retained = new RetainedCommands(bus, clock);
     this.#inbox = new Inbox({
       ...{ base, log, answers, notice, sets, speaksFor: speaks },
-      ...{ retained: this.#retained, orders: this.#orders, reports: this.#reports },
-      ...this.#labour.parts,
+      ...{ retained: this.#retained, orders: this.#orders, reports: this.#reports, ...this.#labour.parts },
       answered: node => {
         // What a forgotten node said last is retained again.
         if (!this.#attendance.isOnline(node)) this.#projection.clear(node);

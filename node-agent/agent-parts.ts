@@ -4,6 +4,7 @@ import type { Clock, Random } from '../shared/clock.ts';
 import type { Link } from '../shared/link.ts';
 import type { Log } from '../shared/log.ts';
 import type { Hello } from '../shared/schemas/presence.ts';
+import type { WakeSender } from '../shared/wake/sender.ts';
 import type { AgentDisk } from './disk.ts';
 import type { HeatSide } from './heat/side.ts';
 import type { MachineActions } from './machine-actions.ts';
@@ -37,6 +38,8 @@ export interface AgentParts {
   readonly safe?: boolean;
   /** What `do/reboot` and the like do to the machine; absent: nothing can be done. */
   readonly machine?: MachineActions;
+  /** Sends magic packets for nodes that are asleep; absent: it does not. */
+  readonly waker?: WakeSender;
   /** Its part in jobs; absent: it has none. */
   readonly work?: WorkSide;
   /** Its part in heating; absent: it has none. */

@@ -5,6 +5,8 @@ import type { Log } from '../shared/log.ts';
 import type { Is } from '../shared/schemas/observed.ts';
 import type { Info } from '../shared/schemas/telemetry.ts';
 import { topicsOf } from '../shared/topics.ts';
+import { relayCap } from '../shared/wake/magic-packet.ts';
+import type { WakeSender } from '../shared/wake/sender.ts';
 import type { HeatHandlers, HeatSide } from './heat/side.ts';
 import type { ReconcilerApi } from './reconcile/reconciler.ts';
 import { Beat, beatMs } from './session/beat.ts';
@@ -53,6 +55,8 @@ export interface ReporterParts {
   readonly work?: Pick<WorkSide, 'running' | 'plugins' | 'can'> | undefined;
   /** Its part in heating, where it has one. */
   readonly heat?: Pick<HeatSide, 'cores' | 'can' | 'tasksThere'> | undefined;
+  /** Its way to wake others, where it has one. */
+  readonly waker?: Pick<WakeSender, 'nets'> | undefined;
 }
 
 type NodePart = 'lwt' | 'is' | 'info' | 'load' | 'cores' | 'sensors' | 'heartbeat' | 'done';
@@ -67,6 +71,9 @@ const lastLinesBytes = 192 * 1024;
 
 /** Of plugins' names in `info`. */
 const pluginsBytes = 4096;
+
+/** Of networks in `info`. */
+const netsBytes = 256;
 
 /** As many as fit, comma-joined. */
 function cutList(names: readonly string[], most: number): string {
@@ -242,7 +249,7 @@ export class Reporter {
     if (!this.#facts) return;
     const off = this.#clock.off === undefined ? {} : { clock_off_ms: this.#clock.off };
     const { node, place } = this.#parts.speaker;
-    const text = infoText(node, this.#parts.ver, { ...this.#facts, ...this.#jobs(), ...place, ...off });
+    const text = infoText(node, this.#parts.ver, { ...this.#facts, ...this.#can(), ...this.#nets(), ...place, ...off });
     if (this.#observed.takeInfo(text, always)) this.#publish('info', text);
   }
 
@@ -257,11 +264,18 @@ export class Reporter {
     };
   }
 
-  /** What of jobs and heat this node can do. */
-  #jobs(): { readonly caps?: string; readonly plugins?: string } {
-    const { work, heat } = this.#parts;
-    if (!(work || heat) || !this.#facts) return {};
-    const caps = [this.#facts.caps, ...(work?.can ?? []), ...(heat?.can ?? [])].filter(Boolean).join();
+  /** Networks that it is in, as they are now: an address may come after the facts were gathered. */
+  #nets(): { readonly nets?: string } {
+    const nets = cutList(this.#parts.waker?.nets() ?? [], netsBytes);
+    return nets === '' ? {} : { nets };
+  }
+
+  /** What of jobs, heat and waking this node can do. */
+  #can(): { readonly caps?: string; readonly plugins?: string } {
+    const { work, heat, waker } = this.#parts;
+    if (!(work || heat || waker) || !this.#facts) return {};
+    const wakes = waker ? [relayCap] : [];
+    const caps = [this.#facts.caps, ...wakes, ...(work?.can ?? []), ...(heat?.can ?? [])].filter(Boolean).join();
     const plugins = cutList(work?.plugins ?? [], pluginsBytes);
     return { ...(caps === '' ? {} : { caps }), ...(plugins === '' ? {} : { plugins }) };
   }

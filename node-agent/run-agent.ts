@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Verifier } from '../shared/authority.ts';
 import type { Clock, Random } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
+import { createWakeSender } from '../shared/wake/sender.ts';
 import { Agent } from './agent.ts';
 import type { AgentParts } from './agent-parts.ts';
 import { createMqttLink } from './connection/mqtt-link.ts';
@@ -52,6 +53,7 @@ export function makeAgent(around: Surroundings, run: AgentRun): Agent {
     ...rest,
     hostname: hostname(),
     link: createMqttLink(way),
+    waker: createWakeSender({ clock }),
     machine: createMachineActions({
       clock,
       root: process.getuid?.() === 0,

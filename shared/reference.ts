@@ -196,6 +196,21 @@ export const verbs: readonly VerbRow[] = [
     args: '',
     text: 'announces everything to Home Assistant again, what was removed there, too; any node will do',
   },
+  {
+    verb: 'drain',
+    args: '',
+    text: 'takes no new work, from then on, also where it is offline now',
+  },
+  { verb: 'resume', args: '', text: 'takes work again; ends safe mode' },
+  { verb: 'reboot', args: '', text: 'restarts the machine; needs root and no container' },
+  { verb: 'shutdown', args: '', text: 'switches the machine off; needs root and no container' },
+  {
+    verb: 'wake',
+    args: '`within_s` (10 to 900, default 180)',
+    text: 'switches an offline machine on by Wake-on-LAN; finished when it is online, or was not within that time',
+  },
+  { verb: 'upgrade', args: '', text: 'upgrades the packages of the system; the item `upgrade` of `is` tells the rest' },
+  { verb: 'identify', args: '', text: 'blinks a light of the machine for half a minute' },
   { verb: 'rebirth', args: '', text: 'the node connects anew and says everything about itself again' },
   { verb: 'forget', args: '', text: 'ends a node: its document, retained topics and services' },
 ];

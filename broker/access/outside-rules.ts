@@ -4,8 +4,9 @@
  */
 import type { UserRole } from '../../shared/schemas/trust.ts';
 import { commonParts, fabricParts, nodeParts, nouns, parseTopic } from '../../shared/topics.ts';
+import { nodeButtons, nodeSwitches, roomDials } from './integration.ts';
 import { accessOf } from './principals.ts';
-import { mayRead, mayWrite, roomDials, ruleOf } from './table.ts';
+import { mayRead, mayWrite, ruleOf } from './table.ts';
 
 export interface OutsideRules {
   readonly base: string;
@@ -61,8 +62,18 @@ function kinds(base: string): Kind[] {
       list.push({ filter: `${base}/${noun}/+/do/${verb}`, sample: `${base}/${noun}/n1/do/${verb}`, narrower: true });
     }
   }
-  for (const key of roomDials) {
-    list.push({ filter: `${base}/room/+/set/${key}`, sample: `${base}/room/r1/set/${key}`, narrower: true });
+  for (const [noun, part, words] of [
+    ['room', 'set', roomDials],
+    ['node', 'set', nodeSwitches],
+    ['node', 'do', nodeButtons],
+  ] as const) {
+    for (const word of words) {
+      list.push({
+        filter: `${base}/${noun}/+/${part}/${word}`,
+        sample: `${base}/${noun}/n1/${part}/${word}`,
+        narrower: true,
+      });
+    }
   }
   return list;
 }

@@ -6,6 +6,8 @@
  * | ------------------------------------------- | -------------------------------------- | --------------------------------------- |
  * | …/set, …/do/<verb>                          | admin, operator                        | admin, operator, viewer                 |
  * | room set/{dials}, do/<verb>                 | admin, operator, integration           | admin, operator, viewer                 |
+ * | one node's set/{switches}, do/{buttons}     | admin, operator, integration           | admin, operator, viewer                 |
+ * | one node's set/agent                        | admin, operator; integration: `follow` | admin, operator, viewer                 |
  * | …/do/forget, …/do/exec                      | admin                                  | admin                                   |
  * | …/in/<reading>                              | admin, operator, integration           | admin, operator, viewer                 |
  * | node is info load cores                     | that node                              | admin, operator, viewer; integration    |
@@ -21,9 +23,12 @@
  * | other topics below <base>                   | nobody                                 | admin, operator, viewer                 |
  * | topics outside <base>                       | admin, operator, integration           | the same, and viewer                    |
  * | $…                                          | nobody                                 | nobody                                  |
+ *
+ * Dials, switches and buttons are in integration.ts.
  */
 import { limits } from '../../shared/limits.ts';
 import { type NounTopic, parseTopic, type Topic } from '../../shared/topics.ts';
+import { asksOf, fabricView, nodeView, roomView, wordOf } from './integration.ts';
 import { type Access, roleBit } from './principals.ts';
 
 /** What the table says about one topic. */
@@ -33,6 +38,8 @@ export interface TopicRule {
   readonly readers: number;
   /** The node it belongs to, and what that one may do beside the roles. */
   readonly owner: string | undefined;
+  /** An integration may say this here, and nothing else. */
+  readonly integrationSays: string | undefined;
   readonly ownerWrites: boolean;
   readonly ownerReads: boolean;
   /** Retained copies are never kept: orders, readings and telemetry. */
@@ -67,21 +74,14 @@ const neverRetained = new Set<string>([
   'power',
 ]);
 const long = new Set<string>(['work', 'done']);
-/** What an integration reads. */
-const telemetry = new Set<string>(['status', 'info', 'is', 'load', 'cores', 'sensors', 'power']);
-const roomView = new Set<string>(['is', 'status', 'result']);
-const fabricView = new Set<string>(['status', 'info', 'event']);
 /** They end a thing for good, or run anything at all. */
 const adminVerbs = new Set<string>(['forget', 'exec']);
-
-/** Keys of a room that are as the dial of a thermostat. Others name commands that nodes run: they are for people. */
-export const roomDials = ['mode', 'target_c', 'preset', 'max_w'] as const;
-const isDial = (key: string): boolean => (roomDials as readonly string[]).includes(key);
 
 const rule = (rest: Partial<TopicRule>): TopicRule => ({
   writers: nobody,
   readers: people,
   owner: undefined,
+  integrationSays: undefined,
   ownerWrites: false,
   ownerReads: false,
   stripRetain: false,
@@ -103,12 +103,15 @@ const audit = rule({ readers: admin });
 export function ruleOf(topic: string, base: string): TopicRule {
   if (topic.startsWith('$')) return brokersOwn;
   if (topic !== base && !topic.startsWith(`${base}/`)) return outside;
-  const [, noun = '', , part = '', verb = ''] = topic.split('/', 5);
+  const levels = topic.slice(base.length + 1).split('/', 5);
+  const [, , part = '', verb = ''] = levels;
   // Orders pass whatever they address: the supervisor says on `result` what is wrong with the address.
-  if (part === 'in') return widerOrder;
   if (part === 'do' && adminVerbs.has(verb)) return adminOrder;
-  if (part === 'do') return noun === 'room' ? widerOrder : order;
-  if (part === 'set') return noun === 'room' && isDial(verb) && topic.split('/', 6).length === 5 ? widerOrder : order;
+  if (part === 'do' || part === 'set' || part === 'in') {
+    const word = wordOf(levels);
+    if (word !== undefined) return { ...order, integrationSays: word };
+    return asksOf(levels) ? widerOrder : order;
+  }
   const parsed = parseTopic(topic, base);
   return parsed.ok ? ruleOfParsed(parsed.value) : rule({ reason: parsed.error.message });
 }
@@ -128,7 +131,7 @@ function ruleOfNode({ target, part }: NounTopic): TopicRule {
   // `node/all/…` and `node/@role/…` only take orders, which were answered above.
   if (target.kind !== 'one') return rule({ reason: `"${part}" belongs to one node` });
   return rule({
-    readers: nodeOnly.has(part) ? nobody : telemetry.has(part) ? people | integration : people,
+    readers: nodeOnly.has(part) ? nobody : nodeView.has(part) ? people | integration : people,
     owner: target.id,
     // What is the node's own to write is not its to read: it knows it.
     ownerWrites: nodeWrites.has(part),
@@ -144,10 +147,17 @@ export const mayWrite = (topic: TopicRule, { bit, node }: Access): boolean =>
 export const mayRead = (topic: TopicRule, { bit, node }: Access): boolean =>
   (topic.readers & bit) !== 0 || (topic.ownerReads && topic.owner === node);
 
+/** Whether these very words may be written by one who may write no others there. */
+export const maySay = ({ integrationSays }: TopicRule, { bit }: Access, payload: Uint8Array): boolean =>
+  integrationSays !== undefined && bit === integration && lenient.decode(payload.subarray(0, 64)) === integrationSays;
+const lenient = new TextDecoder();
+
 /** Why `access` may not write the topic, in words for `result`; undefined where it may. */
 export function whyNotWrite(topic: TopicRule, access: Access): string | undefined {
   if (mayWrite(topic, access)) return undefined;
   if (topic.reason !== undefined) return topic.reason;
+  if (topic.integrationSays !== undefined && access.bit === integration)
+    return `the role "integration" may say "${topic.integrationSays}" here, and nothing else`;
   if (topic.writers === admin) return 'only an admin may do that';
   if (topic.writers !== nobody) return `the role "${access.role ?? 'nobody'}" may not write this topic`;
   return topic.ownerWrites

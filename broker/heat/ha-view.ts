@@ -21,6 +21,8 @@ export interface HaSources {
   room(node: string): string | undefined;
   /** Undefined: of no machine is known what it draws. */
   drawn(): object | undefined;
+  /** Whether it can be woken. */
+  wakes(node: string): boolean;
 }
 
 /** Remembers what each machine has shown: an entity whose key comes and goes is still one. */
@@ -72,7 +74,7 @@ export class ClusterForHa {
   }
 
   #node(id: string): HaNode {
-    const { view, room } = this.#sources;
+    const { view, room, wakes } = this.#sources;
     const info = view.get(id)?.info;
     const home = room(id);
     const everyMs = this.#loads.get(id)?.everyMs;
@@ -83,6 +85,7 @@ export class ClusterForHa {
       has: this.#has.get(id) ?? new Set<TelemetryKey>(),
       power: info?.cores !== undefined,
       powerEveryMs: powerEveryMs(home),
+      wakes: wakes(id),
       ...(everyMs === undefined ? {} : { loadEveryMs: everyMs }),
     };
   }

@@ -8,7 +8,7 @@ import { matches } from '../../shared/topics.ts';
 import { HomeAssistant } from '../homeassistant/announcer.ts';
 import type { Outlet } from '../homeassistant/outlet.ts';
 import type { Asked } from '../orders/answers.ts';
-import { ownVerbs } from '../orders/verbs.ts';
+import { heatingVerbs } from '../orders/verbs.ts';
 import { carries } from '../uplink/topics.ts';
 import { ClusterForHa } from './ha-view.ts';
 import { Heat, type HeatOptions, type HeatParts } from './heat.ts';
@@ -34,6 +34,8 @@ export interface HeatingParts extends Omit<HeatParts, 'options' | 'roomsChanged'
   readonly cluster: string;
   readonly random: Random;
   readonly options: HeatingOptions;
+  /** Whether the node can be woken, as far as one knows. */
+  wakes(node: string): boolean;
 }
 
 export class Heating {
@@ -66,6 +68,7 @@ export class Heating {
       view,
       room: node => this.#heat.roomOf(node),
       drawn: () => this.drawn,
+      wakes: parts.wakes,
     });
     this.#ha = new HomeAssistant({
       ...{ base, clock, random, log, store, cluster, prefix: options.discovery ?? 'off' },
@@ -109,7 +112,7 @@ export class Heating {
   /** A `do` on a node that is heating's to do. @returns false where it is none. */
   order(asked: Asked): boolean {
     const { target, rest } = asked.topic;
-    const isOwn = ownVerbs.some(verb => verb === rest[0]);
+    const isOwn = heatingVerbs.some(verb => verb === rest[0]);
     if (!isOwn || target.kind !== 'one' || !this.#parts.journal.nodes.has(target.id)) return false;
     if (rest[0] === 'calibrate') this.#heat.calibrating.do(asked);
     else this.#rediscover(asked);

@@ -148,8 +148,8 @@ export function nodeDevice(view: HaView, node: HaNode, info: HaFacts, known: Kno
       ...(caps.has('reboot')
         ? [button('reboot', 'Reboot', { device_class: 'restart', entity_category: 'config' })]
         : []),
-      // Who sleeps is offline.
-      ...(caps.has('wake') ? [button('wake', 'Wake', { availability: hub, entity_category: 'config' })] : []),
+      // Who sleeps is offline: the supervisor does it.
+      ...(node.wakes ? [button('wake', 'Wake', { availability: hub, entity_category: 'config' })] : []),
       ...(ver === undefined ? [] : [updateOf(base, at)]),
     ],
   };

@@ -90,7 +90,7 @@ function* plans(view: HaView, known: (topic: string) => Known): Generator<Plan> 
   }
   const names = new Map(rooms.map(({ id, name }) => [id, name]));
   for (const node of view.nodes.slice(0, mostNodes)) {
-    const { id, info, room = '', has, power, loadEveryMs, powerEveryMs } = node;
+    const { id, info, room = '', has, power, wakes, loadEveryMs, powerEveryMs } = node;
     if (!info || !isId(id)) continue;
     const topic = nodeTopic(view, id);
     const ofNode = known(topic);
@@ -107,6 +107,7 @@ function* plans(view: HaView, known: (topic: string) => Known): Generator<Plan> 
         names.get(room),
         [...has],
         power,
+        wakes,
         loadEveryMs,
         powerEveryMs,
         once,

@@ -39,6 +39,8 @@ export interface HaNode {
   readonly power: boolean;
   /** Milliseconds between two of these, at most. Default: 10 s. */
   readonly powerEveryMs?: number;
+  /** A network card of it is known that can be woken. */
+  readonly wakes: boolean;
   /** Milliseconds between two of its loads; absent where that is not known ({@link loadEveryMs}). */
   readonly loadEveryMs?: number;
 }

@@ -25,7 +25,7 @@ const works = ['run', 'plugin', 'package', 'code'] as const;
 type Facts = NodeView['facts'];
 
 /** Keys of `info` that are lists to a machine and no fact to ask for. */
-const left = new Set(['node', 'roles', 'macs', 'seal_key', 'plugins', 'work']);
+const left = new Set(['node', 'roles', 'macs', 'nets', 'seal_key', 'plugins', 'work']);
 
 /**
  * Facts as `where` sees them: those of `info`, over them the labels that the cluster gave it (`label_x` and `x`; a node cannot say

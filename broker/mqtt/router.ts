@@ -3,7 +3,7 @@
  * topic needs (its rule and who is subscribed) is found once and kept until a subscription changes.
  */
 import type { Access } from '../access/principals.ts';
-import { mayRead, mayWrite, ruleOf, type TopicRule, whyNotWrite } from '../access/table.ts';
+import { mayRead, maySay, mayWrite, ruleOf, type TopicRule, whyNotWrite } from '../access/table.ts';
 import type { Connection } from './connection.ts';
 import type { Delivery } from './delivery.ts';
 import { FilterTree, whyNoTopic } from './filters.ts';
@@ -134,7 +134,8 @@ export class Router {
 
   private whyRefused(route: Route, message: Routed, from: Connection): string | undefined {
     if (route.wrong !== undefined) return route.wrong;
-    if (!mayWrite(route.rule, from.access)) return whyNotWrite(route.rule, from.access);
+    if (!mayWrite(route.rule, from.access) && !maySay(route.rule, from.access, message.payload))
+      return whyNotWrite(route.rule, from.access);
     const wrong = message.properties && whyNoProperties(message.properties);
     if (wrong !== undefined) return wrong;
     const most = route.rule.payloadBytes;

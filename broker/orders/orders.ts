@@ -7,9 +7,11 @@ import type { Clock, Random } from '../../shared/clock.ts';
 import type { ContractError } from '../../shared/errors.ts';
 import { nearest, printable } from '../../shared/names.ts';
 import type { Cmd, Done } from '../../shared/schemas/want.ts';
+import type { Waking } from '../power/waking.ts';
 import { type Answers, type Asked, nameOf, remembered } from './answers.ts';
+import { answerMs, type Group, Groups } from './groups.ts';
 import { RateLimiter } from './token-bucket.ts';
-import { checkVerb, isOwnVerb, type Order, readArgs, type SentVerb } from './verbs.ts';
+import { checkVerb, isHeatingVerb, type Order, readArgs, type SentVerb, wakeWithinS } from './verbs.ts';
 
 /** A `cmd` without what the authority adds. */
 export type OrderBody = Pick<Cmd, 'id' | 'seq' | 'inst' | 'epoch' | 'verb' | 'args'>;
@@ -28,12 +30,14 @@ export interface OrdersParts {
   send(node: string, body: OrderBody): void;
   /** Says in the node's document that it takes no new work, or that it does again. `done` after the sync. */
   drain(node: string, on: boolean, by: string | undefined, done: (error?: ContractError) => void): void;
+  /** Wakes who is asleep. */
+  readonly waking: Pick<Waking, 'obstacle' | 'wake'>;
   /** Ends a node: its document, then what is retained. `done` after the sync. */
   forget(node: string, by: string | undefined, done: (error?: ContractError) => void): void;
 }
 
 export const orderLimits = {
-  deadlineMs: 10_000,
+  deadlineMs: answerMs,
   /** Orders to single nodes that wait for `done`. */
   pending: 20_000,
   perClient: { perSecond: 50, burst: 200 },
@@ -42,28 +46,17 @@ export const orderLimits = {
   perTurn: 100,
 } as const;
 
-interface Group {
-  readonly asked: Asked;
-  readonly many: boolean;
-  readonly n: number;
-  okN: number;
-  waiting: number;
-  readonly failed: { readonly node: string; readonly why: string }[];
-  readonly deadline: number;
-  readonly ids: Set<string>;
-}
-
 export class Orders {
   readonly #parts: OrdersParts;
   readonly #limiter: RateLimiter;
-  readonly #pending = new Map<string, { readonly node: string; readonly group: Group }>();
-  readonly #groups = new Set<Group>();
+  readonly #groups: Groups;
   #outbox: { node: string; body: OrderBody }[] = [];
   #draining = false;
   #seq = 0;
 
   constructor(parts: OrdersParts) {
     this.#parts = parts;
+    this.#groups = new Groups(parts);
     this.#limiter = new RateLimiter(orderLimits.perClient, orderLimits.total, parts.clock.now());
   }
 
@@ -73,7 +66,7 @@ export class Orders {
   }
 
   /** The supervisor's own orders (backoff, rebirth, forget), bound to one session and not waited for. */
-  command(node: string, session: Session, verb: Cmd['verb'], args: Cmd['args'], id = this.#newId()): void {
+  command(node: string, session: Session, verb: Cmd['verb'], args: Cmd['args'], id = this.#parts.random.hex(8)): void {
     this.#parts.send(node, { id, seq: ++this.#seq, ...session, verb, args });
   }
 
@@ -103,43 +96,34 @@ export class Orders {
       return;
     }
     const order: Order = { verb: verb.value, args: args.value };
-    if (isOwnVerb(order.verb)) {
+    if (isHeatingVerb(order.verb)) {
       const message = `"${order.verb}" is for one node: send it to …/node/ID/do/${order.verb}`;
       answers.refuseStranger(asked, () => ({ code: 'topic', message }));
     } else if (order.verb === 'forget') this.#forget(asked, one);
     else if (order.verb === 'drain' || order.verb === 'resume') this.#drains(asked, order.verb, one);
+    else if (order.verb === 'wake') this.#wakes(asked, order, one);
     else this.#start(asked, order, order.verb, one);
   }
 
   /** A node's answer; false where nobody waits for it. */
   done(node: string, done: Done): boolean {
-    const order = this.#pending.get(done.id);
-    if (order?.node !== node) return false;
-    this.#settle(done.id, done.ok ? undefined : (done.error ?? 'it failed and did not say why'));
-    return true;
+    const why = done.ok ? undefined : (done.error ?? 'it failed and did not say why');
+    return this.#groups.done(done.id, node, why);
   }
 
   offline(node: string): void {
-    for (const [id, order] of this.#pending) {
-      if (order.node === node) this.#settle(id, 'went offline before it answered');
-    }
+    this.#groups.offline(node);
   }
 
   tick(): void {
-    const now = this.#parts.clock.now();
-    for (const group of this.#groups) {
-      if (now < group.deadline) continue;
-      for (const id of [...group.ids]) this.#settle(id, `no answer within ${orderLimits.deadlineMs / 1000} s`);
-    }
+    this.#groups.tick();
   }
 
   #start(asked: Asked, order: Order, verb: SentVerb, one: string | undefined): void {
     const { answers, session } = this.#parts;
     const nodes = this.#addressed(asked, one);
     if (!nodes) return;
-    const deadline = this.#parts.clock.now() + orderLimits.deadlineMs;
-    const many = one === undefined;
-    const group: Group = { asked, many, n: nodes.length, okN: 0, waiting: 0, failed: [], deadline, ids: new Set() };
+    const group = this.#groups.make(asked, nodes.length, one === undefined);
     const ready: { node: string; session: Session }[] = [];
     for (const node of nodes) {
       const why = this.#obstacle(node, order);
@@ -148,14 +132,13 @@ export class Orders {
       else group.failed.push({ node, why: why ?? 'it is offline' });
     }
     const obstacle = group.failed[0];
-    if (!many && obstacle) {
+    if (!group.many && obstacle) {
       answers.refuse(asked, { code: 'not-available', message: obstacle.why });
       return;
     }
-    answers.reply(asked, true, { state: 'accepted', ...(many ? { n: group.n } : {}) });
-    this.#groups.add(group);
+    this.#groups.accept(group);
     for (const { node, session: to } of ready) this.#send(group, node, to, verb, { ...order.args });
-    if (group.waiting === 0) this.#finish(group);
+    if (group.waiting === 0) this.#groups.finish(group);
   }
 
   /** The nodes that are meant; undefined where that was refused. */
@@ -169,8 +152,8 @@ export class Orders {
       answers.refuseStranger(asked, () => ({ code: 'unknown-node', message }));
       return undefined;
     }
-    if (this.#pending.size + nodes.length > orderLimits.pending) {
-      answers.refuse(asked, { code: 'full', message: `${this.#pending.size} orders wait for an answer already` });
+    if (this.#groups.size + nodes.length > orderLimits.pending) {
+      answers.refuse(asked, { code: 'full', message: `${this.#groups.size} orders wait for an answer already` });
       return undefined;
     }
     return nodes;
@@ -180,10 +163,11 @@ export class Orders {
   #obstacle(node: string, { args }: Order): string | undefined {
     if (!this.#parts.session(node)) return `${node} is offline, and orders are not kept: try again when it is online`;
     const services = this.#parts.services(node) ?? [];
-    if (args.service === undefined || services.includes(args.service)) return undefined;
-    const near = nearest(args.service, services);
+    const service = 'service' in args ? args.service : undefined;
+    if (service === undefined || services.includes(service)) return undefined;
+    const near = nearest(service, services);
     const hint = near === undefined ? '' : `: did you mean "${near}"?`;
-    return `there is no service "${printable(args.service)}" on ${node}${hint}`;
+    return `there is no service "${printable(service)}" on ${node}${hint}`;
   }
 
   #forget(asked: Asked, node: string | undefined): void {
@@ -202,88 +186,65 @@ export class Orders {
         answers.refuse(asked, error);
         return;
       }
-      answers.reply(asked, true, { state: 'accepted' });
-      const deadline = this.#parts.clock.now() + orderLimits.deadlineMs;
-      const group: Group = { asked, many: false, n: 1, okN: 0, waiting: 0, failed: [], deadline, ids: new Set() };
-      if (last) {
-        this.#groups.add(group);
-        this.#send(group, node, last, 'forget', {});
-      } else {
+      const group = this.#groups.make(asked, 1, false);
+      this.#groups.accept(group);
+      if (last) this.#send(group, node, last, 'forget', {});
+      else {
         group.okN = 1;
-        this.#finish(group);
+        this.#groups.finish(group);
       }
     });
   }
 
   /** Desired state, so that an offline node does it when it is back; `resume` ends safe mode, too, where somebody listens. */
   #drains(asked: Asked, verb: 'drain' | 'resume', one: string | undefined): void {
-    const { answers, drain, session, clock } = this.#parts;
+    const { drain, session } = this.#parts;
     const nodes = this.#addressed(asked, one);
     if (!nodes) return;
     const { from } = asked.message;
-    const deadline = clock.now() + orderLimits.deadlineMs;
-    const many = one === undefined;
-    const group: Group = { asked, many, n: nodes.length, okN: 0, waiting: 0, failed: [], deadline, ids: new Set() };
-    answers.reply(asked, true, { state: 'accepted', ...(many ? { n: group.n } : {}) });
-    this.#groups.add(group);
+    const group = this.#groups.make(asked, nodes.length, one === undefined);
+    this.#groups.accept(group);
     for (const node of nodes) {
-      const id = this.#wait(group, node);
+      const id = this.#groups.wait(group, node);
       drain(node, verb === 'drain', from && nameOf(from), error => {
         const to = session(node);
         if (!error && verb === 'resume' && to) this.#send(group, node, to, verb, {});
-        this.#settle(id, error?.message, verb === 'resume' && to !== undefined && !error);
+        this.#groups.settle(id, error?.message, verb === 'resume' && to !== undefined && !error);
       });
     }
   }
 
-  #send(group: Group, node: string, session: Session, verb: Cmd['verb'], args: Cmd['args']): void {
-    const id = this.#wait(group, node);
-    this.#outbox.push({ node, body: { id, seq: ++this.#seq, ...session, verb, args } });
-    if (!this.#draining) this.#drain();
+  /** Over when they are online or the waking gives them up: it keeps the time. Who is online already is done. */
+  #wakes(asked: Asked, { args }: Order, one: string | undefined): void {
+    const { answers, waking, session } = this.#parts;
+    const nodes = this.#addressed(asked, one);
+    if (!nodes) return;
+    const obstacle = one === undefined ? undefined : waking.obstacle(one);
+    if (obstacle !== undefined) {
+      answers.refuse(asked, { code: 'not-available', message: obstacle });
+      return;
+    }
+    const group = this.#groups.make(asked, nodes.length, one === undefined, Number.POSITIVE_INFINITY);
+    if (one !== undefined && session(one)) group.note = `${one} is online already`;
+    this.#groups.accept(group);
+    const withinMs = ('within_s' in args ? args.within_s : wakeWithinS.usual) * 1000;
+    const orders = nodes.map(node => [node, this.#groups.wait(group, node, true)] as const);
+    for (const [node, id] of orders) waking.wake(node, withinMs, error => this.#groups.settle(id, error));
   }
 
-  #wait(group: Group, node: string): string {
-    const id = this.#newId();
-    group.waiting++;
-    group.ids.add(id);
-    this.#pending.set(id, { node, group });
-    return id;
+  #send(group: Group, node: string, session: Session, verb: Cmd['verb'], args: Cmd['args']): void {
+    const id = this.#groups.wait(group, node);
+    this.#outbox.push({ node, body: { id, seq: ++this.#seq, ...session, verb, args } });
+    if (!this.#draining) this.#drain();
   }
 
   /** Signing takes its time: an order to thousands of nodes leaves in pieces, so that nobody's telemetry waits. */
   #drain = (): void => {
     const turn = this.#outbox.splice(0, orderLimits.perTurn);
     this.#draining = turn.length > 0;
-    for (const { node, body } of turn) if (this.#pending.has(body.id)) this.#parts.send(node, body);
+    for (const { node, body } of turn) if (this.#groups.isPending(body.id)) this.#parts.send(node, body);
     if (this.#draining) this.#parts.clock.after(0, this.#drain);
   };
-
-  /** @param more of the node another answer is waited for. */
-  #settle(id: string, why: string | undefined, more = false): void {
-    const order = this.#pending.get(id);
-    if (!order) return;
-    const { node, group } = order;
-    this.#pending.delete(id);
-    group.ids.delete(id);
-    group.waiting--;
-    if (why === undefined) group.okN += more ? 0 : 1;
-    else group.failed.push({ node, why });
-    if (group.waiting === 0) this.#finish(group);
-  }
-
-  #finish(group: Group): void {
-    this.#groups.delete(group);
-    const { asked, many, n, okN, failed } = group;
-    const first = failed[0];
-    const error = first && (many ? `${first.node}: ${first.why}` : first.why);
-    const names = failed.map(({ node }) => node).join(',');
-    const counts = many ? { n, ok_n: okN } : {};
-    const who = many && names !== '' ? { failed: names.length <= 500 ? names : `${names.slice(0, 499)}…` } : {};
-    const why = error === undefined ? {} : { error: error.slice(0, 500) };
-    this.#parts.answers.reply(asked, okN === n, { state: 'finished', ...counts, ...who, ...why });
-  }
-
-  #newId = (): string => this.#parts.random.hex(8);
 }
 
 export function unknownNode(id: string, known: readonly string[]): ContractError {

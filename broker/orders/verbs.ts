@@ -21,14 +21,20 @@ const ofOutput = z.strictObject({
   for_s: z.number().min(0).max(followLimits.seconds).optional(),
 });
 const nothing = z.strictObject({});
+/** Of `wake`, seconds in which the node is to be online. */
+export const wakeWithinS = { least: 10, usual: 180, most: 900 } as const;
+const ofWake = z.strictObject({
+  within_s: z.number().min(wakeWithinS.least).max(wakeWithinS.most).default(wakeWithinS.usual),
+});
 
-/** Verbs an agent of this version obeys, and `drain`, which becomes desired state. `bare` is the argument that a payload which is no JSON object gives. */
+/** Verbs an agent of this version obeys, and those that the supervisor does. `bare` is the argument that a payload which is no JSON object gives. */
 export const verbs = {
   restart: { args: ofService, bare: 'service' },
   follow: { args: ofOutput, bare: 'service' },
   rebirth: { args: nothing, bare: undefined },
   forget: { args: nothing, bare: undefined },
   drain: { args: nothing, bare: undefined },
+  wake: { args: ofWake, bare: undefined },
   resume: { args: nothing, bare: undefined },
   reboot: { args: nothing, bare: undefined },
   shutdown: { args: nothing, bare: undefined },
@@ -38,18 +44,23 @@ export const verbs = {
   rediscover: { args: nothing, bare: undefined },
 } as const;
 export type Verb = keyof typeof verbs;
-/** Those that the supervisor itself does. */
-export const ownVerbs = ['calibrate', 'rediscover'] as const satisfies readonly Verb[];
-export const isOwnVerb = (verb: Verb): verb is (typeof ownVerbs)[number] => ownVerbs.some(own => own === verb);
-/** Those that a node is sent. */
-export type SentVerb = Exclude<Verb, 'drain' | (typeof ownVerbs)[number]>;
+/** Those that heating does, for one node. */
+export const heatingVerbs = ['calibrate', 'rediscover'] as const satisfies readonly Verb[];
+export const isHeatingVerb = (verb: Verb): verb is (typeof heatingVerbs)[number] =>
+  heatingVerbs.some(own => own === verb);
+/** Those that a node is sent: of the others `drain` becomes desired state, and who is to `wake` hears nothing. */
+export type SentVerb = Exclude<Verb, 'drain' | 'wake' | (typeof heatingVerbs)[number]>;
 
 /** Verbs of the contract that nothing does yet. */
-const later = ['suspend', 'wake', 'exec'];
+const later = ['suspend', 'exec'];
 
 export interface Order {
   readonly verb: Verb;
-  readonly args: z.output<typeof nothing> | z.output<typeof ofService> | z.output<typeof ofOutput>;
+  readonly args:
+    | z.output<typeof nothing>
+    | z.output<typeof ofService>
+    | z.output<typeof ofOutput>
+    | z.output<typeof ofWake>;
 }
 
 export function checkVerb(word: string): Result<Verb> {
@@ -76,7 +87,7 @@ export function readArgs(verb: Verb, payload: Uint8Array): { tx?: string; args: 
     return { ...(mark.value === undefined ? {} : { tx: mark.value }), args: check(schema, args) };
   }
   if (word === '' || word === 'PRESS') {
-    if (bare === undefined) return { args: ok({}) };
+    if (bare === undefined) return { args: check(schema, {}) };
     return { args: fail('empty', `"${verb}" needs a ${bare}: send its name, or {"${bare}":"NAME"}`) };
   }
   if (bare === undefined) return { args: fail('schema', `"${verb}" takes no argument: send an empty payload`) };

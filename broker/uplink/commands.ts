@@ -6,7 +6,7 @@ import type { Log } from '../../shared/log.ts';
 import { printable } from '../../shared/names.ts';
 import type { ResultMessage } from '../../shared/schemas/fabric.ts';
 import type { RetainedCommands } from '../orders/retained-commands.ts';
-import { isCommand } from './topics.ts';
+import { isCommand, mayCommand } from './topics.ts';
 
 export interface CommandParts {
   readonly base: string;
@@ -34,6 +34,10 @@ export function takeCommand(message: BusMessage, parts: CommandParts): void {
       if (noun === 'room') parts.answer(`${base}/room/${id}/result`, JSON.stringify(result));
       return;
     }
+  }
+  if (!mayCommand(topic, base, payload)) {
+    log.warn({ topic: printable(topic, 128) }, 'a command on the uplink says more than Home Assistant may: not run');
+    return;
   }
   if (payload.length > limits.message) {
     log.warn({ topic: printable(topic, 128), bytes: payload.length }, 'a message on the uplink is too long');

@@ -4,6 +4,8 @@ import { sentence } from '../../shared/errors.ts';
 import { followLimits } from '../../shared/limits.ts';
 import { heatOrderArgs } from '../../shared/schemas/heat.ts';
 import type { Cmd } from '../../shared/schemas/want.ts';
+import { mostRelayed, readMacs } from '../../shared/wake/magic-packet.ts';
+import type { WakeSender } from '../../shared/wake/sender.ts';
 import type { HeatSide } from '../heat/side.ts';
 import type { MachineActions } from '../machine-actions.ts';
 import type { ReconcilerApi } from '../reconcile/reconciler.ts';
@@ -13,7 +15,12 @@ const followMs = followLimits.seconds * 1000;
 const backoffMs = { shortest: 1000, usual: 60_000, longest: 10 * 60_000 } as const;
 
 export interface Obedient {
-  readonly parts: { readonly reconciler: ReconcilerApi; readonly machine?: MachineActions; readonly heat?: HeatSide };
+  readonly parts: {
+    readonly reconciler: ReconcilerApi;
+    readonly machine?: MachineActions;
+    readonly heat?: HeatSide;
+    readonly waker?: WakeSender;
+  };
   step(event: SessionEvent): void;
   /** Another host lives under this node's id. */
   giveWay(ms: number): void;
@@ -63,6 +70,19 @@ function giveHeat(args: Cmd['args'], heat: HeatSide | undefined, answer: (error?
   else heat.order(order.value, answer);
 }
 
+/** Sends magic packets for nodes that are asleep in this one's networks. */
+function wakeOthers(args: Cmd['args'], waker: WakeSender | undefined, answer: (error?: string) => void): void {
+  const macs = readMacs(typeof args.macs === 'string' ? args.macs : '');
+  if (macs.length === 0) answer('wake whom? no MAC address came with the order');
+  else if (macs.length > mostRelayed) answer(`more than ${mostRelayed} MAC addresses in one order`);
+  else if (!waker) answer('this node sends no magic packets');
+  else
+    waker.send(macs, ({ sent, failed }) => {
+      if (sent.length > 0) answer();
+      else answer(failed[0] ?? 'it is in no IPv4 network');
+    });
+}
+
 /** @param answer runs once, when the order is done or cannot be; before the connection ends where the order ends it. */
 export function obey({ verb, args }: Cmd, node: Obedient, sender: Sender, answer: (error?: string) => void): void {
   const service = typeof args.service === 'string' ? args.service : undefined;
@@ -94,6 +114,9 @@ export function obey({ verb, args }: Cmd, node: Obedient, sender: Sender, answer
       break;
     case 'heat':
       giveHeat(args, node.parts.heat, answer);
+      break;
+    case 'wake':
+      wakeOthers(args, node.parts.waker, answer);
       break;
     case 'forget':
       node.forget(() => answer());

@@ -128,6 +128,7 @@ export const nodePayloads: readonly Payload[] = [
       cores: 'number of cores',
       mem_mb: 'memory, MB',
       macs: 'MAC addresses, comma-joined',
+      nets: 'IPv4 networks that it is in, such as `192.168.1.0/24`, comma-joined',
       ver: 'version of the agent',
       roles: 'roles, comma-joined',
       room: 'room it stands in',

@@ -58,6 +58,8 @@ export const infoPayload = z.looseObject({
   cores: z.number().int().positive().max(4096).optional(),
   mem_mb: measure.optional(),
   macs: text.optional(),
+  /** IPv4 networks that it shares with others, such as `192.168.1.0/24`. */
+  nets: text.optional(),
   ver: text.optional(),
   roles: text.optional(),
   room: text.optional(),

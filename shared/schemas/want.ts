@@ -82,6 +82,7 @@ export const cmdPayload = z.object({
     'identify',
     'upgrade',
     'heat',
+    'wake',
   ]),
   args: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });

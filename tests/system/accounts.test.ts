@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Cluster, hearthCommand, up } from '../fixture/cluster.ts';
+import { connectClient } from '../fixture/mqtt-client.ts';
 import { folder, start, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
 
@@ -165,4 +166,48 @@ testWith(
     );
   },
 );
+accounts(
+  'a login for Home Assistant has a node’s switch and buttons, and gets nothing run there',
+  async ({ cluster }) => {
+    const token = tokenIn(await hearth(cluster, ['api', 'create', 'ha', '--role', 'integration']));
+    const watcher = await connectClient(cluster.url, ['hearth/node/+/result', 'hearth/result', 'hearth/node/+/want']);
+    const n1 = await connectClient(cluster.url, [], { clientId: 'hearth-n1' });
+    const birth = { epoch: 1, inst: 'aaaaaaaa', online: true, period_ms: 60_000, proto: 1 };
+    await n1.publish('hearth/node/n1/lwt', JSON.stringify(birth));
+    await watcher.wait('it has a document', ({ topic }) => topic === 'hearth/node/n1/want');
+    const ha = await connectClient(cluster.url, [], { username: 'ha', password: token });
+    const asked = async (topic: string, text: string, answer: string) => {
+      watcher.forget();
+      ha.client.publish(topic, text, { qos: 0 });
+      const said = await watcher.wait(`the answer to ${topic} ${text}`, one => one.topic.endsWith('/result'));
+      assert.is(said.topic, answer, said.text);
+      return JSON.parse(said.text) as { ok: boolean; error?: string };
+    };
+    const own = 'hearth/node/n1/result';
+    for (const [path, text] of [
+      ['set/drain', 'on'],
+      ['set/agent', 'follow'],
+      ['do/resume', 'PRESS'],
+      ['do/wake', 'PRESS'],
+      ['do/identify', 'PRESS'],
+      ['do/reboot', 'PRESS'],
+    ] as const)
+      assert.ok((await asked(`hearth/node/n1/${path}`, text, own)).ok, path);
+    const program = JSON.stringify({ ver: '9.9.9', sha256: 'a'.repeat(64) });
+    for (const [path, text] of [
+      ['node/n1/set/agent', program],
+      ['node/n1/set/services/x', 'id'],
+      ['node/n1/set', '{"services":{"x":"id"}}'],
+      ['node/n1/do/shutdown', ''],
+      ['node/n1/do/forget', ''],
+      ['node/all/do/reboot', 'PRESS'],
+      ['node/@all/do/wake', 'PRESS'],
+      ['role/all/set/agent', 'follow'],
+      ['room/r1/set/filler', 'id'],
+    ] as const)
+      assert.not.ok((await asked(`hearth/${path}`, text, 'hearth/result')).ok, path);
+    for (const client of [ha, n1, watcher]) await client.close();
+  },
+);
+
 accounts.run();

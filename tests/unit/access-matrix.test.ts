@@ -8,7 +8,7 @@ import { createEmbeddedBroker, type EmbeddedBroker } from '../../broker/mqtt/emb
 import type { BusMessage } from '../../shared/bus.ts';
 import { silentLog } from '../../shared/log.ts';
 import { matches } from '../../shared/topics.ts';
-import { contract, type Who } from '../fixture/access-contract.ts';
+import { ownBroker as contract, type Who } from '../fixture/access-contract.ts';
 import { handAuthenticator } from '../fixture/hand-authenticator.ts';
 import { MemoryClient, turns } from '../fixture/memory-client.ts';
 
@@ -181,6 +181,27 @@ test('$SYS and other topics of the broker: nobody', () =>
     await turns();
     for (const who of everybody) assert.ok(!clients[who].topics.includes('$SYS/broker/load'), who);
     assert.ok(!heard.some(({ topic }) => topic.startsWith('$')));
+  }));
+
+test('an integration has nodes follow their supervisor, and names no program', () =>
+  scene(async ({ clients, heard, refused }) => {
+    const say = async (topic: string, payload: string) => {
+      heard.length = refused.length = 0;
+      const packet = { cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false } as const;
+      clients.integration.say(clients.integration.bytes(packet));
+      await turns();
+      return heard.length === 1 && refused.length === 0;
+    };
+    assert.ok(await say('hearth/node/n1/set/agent', 'follow'));
+    const hash = JSON.stringify({ ver: '9.9.9', sha256: 'a'.repeat(64) });
+    for (const other of [hash, '', 'follow ', 'Follow', `follow${'\0'.repeat(100)}`])
+      assert.ok(!(await say('hearth/node/n1/set/agent', other)), other);
+    for (const elsewhere of [
+      'hearth/node/all/set/agent',
+      'hearth/role/all/set/agent',
+      'hearth/node/n1/set/agent/follow',
+    ])
+      assert.ok(!(await say(elsewhere, 'follow')), elsewhere);
   }));
 
 test('response topic: only where the asker may write', () =>

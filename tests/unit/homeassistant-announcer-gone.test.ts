@@ -133,12 +133,12 @@ test('a node that has not said yet what it is keeps what was announced of it', (
   rig.ha.stop();
   broker.disconnect();
   const next = haRig({ disk, clock: rig.clock });
-  next.view = haView({ nodes: [{ id: 'n1', has: new Set(), power: false }] });
+  next.view = haView({ nodes: [{ id: 'n1', has: new Set(), power: false, wakes: true }] });
   broker.connect(next.ha, next.clock);
   next.clock.advance(hour);
   assert.deepEqual(broker.sent, []);
   // What it had before stays, while its first loads have not come, and so does after how long they expire.
-  const { loadEveryMs: _, ...unknown } = haNode('n1', { has: new Set(), power: false });
+  const { loadEveryMs: _, ...unknown } = haNode('n1', { has: new Set(), power: false, wakes: true });
   next.view = haView({ nodes: [unknown] });
   next.ha.changed();
   next.clock.advance(settled);
@@ -148,7 +148,7 @@ test('a node that has not said yet what it is keeps what was announced of it', (
 test('a component that goes is named once by its platform alone, and left out after that', () => {
   const { rig, broker } = announcedRig();
   const info = { cpu: 'Intel Core i5-2400', os: 'Debian 12', arch: 'x64', ver: '0.1.0', caps: 'root' };
-  rig.view = haView({ nodes: [haNode('n1', { info })] });
+  rig.view = haView({ nodes: [haNode('n1', { info, wakes: false })] });
   rig.ha.changed();
   rig.clock.advance(settled);
   assert.deepEqual(topicsOf(broker.sent), [nodeTopic('n1'), nodeTopic('n1')]);

@@ -43,9 +43,10 @@ const node: fc.Arbitrary<HaNode> = fc.record(
     room: fc.oneof(id, hostile),
     has: fc.subarray([...telemetryKeys]).map(keys => new Set(keys)),
     power: fc.boolean(),
+    wakes: fc.boolean(),
     loadEveryMs: fc.double(),
   },
-  { requiredKeys: ['id', 'has', 'power'] },
+  { requiredKeys: ['id', 'has', 'power', 'wakes'] },
 );
 const views: fc.Arbitrary<HaView> = fc.record(
   {

@@ -155,7 +155,7 @@ test('energy fits the Energy dashboard, power the statistics', () => {
 });
 
 test('a node has entities for what it has, and no others', () => {
-  const bare = haNode('n1', { info: {}, has: new Set(['cpu_pct']), power: false });
+  const bare = haNode('n1', { info: {}, has: new Set(['cpu_pct']), power: false, wakes: false });
   assert.deepEqual(Object.keys(of(haView({ nodes: [bare] }), 'node_n1').components), [
     'connectivity',
     'cpu',
@@ -166,7 +166,7 @@ test('a node has entities for what it has, and no others', () => {
   assert.equal(device.suggested_area, 'Study');
   assert.equal(device.model, 'Intel Core i5-2400');
   assert.equal(device.via_device, 'hearth_0123456789abcdef_hub');
-  assert.equal(discovery(haView({ nodes: [{ id: 'n2', has: new Set(), power: false }] })).size, 2);
+  assert.equal(discovery(haView({ nodes: [{ id: 'n2', has: new Set(), power: false, wakes: true }] })).size, 2);
 });
 
 test('what a node once had stays an entity while its sensor is away', () => {
@@ -213,7 +213,8 @@ test('what is asked of a node: drain by on and off, verbs as buttons, the agent 
   const { agent } = components;
   assert.deepEqual([agent?.state_topic, agent?.latest_version_topic], ['hearth/node/n1/info', 'hearth/info']);
   assert.deepEqual([agent?.command_topic, agent?.payload_install], ['hearth/node/n1/set/agent', 'follow']);
-  const without = of(haView({ nodes: [haNode('n1', { info: { caps: 'root', ver: 'not a version' } })] }), 'node_n1');
+  const info = { caps: 'root,wake', ver: 'not a version' };
+  const without = of(haView({ nodes: [haNode('n1', { info, wakes: false })] }), 'node_n1');
   for (const key of ['reboot', 'wake', 'agent']) assert.equal(without.components[key], undefined, key);
 });
 

@@ -49,6 +49,14 @@ const table: readonly [topic: string, writers: string, readers: string, strip: b
   ['hearth/room/r1/do/forget', 'a', 'a', true],
   ['hearth/node/n1/in/temp_c', 'aoi', 'aov', true],
   ['hearth/node/all/do/restart', 'ao', 'aov', true],
+  ['hearth/node/n1/do/wake', 'aoi', 'aov', true],
+  ['hearth/node/n1/do/wake/deeper', 'ao', 'aov', true],
+  ['hearth/node/n1/set/drain', 'aoi', 'aov', true],
+  ['hearth/node/n1/set/drain/deeper', 'ao', 'aov', true],
+  ['hearth/node/n1/set/agent', 'ao', 'aov', true],
+  ['hearth/node/all/do/wake', 'ao', 'aov', true],
+  ['hearth/node/@solver/do/wake', 'ao', 'aov', true],
+  ['hearth/role/r1/set/drain', 'ao', 'aov', true],
   ['hearth/node/@solver/do/restart', 'ao', 'aov', true],
   ['hearth/node/NOT AN ID/set/x', 'ao', 'aov', true],
   ['hearth/bogus/x/do/y', 'ao', 'aov', true],
@@ -96,6 +104,7 @@ test('a refusal says who may, or what is wrong', () => {
   assert.match(whyNotWrite(ruleOf('hearth/node/n1/stet', base), who.a) ?? '', /"stet" is no part of a node/);
   assert.match(whyNotWrite(ruleOf('hearth/node/n1/set', base), who.v) ?? '', /"viewer"/);
   assert.match(whyNotWrite(ruleOf('hearth/node/n1/do/forget', base), who.o) ?? '', /admin/);
+  assert.match(whyNotWrite(ruleOf('hearth/node/n1/set/agent', base), who.i) ?? '', /may say "follow" here/);
 });
 
 test('long payloads only where work travels', () => {

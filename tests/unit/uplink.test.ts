@@ -1,6 +1,7 @@
 /** The uplink on a broker in memory, in virtual time: what goes there, what comes back, and what never does. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
+import { ownBroker } from '../fixture/access-contract.ts';
 import { memoryBroker } from '../fixture/memory-bus.ts';
 import { leadingUplink, uplinkRig } from '../fixture/uplink-rig.ts';
 
@@ -103,8 +104,11 @@ test('commands and readings come back, and nothing else does', () => {
     'hearth/node/n1/set/agent',
     ...['identify', 'reboot', 'wake', 'drain', 'resume'].map(verb => `hearth/node/n1/do/${verb}`),
   ];
-  for (const topic of taken) say(topic, 'x');
+  for (const topic of taken) say(topic, topic.endsWith('/agent') ? 'follow' : 'x');
   for (const topic of [
+    // It names a program by its hash, as anything but "follow" does.
+    'hearth/node/n1/set/agent',
+    'hearth/node/n1/set/agent/sha256',
     // It names a command that nodes would run.
     'hearth/room/study/set/filler',
     'hearth/room/study/set/filler/run',
@@ -128,6 +132,23 @@ test('commands and readings come back, and nothing else does', () => {
     commands.map(({ topic }) => topic),
     taken,
   );
+});
+
+test('what comes back is what a login for Home Assistant may do on the own broker, and it sees no more here than there', () => {
+  const { commands, say, uplink, broker } = leadingUplink();
+  const below = ownBroker.filter(([topic]) => topic.startsWith('hearth/'));
+  // A reading of something else than a room means nothing anywhere.
+  const asks = below.filter(
+    ([topic, writers]) => writers.includes('integration') && !/^hearth\/(?!room).*\/in\//.test(topic),
+  );
+  for (const [topic] of below) say(topic, 'x');
+  assert.deepEqual(
+    commands.map(({ topic }) => topic),
+    asks.map(([topic]) => topic),
+  );
+  const before = broker.published.length;
+  for (const [topic, , readers] of below) if (!readers.includes('integration')) uplink.mirror(topic, 'secret', retain);
+  assert.equal(broker.published.length, before);
 });
 
 test('a response topic is not handed on: it is on another broker than the answer', () => {

@@ -1,7 +1,7 @@
 /** What people turn at a room: `POST /api/room/ID/set` with a few keys of its document as JSON. */
 import type { FastifyInstance } from 'fastify';
 import { printable } from '../../../shared/names.ts';
-import { roomDials } from '../../access/table.ts';
+import { roomDials } from '../../access/integration.ts';
 import type { FleetReader } from '../../fleet/fleet.ts';
 import { isKnown } from '../doorkeeper.ts';
 import { auditedAs } from '../gate.ts';

@@ -70,6 +70,8 @@ export interface JoinDesk {
   nodes(): readonly JoinedNode[];
   /** The node's key for sealed secrets, as it told it when it joined. */
   sealKey(node: string): string | undefined;
+  /** Its MAC addresses, comma-joined, as it told them when it joined. */
+  macs(node: string): string | undefined;
   /** What was decided about a node when it joined; undefined for one that did not. */
   given(node: string): Given | undefined;
   pending(): readonly PendingMachine[];

@@ -56,6 +56,7 @@ export async function openJoinDesk(parts: JoinDeskParts): Promise<JoinDesk> {
       return { ...(roles === undefined ? {} : { roles }), labels };
     },
     sealKey: node => ledger.nodes.get(node)?.seal_key || undefined,
+    macs: node => ledger.nodes.get(node)?.facts.macs,
     pending,
     onChange: listener => joining.onChange(listener),
     askAllAgain: () => admissions.askAllAgain(),

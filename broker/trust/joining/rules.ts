@@ -4,6 +4,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import type { JoinFacts } from '../../../shared/schemas/trust.ts';
+import { readMacs } from '../../../shared/wake/magic-packet.ts';
 import { joiningLimits, type Place, type RuleRecord } from './records.ts';
 
 export interface Ruled extends Place {
@@ -36,12 +37,7 @@ export function fits({ mac, arch, subnet, hostname }: Conditions, facts: JoinFac
   return subnet === undefined || isInside(subnet, address);
 }
 
-export const macsOf = (facts: Pick<JoinFacts, 'macs'>): string[] =>
-  facts.macs
-    .toLowerCase()
-    .split(',')
-    .map(mac => mac.trim())
-    .filter(mac => /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac));
+export const macsOf = (facts: Pick<JoinFacts, 'macs'>): string[] => readMacs(facts.macs);
 
 /** `DC-A6-32` or `dc:a6:32` as it is compared: whole bytes with colons. Undefined where it is no MAC address's start. */
 export function plainMacPrefix(text: string): string | undefined {

@@ -6,6 +6,7 @@ const everything: TopicRule = {
   writers: -1,
   readers: -1,
   owner: undefined,
+  integrationSays: undefined,
   ownerWrites: false,
   ownerReads: false,
   stripRetain: false,
@@ -16,5 +17,6 @@ const everything: TopicRule = {
 export const ruleOf = (): TopicRule => everything;
 export const mayWrite = (): boolean => true;
 export const mayRead = (): boolean => true;
+export const maySay = (): boolean => true;
 export const whyNotWrite = (): undefined => undefined;
 export const whyNotSubscribe = (): undefined => undefined;

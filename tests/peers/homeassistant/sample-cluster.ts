@@ -18,13 +18,14 @@ export const sampleView: HaView = {
   nodes: [
     {
       id: 'n1',
-      info: { cpu: 'Intel(R) Core(TM) i5-4590', os: 'Debian 12', arch: 'x64', ver: '1.2.3', caps: 'root,reboot,wake' },
+      info: { cpu: 'Intel(R) Core(TM) i5-4590', os: 'Debian 12', arch: 'x64', ver: '1.2.3', caps: 'root,reboot' },
       room: 'study',
       has: new Set(['cpu_pct', 'mem_pct', 'load1', 'temp_c', 'cpu_mhz', 'jobs']),
       power: true,
+      wakes: true,
       loadEveryMs: 5000,
     },
-    { id: 'pi', info: { ver: '1.2.2' }, room: 'living-room', has: new Set(['cpu_pct']), power: false },
+    { id: 'pi', info: { ver: '1.2.2' }, room: 'living-room', has: new Set(['cpu_pct']), power: false, wakes: false },
   ],
   watts: true,
 };
