@@ -41,12 +41,13 @@ testWith(
     const begun = machine.begun();
     await until('both processes of each are there', () => begun.every(({ pid }) => treeOf(pid).length === 2));
     assert.ok(groups.folders('tasks').length > 0);
-    for (const path of groups.procs('tasks')) {
-      await until(
-        () => `all are in ${path}: ${[...membersOf(path)]} of ${begun.flatMap(({ pid }) => treeOf(pid))}`,
-        () => begun.flatMap(({ pid }) => treeOf(pid)).every(pid => membersOf(path).has(pid)),
-      );
-    }
+    const all = begun.flatMap(({ pid }) => treeOf(pid));
+    const missing = () =>
+      groups.procs('tasks').flatMap(path => all.filter(pid => !membersOf(path).has(pid)).map(pid => `${pid} ${path}`));
+    await until(
+      () => `all are in their groups, but ${missing()}`,
+      () => missing().length === 0,
+    );
 
     // Half of the machine, as watts: what the kernel says that they used.
     await machine.demand(cores / 2);
@@ -77,6 +78,7 @@ testWith(
     await machine.demand(cores);
     await until('each counts on', () => begun.every(({ pid }, index) => machine.counted(pid) > (stood[index] ?? 0)));
     assert.equal(machine.begun(), begun);
+    assert.equal(missing(), []);
     await machine.stop();
   },
 );

@@ -6,13 +6,14 @@ import { heatedMachine } from '../../fixture/heated-machine.ts';
 import { startMosquitto } from '../../fixture/mosquitto.ts';
 import { connectClient, type Heard, type TestClient } from '../../fixture/mqtt-client.ts';
 import { folder, freePort, until } from '../../fixture/processes.ts';
-import { isThere, testWith } from '../../fixture/programs.ts';
-import { heatsByThermostat } from './heats.ts';
-import { type HomeAssistant, needs, startHomeAssistant } from './home-assistant.ts';
+import { testWith } from '../../fixture/programs.ts';
+import { heatByThermostat } from './heats.ts';
+import { type HomeAssistant, needs, sharedHome } from './home-assistant.ts';
 import { addMqtt, type Broker, removeEntry } from './mqtt-entry.ts';
 import { devicesOf, entitiesOf } from './registry.ts';
 
 const test = suite('hearth and home assistant');
+const shared = sharedHome(test);
 
 const thermostat = 'climate.hearth_study';
 
@@ -63,33 +64,20 @@ async function units(home: HomeAssistant, node: string): Promise<void> {
   await home.wait(`binary_sensor.hearth_node_${words}_connectivity`, ({ state }) => state === 'on');
 }
 
-/** One for all of them: it takes longer to start than everything else here. Each brings a broker of its own. */
-let home: HomeAssistant;
-test.before(async () => {
-  if (needs.every(isThere)) home = await startHomeAssistant();
-});
-test.after(async () => {
-  await home?.stop();
-});
-
-/** With this broker, and without a complaint of ours. */
-async function connected(broker: Broker, run: () => Promise<void>): Promise<void> {
-  const before = home.complaints().length;
+/** On this broker, and without a complaint of ours. */
+async function connected(broker: Broker, run: (home: HomeAssistant) => Promise<void>): Promise<void> {
+  const home = shared();
   const entry = await addMqtt(home, broker);
-  await run();
+  await run(home);
   assert.deepEqual(
-    home
-      .complaints()
-      .slice(before)
-      .filter(line => !isOfTheRestart(line)),
+    home.complaints().filter(line => !isOfTheRestart(line)),
     [],
   );
   await removeEntry(home, entry);
-  await until('its devices are gone', async () => (await devicesOf(home)).length === 0);
 }
 
 /** A device goes with what it stands for, and its entities with it; `word` is in the names of all of them. */
-async function goes(client: TestClient, what: string, word: string): Promise<void> {
+async function goes(home: HomeAssistant, client: TestClient, what: string, word: string): Promise<void> {
   const before = (await devicesOf(home)).length;
   await client.publish(`hearth/${what}/do/forget`, '');
   await until(`the device of ${what} is gone`, async () => (await devicesOf(home)).length === before - 1);
@@ -108,7 +96,7 @@ testWith(
     const spare = startAgent({ broker: cluster.url, node: 'spare' });
     let client = await connectClient(cluster.url, ['hearth/room/#', 'homeassistant/#']);
     await warmRoom(client, node);
-    await connected({ port, protocol: '5' }, async () => {
+    await connected({ port, protocol: '5' }, async home => {
       await units(home, node);
       await dials(home);
       await roomOf(client, ({ target_c, mode }) => target_c === 20 && mode === 'heat');
@@ -124,7 +112,7 @@ testWith(
 
       await home.wait('binary_sensor.hearth_node_spare_connectivity', ({ state }) => state === 'on');
       await spare.stop();
-      await goes(client, 'node/spare', 'spare');
+      await goes(home, client, 'node/spare', 'spare');
 
       await client.close();
       await cluster.process.stop();
@@ -135,7 +123,7 @@ testWith(
       await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 20);
       await home.act('climate', 'set_temperature', thermostat, { temperature: 20.5 });
       await roomOf(client, ({ target_c }) => target_c === 20.5);
-      await goes(client, 'room/study', 'study');
+      await goes(home, client, 'room/study', 'study');
     });
     await client.close();
     await cluster.process.stop();
@@ -145,8 +133,9 @@ testWith(
 testWith(test, needs, 'on Hearth’s own broker, MQTT 3.1.1: a target raised there runs a job here', async () => {
   const machine = await heatedMachine();
   await machine.prepare();
-  await connected({ port: machine.cluster.ready.mqtt, protocol: '3.1.1' }, async () => {
-    await heatsByThermostat(home, machine);
+  await connected({ port: machine.cluster.ready.mqtt, protocol: '3.1.1' }, async home => {
+    const raised = await heatByThermostat(home, machine);
+    assert.ok(Math.min(...raised) <= 2000, `not once within 2 s: ${raised}`);
     await units(home, machine.cluster.ready.node);
     await dials(home);
   });
@@ -166,7 +155,7 @@ testWith(
     const { node } = cluster.ready;
     let client = await connectClient(cluster.url, ['hearth/room/#']);
     await warmRoom(client, node);
-    await connected({ port }, async () => {
+    await connected({ port }, async home => {
       await units(home, node);
       await dials(home);
 
@@ -194,7 +183,7 @@ testWith(
       client = await connectClient(cluster.url, ['hearth/room/#']);
       await client.publish('hearth/room/study/in/temp_c', '19');
       await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 18);
-      await goes(client, 'room/study', 'study');
+      await goes(home, client, 'room/study', 'study');
     });
     await client.close();
     await cluster.process.stop();
