@@ -68,12 +68,15 @@ async function units(home: HomeAssistant, node: string): Promise<void> {
 async function connected(broker: Broker, run: (home: HomeAssistant) => Promise<void>): Promise<void> {
   const home = shared();
   const entry = await addMqtt(home, broker);
-  await run(home);
-  assert.deepEqual(
-    home.complaints().filter(line => !isOfTheRestart(line)),
-    [],
-  );
-  await removeEntry(home, entry);
+  try {
+    await run(home);
+    assert.deepEqual(
+      home.complaints().filter(line => !isOfTheRestart(line)),
+      [],
+    );
+  } finally {
+    await removeEntry(home, entry);
+  }
 }
 
 /** A device goes with what it stands for, and its entities with it; `word` is in the names of all of them. */
