@@ -30,8 +30,6 @@ export interface HomeAssistantParts {
   maySpeak(): boolean;
   /** Whether messages on this topic get over that outlet; absent: all do. */
   carries?(outlet: OutletName, topic: string): boolean;
-  /** Everything was announced anew, as Home Assistant was started: what is not retained may be said again. */
-  reborn?(outlet: OutletName): void;
 }
 
 /** Changes are gathered for so long before anything is worked out, and that not more often than every `everyMs`. */
@@ -213,7 +211,7 @@ export class HomeAssistant {
   }
 
   #carryOut(name: OutletName, effects: readonly BoardEffect[]): void {
-    const { log, reborn, store } = this.#parts;
+    const { log, store } = this.#parts;
     const ops: StoreOp[] = [];
     for (const effect of effects) {
       switch (effect.type) {
@@ -228,9 +226,6 @@ export class HomeAssistant {
           break;
         case 'removed':
           log.info({ outlet: name, topic: effect.topic }, 'removed in Home Assistant, and not announced again');
-          break;
-        case 'reborn':
-          reborn?.(name);
           break;
       }
     }

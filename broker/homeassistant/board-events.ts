@@ -29,7 +29,5 @@ export type BoardEffect =
   | { readonly type: 'keep'; readonly what: Kept; readonly topic: string; readonly atMs: number }
   | { readonly type: 'drop'; readonly what: Kept; readonly topic: string }
   /** A person removed this device. */
-  | { readonly type: 'removed'; readonly topic: string }
-  /** Everything was announced anew after Home Assistant's birth: states may follow. */
-  | { readonly type: 'reborn' };
+  | { readonly type: 'removed'; readonly topic: string };
 export type Kept = 'removed' | 'told';

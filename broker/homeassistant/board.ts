@@ -46,7 +46,6 @@ export class Board {
   #graceUntil = Number.POSITIVE_INFINITY;
   #birthAt: number | undefined;
   #lastBirth = Number.NEGATIVE_INFINITY;
-  #reviving = false;
   #next = Number.POSITIVE_INFINITY;
   /** Until when nothing more is published, whatever happens: a portion has just left. */
   #pause = Number.NEGATIVE_INFINITY;
@@ -71,7 +70,6 @@ export class Board {
   detach(): void {
     this.#learnUntil = undefined;
     this.#birthAt = undefined;
-    this.#reviving = false;
     this.#again.clear();
     this.#topics.clear();
     this.#next = Number.POSITIVE_INFINITY;
@@ -164,10 +162,6 @@ export class Board {
     this.#clear(wanted, now, room, effects);
     if (room.left < boardTimes.atOnce) this.#pause = now + boardTimes.paceMs;
     this.#note(wanted, now, wall, effects);
-    if (this.#reviving && this.#again.size === 0) {
-      this.#reviving = false;
-      effects.push({ type: 'reborn' });
-    }
     return effects;
   }
 
@@ -191,7 +185,6 @@ export class Board {
     }
     this.#birthAt = undefined;
     this.#lastBirth = now;
-    this.#reviving = true;
     for (const topic of wanted.keys()) this.#again.add(topic);
   }
 

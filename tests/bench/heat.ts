@@ -9,6 +9,7 @@ import { season } from '../heat/season.ts';
 import { Hysteresis, Pulsed } from '../heat/thermostats.ts';
 import { Weather } from '../heat/weather.ts';
 import { deliveryRows, figureRows } from './heat/rows.ts';
+import { onThisMachine } from './heat/this-machine.ts';
 import type { BenchOptions, Report } from './report.ts';
 import type { Table } from './table.ts';
 
@@ -38,11 +39,12 @@ export async function run(options: BenchOptions): Promise<Report> {
   const wanted = cases.filter(
     ({ house }) => options.only.length === 0 || options.only.some(only => house.name.startsWith(only)),
   );
-  if (wanted.length === 0)
-    throw new Error(`no such case; there are: ${cases.map(({ house }) => house.name).join(', ')}`);
+  const here = options.only.length === 0 || options.only.includes('here');
+  if (wanted.length === 0 && !here)
+    throw new Error(`no such case; there are: ${cases.map(({ house }) => house.name).join(', ')}, here`);
   const rounds = options.rounds ?? 1;
   const part = options.quick ? { fromDay: 80, days: 21 } : {};
-  const tables: Table[] = [];
+  const tables: Table[] = here ? [await onThisMachine(options)] : [];
   const raw: Record<string, unknown> = {};
   for (const { house, what, seed } of wanted) {
     for (let round = 0; round < rounds; round++) {

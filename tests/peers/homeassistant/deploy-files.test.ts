@@ -12,12 +12,13 @@ import { connectClient } from '../../fixture/mqtt-client.ts';
 import { until } from '../../fixture/processes.ts';
 import { testWith } from '../../fixture/programs.ts';
 import { openBrowser } from '../../system/dashboard/browser.ts';
-import { type HomeAssistant, needs, startHomeAssistant } from './home-assistant.ts';
-import { addMqtt } from './mqtt-entry.ts';
+import { type HomeAssistant, needs, sharedHome } from './home-assistant.ts';
+import { addMqtt, removeEntry } from './mqtt-entry.ts';
 import { addView, openPage } from './page.ts';
 import { publishSample, publishTelemetry } from './sample-cluster.ts';
 
 const test = suite('files for home assistant');
+const shared = sharedHome(test);
 
 const file = (name: string) => readFileSync(join(import.meta.dirname, '../../../deploy/homeassistant', name), 'utf8');
 const sensor = 'sensor.thermometer';
@@ -29,8 +30,8 @@ const measure = (home: HomeAssistant, state: string, unit = '°C') =>
 
 testWith(test, needs, 'the blueprint: a thermometer’s readings arrive, on change and again', async () => {
   const broker = await startMosquitto();
-  const home = await startHomeAssistant();
-  await addMqtt(home, { port: broker.port });
+  const home = shared();
+  const entry = await addMqtt(home, { port: broker.port });
   const client = await connectClient(broker.url, ['hearth/room/+/in/+']);
   const arrives = async (topic: string, text: string) => {
     await client.wait(
@@ -69,7 +70,7 @@ testWith(test, needs, 'the blueprint: a thermometer’s readings arrive, on chan
   assert.deepEqual(home.complaints(), []);
   await other.close();
   await client.close();
-  await home.stop();
+  await removeEntry(home, entry);
   await broker.process.stop();
 });
 
@@ -79,8 +80,8 @@ testWith(
   'the view shows a thermostat, and every entity that it names is there',
   async () => {
     const broker = await startMosquitto();
-    const home = await startHomeAssistant();
-    await addMqtt(home, { port: broker.port });
+    const home = shared();
+    const entry = await addMqtt(home, { port: broker.port });
     const client = await connectClient(broker.url, ['hearth/room/+/set/#']);
     await publishSample(client);
     await home.wait('sensor.hearth_node_n1_cpu');
@@ -123,7 +124,7 @@ testWith(
     });
     assert.deepEqual(home.complaints(), []);
     await client.close();
-    await home.stop();
+    await removeEntry(home, entry);
     await broker.process.stop();
   },
 );

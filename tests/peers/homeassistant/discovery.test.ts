@@ -9,12 +9,58 @@ import { startMosquitto } from '../../fixture/mosquitto.ts';
 import { connectClient } from '../../fixture/mqtt-client.ts';
 import { until } from '../../fixture/processes.ts';
 import { testWith } from '../../fixture/programs.ts';
-import { needs, startHomeAssistant } from './home-assistant.ts';
-import { addMqtt } from './mqtt-entry.ts';
+import { needs, sharedHome } from './home-assistant.ts';
+import { addMqtt, removeEntry } from './mqtt-entry.ts';
 import { devicesOf, entitiesOf } from './registry.ts';
 import { publishSample, publishTelemetry, sampleRoom, sampleView } from './sample-cluster.ts';
 
 const test = suite('home assistant and the announcements');
+const shared = sharedHome(test);
+
+/** The rig itself: a thermostat announced by hand is an entity, and what is asked of it arrives as MQTT. */
+const announcement = {
+  dev: { ids: ['by_hand'], name: 'By hand' },
+  o: { name: 'A test' },
+  avty: [{ t: 'hand/status' }],
+  cmps: {
+    heat: {
+      p: 'climate',
+      uniq_id: 'by_hand_heat',
+      def_ent_id: 'climate.by_hand',
+      name: null,
+      modes: ['off', 'heat'],
+      mode_stat_t: 'hand/mode',
+      mode_cmd_t: 'hand/set/mode',
+      temp_stat_t: 'hand/target',
+      temp_cmd_t: 'hand/set/target',
+      temp_unit: 'C',
+    },
+  },
+};
+
+testWith(test, needs, 'a device that a test announces', async () => {
+  const broker = await startMosquitto();
+  const home = shared();
+  const entry = await addMqtt(home, { port: broker.port });
+  const client = await connectClient(broker.url, ['hand/set/#']);
+  await client.publish('homeassistant/device/by_hand/config', JSON.stringify(announcement), { retain: true });
+  await client.publish('hand/status', 'online', { retain: true });
+  await client.publish('hand/mode', 'heat', { retain: true });
+  await client.publish('hand/target', '19.5', { retain: true });
+  const { attributes } = await home.wait('climate.by_hand', ({ state }) => state === 'heat');
+  assert.equal(attributes.temperature, 19.5);
+  await home.act('climate', 'set_temperature', 'climate.by_hand', { temperature: 21.5 });
+  await client.wait('the target', ({ topic, text }) => topic === 'hand/set/target' && text === '21.5');
+  assert.deepEqual(home.complaints(), []);
+
+  // What it says of a payload that it does not like is what the other tests look for.
+  await client.publish('homeassistant/device/wrong/config', '{"dev":{"ids":["w"]},"cmps":{}}');
+  await until('it complains', () => home.complaints().length > 0);
+  assert.match(home.complaints()[0] ?? '', /mqtt/);
+  await client.close();
+  await removeEntry(home, entry);
+  await broker.process.stop();
+});
 
 /** Entity, its state, and what its attributes must have. */
 const expected: readonly [entity: string, state: string, attributes: Readonly<Record<string, unknown>>][] = [
@@ -67,8 +113,8 @@ const expected: readonly [entity: string, state: string, attributes: Readonly<Re
 
 testWith(test, needs, 'entities, units, commands, availability, removal, and no complaint', async () => {
   const broker = await startMosquitto();
-  const home = await startHomeAssistant();
-  await addMqtt(home, { port: broker.port });
+  const home = shared();
+  const entry = await addMqtt(home, { port: broker.port });
   const client = await connectClient(broker.url, ['hearth/+/+/set/#', 'hearth/+/+/do/#']);
   await publishSample(client);
   await home.wait('sensor.hearth_node_n1_cpu');
@@ -164,7 +210,7 @@ testWith(test, needs, 'entities, units, commands, availability, removal, and no 
 
   assert.deepEqual(home.complaints(), []);
   await client.close();
-  await home.stop();
+  await removeEntry(home, entry);
   await broker.process.stop();
 });
 

@@ -4,16 +4,19 @@
  */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { up } from '../../fixture/cluster.ts';
+import { startAgent, up } from '../../fixture/cluster.ts';
+import { heatedMachine } from '../../fixture/heated-machine.ts';
 import { startMosquitto } from '../../fixture/mosquitto.ts';
-import { connectClient, type TestClient } from '../../fixture/mqtt-client.ts';
+import { connectClient, type Heard, type TestClient } from '../../fixture/mqtt-client.ts';
 import { folder, freePort, until } from '../../fixture/processes.ts';
 import { testWith } from '../../fixture/programs.ts';
-import { type HomeAssistant, needs, startHomeAssistant } from './home-assistant.ts';
-import { addMqtt } from './mqtt-entry.ts';
+import { heatByThermostat } from './heats.ts';
+import { type HomeAssistant, needs, sharedHome } from './home-assistant.ts';
+import { addMqtt, type Broker, removeEntry } from './mqtt-entry.ts';
 import { devicesOf, entitiesOf } from './registry.ts';
 
 const test = suite('hearth and home assistant');
+const shared = sharedHome(test);
 
 const thermostat = 'climate.hearth_study';
 
@@ -64,26 +67,58 @@ async function units(home: HomeAssistant, node: string): Promise<void> {
   await home.wait(`binary_sensor.hearth_node_${words}_connectivity`, ({ state }) => state === 'on');
 }
 
-for (const protocol of ['5', '3.1.1'] as const) {
-  testWith(
-    test,
-    needs,
-    `on Hearth's own broker, MQTT ${protocol}: dials, restarts of both, a node that goes`,
-    async () => {
-      const port = await freePort();
-      const data = folder('hearth-data-');
-      let cluster = await up({ data, mqttPort: port });
-      const { node } = cluster.ready;
-      let client = await connectClient(cluster.url, ['hearth/room/#']);
-      await warmRoom(client, node);
-      const home = await startHomeAssistant();
-      await addMqtt(home, { port, protocol });
+/** On this broker, and without a complaint of ours. */
+async function connected(broker: Broker, run: (home: HomeAssistant) => Promise<void>): Promise<void> {
+  const home = shared();
+  const entry = await addMqtt(home, broker);
+  try {
+    await run(home);
+    assert.deepEqual(
+      home.complaints().filter(line => !isOfTheRestart(line)),
+      [],
+    );
+  } finally {
+    await removeEntry(home, entry);
+  }
+}
+
+/** A device goes with what it stands for, and its entities with it; `word` is in the names of all of them. */
+async function goes(home: HomeAssistant, client: TestClient, what: string, word: string): Promise<void> {
+  const before = (await devicesOf(home)).length;
+  await client.publish(`hearth/${what}/do/forget`, '');
+  await until(`the device of ${what} is gone`, async () => (await devicesOf(home)).length === before - 1);
+  assert.ok(!(await entitiesOf(home)).some(({ entity_id }) => entity_id.includes(word)));
+}
+
+testWith(
+  test,
+  needs,
+  'on Hearth’s own broker, MQTT 5: dials, restarts of both, a node and a room that go',
+  async () => {
+    const port = await freePort();
+    const data = folder('hearth-data-');
+    let cluster = await up({ data, mqttPort: port });
+    const { node } = cluster.ready;
+    const spare = startAgent({ broker: cluster.url, node: 'spare' });
+    let client = await connectClient(cluster.url, ['hearth/room/#', 'homeassistant/#']);
+    await warmRoom(client, node);
+    await connected({ port, protocol: '5' }, async home => {
       await units(home, node);
       await dials(home);
       await roomOf(client, ({ target_c, mode }) => target_c === 20 && mode === 'heat');
 
+      // It is there again, and is told of everything again, though all of that lay on the broker.
+      client.forget();
       await home.restart();
       await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 20);
+      for (const kind of ['hub', 'room_study', 'node_spare']) {
+        const isOfKind = ({ topic, text, retain }: Heard) => !retain && topic.includes(`_${kind}`) && text !== '';
+        await client.wait(`${kind} is announced again`, isOfKind);
+      }
+
+      await home.wait('binary_sensor.hearth_node_spare_connectivity', ({ state }) => state === 'on');
+      await spare.stop();
+      await goes(home, client, 'node/spare', 'spare');
 
       await client.close();
       await cluster.process.stop();
@@ -94,21 +129,24 @@ for (const protocol of ['5', '3.1.1'] as const) {
       await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 20);
       await home.act('climate', 'set_temperature', thermostat, { temperature: 20.5 });
       await roomOf(client, ({ target_c }) => target_c === 20.5);
+      await goes(home, client, 'room/study', 'study');
+    });
+    await client.close();
+    await cluster.process.stop();
+  },
+);
 
-      const before = (await devicesOf(home)).length;
-      await client.publish('hearth/room/study/do/forget', '');
-      await until('the room’s device is gone', async () => (await devicesOf(home)).length === before - 1);
-      assert.ok(!(await entitiesOf(home)).some(({ entity_id }) => entity_id.includes('study')));
-      assert.deepEqual(
-        home.complaints().filter(line => !isOfTheRestart(line)),
-        [],
-      );
-      await client.close();
-      await home.stop();
-      await cluster.process.stop();
-    },
-  );
-}
+testWith(test, needs, 'on Hearth’s own broker, MQTT 3.1.1: a target raised there runs a job here', async () => {
+  const machine = await heatedMachine();
+  await machine.prepare();
+  await connected({ port: machine.cluster.ready.mqtt, protocol: '3.1.1' }, async home => {
+    const raised = await heatByThermostat(home, machine);
+    assert.ok(Math.min(...raised) <= 2000, `not once within 2 s: ${raised}`);
+    await units(home, machine.cluster.ready.node);
+    await dials(home);
+  });
+  await machine.stop();
+});
 
 testWith(
   test,
@@ -123,44 +161,37 @@ testWith(
     const { node } = cluster.ready;
     let client = await connectClient(cluster.url, ['hearth/room/#']);
     await warmRoom(client, node);
-    const home = await startHomeAssistant();
-    await addMqtt(home, { port });
-    await units(home, node);
-    await dials(home);
+    await connected({ port }, async home => {
+      await units(home, node);
+      await dials(home);
 
-    // Nothing but what is meant for there is there.
-    const outside = await connectClient(broker.url, ['hearth/#']);
-    await outside.wait('the status', ({ topic }) => topic === 'hearth/status');
-    await outside.wait('a load', ({ topic }) => topic === `hearth/node/${node}/load`);
-    const stray = outside.heard.filter(({ topic }) => /\/(want|own|cmd|work|done|lwt)$/.test(topic));
-    assert.deepEqual(stray, []);
-    await outside.close();
+      // Nothing but what is meant for there is there.
+      const outside = await connectClient(broker.url, ['hearth/#']);
+      await outside.wait('the status', ({ topic }) => topic === 'hearth/status');
+      await outside.wait('a load', ({ topic }) => topic === `hearth/node/${node}/load`);
+      const stray = outside.heard.filter(({ topic }) => /\/(want|own|cmd|work|done|lwt)$/.test(topic));
+      assert.deepEqual(stray, []);
+      await outside.close();
 
-    // The broker forgets everything; Hearth and Home Assistant come back to it by themselves.
-    await broker.process.stop();
-    await home.wait(thermostat, ({ state }) => state === 'unavailable');
-    await client.publish('hearth/room/study/set/target_c', '22');
-    broker = await startMosquitto([], port);
-    await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 22);
-    await home.act('climate', 'set_temperature', thermostat, { temperature: 18 });
-    await roomOf(client, ({ target_c }) => target_c === 18);
+      // The broker forgets everything; Hearth and Home Assistant come back to it by themselves.
+      await broker.process.stop();
+      await home.wait(thermostat, ({ state }) => state === 'unavailable');
+      await client.publish('hearth/room/study/set/target_c', '22');
+      broker = await startMosquitto([], port);
+      await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 22);
+      await home.act('climate', 'set_temperature', thermostat, { temperature: 18 });
+      await roomOf(client, ({ target_c }) => target_c === 18);
 
+      await client.close();
+      await cluster.process.stop('SIGKILL');
+      await home.wait(thermostat, ({ state }) => state === 'unavailable');
+      cluster = await up({ data, flags });
+      client = await connectClient(cluster.url, ['hearth/room/#']);
+      await client.publish('hearth/room/study/in/temp_c', '19');
+      await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 18);
+      await goes(home, client, 'room/study', 'study');
+    });
     await client.close();
-    await cluster.process.stop('SIGKILL');
-    await home.wait(thermostat, ({ state }) => state === 'unavailable');
-    cluster = await up({ data, flags });
-    client = await connectClient(cluster.url, ['hearth/room/#']);
-    await client.publish('hearth/room/study/in/temp_c', '19');
-    await home.wait(thermostat, ({ state, attributes }) => state === 'heat' && attributes.temperature === 18);
-    const before = (await devicesOf(home)).length;
-    await client.publish('hearth/room/study/do/forget', '');
-    await until('the room’s device is gone', async () => (await devicesOf(home)).length === before - 1);
-    assert.deepEqual(
-      home.complaints().filter(line => !isOfTheRestart(line)),
-      [],
-    );
-    await client.close();
-    await home.stop();
     await cluster.process.stop();
     await broker.process.stop();
   },

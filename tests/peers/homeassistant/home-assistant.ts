@@ -5,7 +5,9 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Test } from 'uvu';
 import { folder, freePort, type Started, start, until } from '../../fixture/processes.ts';
+import { isThere } from '../../fixture/programs.ts';
 import { openSocket } from './socket.ts';
 
 /** What a machine must have for these tests; where it is missing they are skipped, and say so. */
@@ -119,6 +121,27 @@ export async function startHomeAssistant(settings = ''): Promise<HomeAssistant> 
       socket.close();
       await process.stop();
     },
+  };
+}
+
+/**
+ * One for all tests of a file, as it takes longer to start than most of them: none where they are skipped anyway. What its
+ * log says before a test is no matter of that test's.
+ */
+export function sharedHome(test: Test): () => HomeAssistant {
+  let home: HomeAssistant | undefined;
+  let earlier = 0;
+  test.before(async () => {
+    if (needs.every(isThere)) home = await startHomeAssistant();
+  });
+  test.before.each(() => {
+    earlier = home?.complaints().length ?? 0;
+  });
+  test.after(() => home?.stop());
+  return () => {
+    const all = home;
+    if (!all) throw new Error('there is no Home Assistant before the first test');
+    return { ...all, complaints: () => all.complaints().slice(earlier) };
   };
 }
 

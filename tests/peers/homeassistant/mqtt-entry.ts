@@ -1,6 +1,7 @@
 /** The MQTT integration, set up as a person does it: through the pages of its config flow. */
 import { until } from '../../fixture/processes.ts';
 import type { HomeAssistant } from './home-assistant.ts';
+import { devicesOf } from './registry.ts';
 
 export interface Broker {
   readonly port: number;
@@ -18,6 +19,7 @@ interface FlowStep {
 }
 
 const flows = '/api/config/config_entries/flow';
+const entries = '/api/config/config_entries/entry';
 
 /** @returns the entry's id. @throws Error when Home Assistant cannot connect with these. */
 export async function addMqtt(
@@ -41,10 +43,13 @@ export async function addMqtt(
   return id;
 }
 
-export const removeEntry = (home: HomeAssistant, id: string): Promise<unknown> =>
-  home.request('DELETE', `/api/config/config_entries/entry/${id}`);
+/** With all its devices: nobody who comes after it finds any. */
+export async function removeEntry(home: HomeAssistant, id: string): Promise<void> {
+  await home.request('DELETE', `${entries}/${id}`);
+  await until('the devices of the MQTT entry are gone', async () => (await devicesOf(home)).length === 0);
+}
 
 async function entryOf(home: HomeAssistant, id: string): Promise<{ readonly state: string } | undefined> {
-  const entries = await home.request<{ entry_id: string; state: string }[]>('GET', '/api/config/config_entries/entry');
-  return entries.find(({ entry_id }) => entry_id === id);
+  const all = await home.request<{ entry_id: string; state: string }[]>('GET', entries);
+  return all.find(({ entry_id }) => entry_id === id);
 }
