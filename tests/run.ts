@@ -63,15 +63,23 @@ function runFile(file: string, lane: number): Promise<Outcome> {
       timedOut = true;
       child.kill('SIGKILL');
     }, fileLimitMs);
+    let letGo: NodeJS.Timeout | undefined;
+    // Who was left running may hold its output open, and with it this lane.
+    child.on('exit', () => {
+      letGo = setTimeout(() => {
+        leftOpen = true;
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, endLimitMs);
+    });
     child.on('close', (code, signal) => {
-      clearTimeout(limit);
-      clearTimeout(ending);
+      for (const timer of [limit, ending, letGo]) clearTimeout(timer);
       const total = Number(/^ {2}Total: +(\d+)/m.exec(output)?.[1] ?? 0);
       const passed = Number(/^ {2}Passed: +(\d+)/m.exec(output)?.[1] ?? 0);
       const skipped = [...output.matchAll(/^skipped: (.*)$/gm)].map(match => match[1] ?? '');
       // A file that ends without its totals, with none, or with a failing exit code and no failing test, has failed.
       const silent = !/^ {2}Total:/m.test(output) || (total === 0 && skipped.length === 0);
-      const failed = Math.max(total - passed, code !== 0 || silent ? 1 : 0);
+      const failed = Math.max(total - passed, code !== 0 || silent || leftOpen ? 1 : 0);
       const ms = performance.now() - started;
       const verdict = failed > 0 ? 'FAILED' : 'ok';
       console.log(`${verdict.padEnd(7)}${relative('tests', file)}  ${passed}/${total}  ${(ms / 1000).toFixed(1)} s`);
