@@ -72,7 +72,9 @@ test('every mistake with its place, rules and templates too', async () => {
 });
 
 test('a room comes into being, and the dry run shows what it will be told; no secret', async () => {
-  const documents = accepted({ 'node/n1': {} });
+  // A role of the same name is another thing.
+  const role = { services: { web: { run: './serve' } } };
+  const documents = accepted({ 'role/attic': role, 'node/n1': { roles: ['attic'] } });
   const { file, plans } = await plansFor(documents, attic);
   assert.equal(
     [strangers(file, documents), rolesOfNobody(file, outlook({ documents, wants: new Map() }, []))],
