@@ -37,8 +37,8 @@ export interface Control {
 
 const smoothS = 90;
 const bumpS = 600;
-/** About half of the loop's integral time: what the middle of the step has to say is not to be made up for twice. */
-const edgeS = 600;
+/** Two thirds of the loop's usual integral time: shorter, it leaves the line before it has made up for it; longer, it makes up for it twice. */
+const edgeS = 800;
 /** A step longer than this (suspended, stopped) tells nothing about what was in between. */
 const gapMs = 5 * 60_000;
 
