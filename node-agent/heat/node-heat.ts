@@ -30,6 +30,7 @@ import { HeatMeters } from './meters.ts';
 import type { HeatHandlers, HeatSide } from './side.ts';
 import type { NodeHeatParts } from './side-parts.ts';
 import { sweep } from './sweep.ts';
+import { isBlind } from './thermal.ts';
 import { Watchdog } from './watchdog.ts';
 
 const lookMs = 1000;
@@ -37,6 +38,8 @@ const lookMs = 1000;
 const firstLookMs = 200;
 /** What the watchdog may have frozen is thawed again this often. */
 const thawEvery = 5;
+const blindText =
+  "the processor's temperature cannot be read any more: no heat until it can (without a sensor for good: restart the agent)";
 
 export class NodeHeat implements HeatSide {
   readonly #parts: NodeHeatParts;
@@ -89,7 +92,8 @@ export class NodeHeat implements HeatSide {
   }
 
   get error(): string {
-    return this.#failure || this.#orderError || this.#burner.error || (this.#asked ? this.#filler.error : '');
+    const running = () => (isBlind(this.#state.thermal) ? blindText : this.#filler.error);
+    return this.#failure || this.#orderError || this.#burner.error || (this.#asked ? running() : '');
   }
 
   start(handlers: HeatHandlers): void {
@@ -185,7 +189,8 @@ export class NodeHeat implements HeatSide {
   #fail(why: string): void {
     this.#failure = why;
     this.#parts.log.error({}, why);
-    this.#state = { ...coldHeat, running: this.#state.running, waiting: this.#state.waiting };
+    const { running, waiting, thermal } = this.#state;
+    this.#state = { ...coldHeat, running, waiting, thermal };
     this.#lease.end();
     try {
       this.#set(coldHeat.setting, undefined);
