@@ -189,11 +189,11 @@ export class NodeHeat implements HeatSide {
   #fail(why: string): void {
     this.#failure = why;
     this.#parts.log.error({}, why);
-    const { running, waiting, thermal } = this.#state;
-    this.#state = { ...coldHeat, running, waiting, thermal };
+    const { order, running, waiting, thermal } = this.#state;
+    this.#state = { ...coldHeat, order, running, waiting, thermal };
     this.#lease.end();
     try {
-      this.#set(coldHeat.setting, undefined);
+      this.#set(coldHeat.setting, order?.filler);
     } catch {
       // Its groups are gone: there is nobody in them either.
     }

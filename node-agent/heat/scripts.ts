@@ -83,6 +83,6 @@ while [ "$ended" -lt 2 ]; do
     [ -e held ] && over <held
     ended=$((ended + 1))
   fi
-  sleep 2
+  sleep 2 || sleep 2 || exit 1
 done
 `;

@@ -10,10 +10,16 @@ export interface WatchdogParts extends BesideParts {
   readonly boot: string;
 }
 
+/** It ends by itself no sooner; who ends sooner, and so often in a row, cannot run here. */
+const earlyMs = 2000;
+const mostEarly = 3;
+
 export class Watchdog {
   readonly #parts: WatchdogParts;
   #one: Beside | undefined;
   #held = '';
+  #early = 0;
+  #ended = '';
 
   constructor(parts: WatchdogParts) {
     this.#parts = parts;
@@ -25,9 +31,16 @@ export class Watchdog {
     this.#one = this.#found();
     if (this.#one) return;
     const args = [this.#parts.boot];
+    const at = performance.now();
     // As important as the agent: it has to run where all cores burn.
-    this.#one = startBeside(this.#parts, { name: 'watchdog', text: watchdogScript, args, nice: 0 }, () => {});
+    this.#one = startBeside(this.#parts, { name: 'watchdog', text: watchdogScript, args, nice: 0 }, how => {
+      this.#ended = how;
+      this.#early = how === '0' || performance.now() - at >= earlyMs ? 0 : this.#early + 1;
+    });
     if (!this.#one) throw new Error('the watchdog of heat cannot be started: no heat without it');
+    // The one that was just started shows whether it can by now: the next order finds out.
+    if (this.#early >= mostEarly)
+      throw new Error(`the watchdog of heat ends at once (${this.#ended}): no heat without it`);
   }
 
   /** What it ends, a line each as scripts.ts says. Throws what the file system throws. */
