@@ -45,16 +45,17 @@ export class Watchdog {
 
   /** What it ends, a line each as scripts.ts says. Throws what the file system throws. */
   hold(lines: readonly string[]): void {
-    const text = lines.map(line => `${line}\n`).join('');
+    const text = [`of ${this.#parts.boot}`, ...lines].map(line => `${line}\n`).join('');
     if (text === this.#held) return;
     replaceFile(this.#parts.folder, 'held', text, false);
     this.#held = text;
   }
 
-  /** What an earlier agent had it hold. */
+  /** What an earlier agent had it hold, since this start of the machine: numbers and start times come again in the next. */
   heldBefore(): readonly string[] {
     try {
-      return readFileSync(join(this.#parts.folder, 'held'), 'utf8').split('\n').filter(Boolean);
+      const [of, ...lines] = readFileSync(join(this.#parts.folder, 'held'), 'utf8').split('\n').filter(Boolean);
+      return of === `of ${this.#parts.boot}` ? lines : [];
     } catch {
       return [];
     }
