@@ -114,7 +114,7 @@ export class Agent implements Speaker, Obedient {
     this.step({ type: 'start' });
   }
 
-  /** Farewell, then the end; services keep running unless `stopServices`. */
+  /** Farewell, then the end; services keep running unless `stopServices`, and heat to the end of its lease. */
   stop(options: { readonly stopServices: boolean }, done: () => void): void {
     if (this.#session.phase === 'ended') {
       done();
@@ -123,8 +123,9 @@ export class Agent implements Speaker, Obedient {
     this.#stopped.push(done);
     this.#safeMode.well();
     const end = () => this.step({ type: 'stop' });
-    const { reconciler, work } = this.parts;
-    if (options.stopServices) reconciler.stopAll(() => (work ? work.close(false, end) : end()));
+    const { reconciler, work, heat } = this.parts;
+    const stopWork = () => (work ? work.close(false, end) : end());
+    if (options.stopServices) reconciler.stopAll(() => (heat ? heat.forget(stopWork) : stopWork()));
     else end();
   }
 

@@ -30,6 +30,7 @@ import { HeatMeters } from './meters.ts';
 import type { HeatHandlers, HeatSide } from './side.ts';
 import type { NodeHeatParts } from './side-parts.ts';
 import { sweep } from './sweep.ts';
+import { isBlind } from './thermal.ts';
 import { Watchdog } from './watchdog.ts';
 
 const lookMs = 1000;
@@ -37,6 +38,8 @@ const lookMs = 1000;
 const firstLookMs = 200;
 /** What the watchdog may have frozen is thawed again this often. */
 const thawEvery = 5;
+const blindText =
+  "the processor's temperature cannot be read any more: no heat until it can (without a sensor for good: restart the agent)";
 
 export class NodeHeat implements HeatSide {
   readonly #parts: NodeHeatParts;
@@ -81,7 +84,7 @@ export class NodeHeat implements HeatSide {
   }
 
   get cores(): number | undefined {
-    return isAsked(this.#state, this.#now()) ? this.#state.loop.heat : undefined;
+    return this.#asked ? this.#state.loop.heat : undefined;
   }
 
   get can(): readonly string[] {
@@ -89,7 +92,8 @@ export class NodeHeat implements HeatSide {
   }
 
   get error(): string {
-    return this.#failure || this.#orderError || this.#burner.error || (this.#asked ? this.#filler.error : '');
+    const running = () => (isBlind(this.#state.thermal) ? blindText : this.#filler.error);
+    return this.#failure || this.#orderError || this.#burner.error || (this.#asked ? running() : '');
   }
 
   start(handlers: HeatHandlers): void {
@@ -152,7 +156,8 @@ export class NodeHeat implements HeatSide {
   }
 
   get #asked(): boolean {
-    return isAsked(this.#state, this.#now());
+    // The clock is a file: it is not read where nobody asks for heat.
+    return this.#state.until > Number.NEGATIVE_INFINITY && isAsked(this.#state, this.#now());
   }
 
   #now(): number {
@@ -185,10 +190,11 @@ export class NodeHeat implements HeatSide {
   #fail(why: string): void {
     this.#failure = why;
     this.#parts.log.error({}, why);
-    this.#state = { ...coldHeat, running: this.#state.running, waiting: this.#state.waiting };
+    const { order, running, waiting, thermal } = this.#state;
+    this.#state = { ...coldHeat, order, running, waiting, thermal };
     this.#lease.end();
     try {
-      this.#set(coldHeat.setting, undefined);
+      this.#set(coldHeat.setting, order?.filler);
     } catch {
       // Its groups are gone: there is nobody in them either.
     }

@@ -39,6 +39,7 @@ done
  * Called as `sh WATCHDOG BOOT` in the folder. Every 2 s: is there a lease? At its end, what stands in `held` is ended,
  * again and again until it was so twice in a row; then it ends itself. Nothing that it does begins heat.
  * ```
+ * of BOOT              not for it: the start of the machine that the numbers are of
  * write WORD FILE      freezes a group
  * kill - PROCS         KILLs everybody in a group
  * sh - SCRIPT          runs a script that says so to somebody else
@@ -83,6 +84,6 @@ while [ "$ended" -lt 2 ]; do
     [ -e held ] && over <held
     ended=$((ended + 1))
   fi
-  sleep 2
+  sleep 2 || sleep 2 || exit 1
 done
 `;

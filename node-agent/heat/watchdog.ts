@@ -10,10 +10,16 @@ export interface WatchdogParts extends BesideParts {
   readonly boot: string;
 }
 
+/** It ends by itself no sooner; who ends sooner, and so often in a row, cannot run here. */
+const earlyMs = 2000;
+const mostEarly = 3;
+
 export class Watchdog {
   readonly #parts: WatchdogParts;
   #one: Beside | undefined;
   #held = '';
+  #early = 0;
+  #ended = '';
 
   constructor(parts: WatchdogParts) {
     this.#parts = parts;
@@ -25,23 +31,31 @@ export class Watchdog {
     this.#one = this.#found();
     if (this.#one) return;
     const args = [this.#parts.boot];
+    const at = performance.now();
     // As important as the agent: it has to run where all cores burn.
-    this.#one = startBeside(this.#parts, { name: 'watchdog', text: watchdogScript, args, nice: 0 }, () => {});
+    this.#one = startBeside(this.#parts, { name: 'watchdog', text: watchdogScript, args, nice: 0 }, how => {
+      this.#ended = how;
+      this.#early = how === '0' || performance.now() - at >= earlyMs ? 0 : this.#early + 1;
+    });
     if (!this.#one) throw new Error('the watchdog of heat cannot be started: no heat without it');
+    // The one that was just started shows whether it can by now: the next order finds out.
+    if (this.#early >= mostEarly)
+      throw new Error(`the watchdog of heat ends at once (${this.#ended}): no heat without it`);
   }
 
   /** What it ends, a line each as scripts.ts says. Throws what the file system throws. */
   hold(lines: readonly string[]): void {
-    const text = lines.map(line => `${line}\n`).join('');
+    const text = [`of ${this.#parts.boot}`, ...lines].map(line => `${line}\n`).join('');
     if (text === this.#held) return;
     replaceFile(this.#parts.folder, 'held', text, false);
     this.#held = text;
   }
 
-  /** What an earlier agent had it hold. */
+  /** What an earlier agent had it hold, since this start of the machine: numbers and start times come again in the next. */
   heldBefore(): readonly string[] {
     try {
-      return readFileSync(join(this.#parts.folder, 'held'), 'utf8').split('\n').filter(Boolean);
+      const [of, ...lines] = readFileSync(join(this.#parts.folder, 'held'), 'utf8').split('\n').filter(Boolean);
+      return of === `of ${this.#parts.boot}` ? lines : [];
     } catch {
       return [];
     }

@@ -93,8 +93,11 @@ function powerDomains(files: MachineFiles): readonly Domain[] {
     .filter(({ path }) => files.number(path) !== undefined);
 }
 
-/** No package draws a kilowatt: within this time its counter starts over once at most. Where its range is not known: a minute. */
-const onceOverMs = (rangeUj: number): number => (rangeUj > 0 ? rangeUj / 1_000_000 : 60_000);
+/** No package draws a kilowatt, and no board of them several. */
+const mostWatts = { package: 1000, board: 8000 } as const;
+
+/** Within this time a package's counter starts over once at most. Where its range is not known: a minute. */
+const onceOverMs = (rangeUj: number): number => (rangeUj > 0 ? rangeUj / mostWatts.package / 1000 : 60_000);
 
 export class Sensors {
   readonly #files: MachineFiles;
@@ -141,21 +144,19 @@ export class Sensors {
     return rates.length === 0 ? undefined : Math.round(rates.reduce((sum, rate) => sum + rate, 0) / rates.length);
   }
 
-  /** The packages together, or the board's own figure where that is larger. */
+  /** The packages together, or the board's own figure where that is larger. Without one of the packages it is no sum of them. */
   #watts(now: number): number | undefined {
-    let packages: number | undefined;
-    let board: number | undefined;
+    let packages: number | undefined = 0;
+    let board = 0;
     for (const domain of this.#domains) {
       const watts = this.#draw(domain, now);
-      if (watts === undefined) continue;
-      if (domain.psys) board = (board ?? 0) + watts;
-      else packages = (packages ?? 0) + watts;
+      if (domain.psys) board += watts ?? 0;
+      else packages = packages === undefined || watts === undefined ? undefined : packages + watts;
     }
-    if (packages === undefined) return undefined;
-    return rounded(Math.max(packages, board ?? 0));
+    return packages === undefined || packages === 0 ? undefined : rounded(Math.max(packages, board));
   }
 
-  #draw({ path, range }: Domain, now: number): number | undefined {
+  #draw({ path, range, psys }: Domain, now: number): number | undefined {
     const uj = this.#files.number(path);
     const before = this.#energy.get(path);
     if (uj === undefined) {
@@ -166,6 +167,8 @@ export class Sensors {
     // Longer, and the counter may have started over more than once.
     if (!before || now <= before.at || now - before.at > onceOverMs(range)) return undefined;
     const used = uj >= before.uj ? uj - before.uj : uj + range - before.uj;
-    return used < 0 ? undefined : used / 1000 / (now - before.at);
+    const watts = used / 1000 / (now - before.at);
+    // More than can be is a counter that began anew (a machine that slept), or a sleep that the clock does not know of.
+    return watts < 0 || watts > mostWatts[psys ? 'board' : 'package'] ? undefined : watts;
   }
 }

@@ -1,6 +1,6 @@
 /** Fillers with real processes: a service that is dimmed and frozen, a command that is started again, BOINC by its command. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -100,46 +100,116 @@ const words = (path: string): string[] => {
   }
 };
 
-filler('BOINC works by leases of its own, and pauses with the heat', async ({ data }) => {
-  const said = join(data, 'said');
-  const programs = join(data, 'bin');
+/** A boinccmd that writes down what it is told, and says what the test wants of how BOINC stands. */
+function playedBoinc(data: string) {
+  const [said, status, programs] = [join(data, 'said'), join(data, 'status'), join(data, 'bin')];
   mkdirSync(programs);
-  writeFileSync(join(programs, 'boinccmd'), `#!/bin/sh\necho "$* $(cat gui_rpc_auth.cfg)" >>'${said}'\n`);
-  chmodSync(join(programs, 'boinccmd'), 0o755);
+  const text = `case "$*" in *get_cc_status) cat '${status}' ;; *) echo "$* $(cat gui_rpc_auth.cfg)" >>'${said}' ;; esac`;
+  writeFileSync(join(programs, 'boinccmd'), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   writeFileSync(join(data, 'secret'), 'hush\n');
   const clock = manualClock();
-  const own = join(data, 'boinc');
-  const one = new BoincFiller(
-    { folder: own, groups: noGroups, clock, path: `${programs}:${process.env.PATH}` },
-    { host: 'box:31416', password_file: join(data, 'secret') },
-  );
-  const last = (mode: string, count: number) =>
-    until(`it was told ${mode}`, () => {
-      const all = words(said);
-      return all.length === count && all.at(-1) === `--host box:31416 --set_run_mode ${mode} hush` && all;
-    });
+  const parts = { folder: join(data, 'boinc'), groups: noGroups, clock, path: `${programs}:${process.env.PATH}` };
+  const stands = (current: string, perm: string, forS = 0) => {
+    const of = (one: string, other: string, s: number) =>
+      `    not suspended\n    current mode: ${one}\n    perm mode: ${other}\n    perm becomes current in ${s} sec\n`;
+    writeFileSync(status, `CPU status\n${of(current, perm, forS)}GPU status\n${of('never', 'never', 9)}`);
+  };
+  stands('according to prefs', 'according to prefs');
+  return {
+    ...{ clock, stands },
+    said: () => words(said).map(line => line.replace('--host box:31416 --set_run_mode ', '').replace(' hush', '')),
+    filler: () => new BoincFiller(parts, { host: 'box:31416', password_file: join(data, 'secret') }),
+  };
+}
+
+filler('BOINC works by leases of its own, and pauses with the heat', async ({ data }) => {
+  const { clock, stands, said, filler } = playedBoinc(data);
+  const one = filler();
+  const told = (...all: string[]) =>
+    until(`it was told ${all.at(-1)}`, () => !one.asking && said().join() === all.join());
   one.set(0);
-  await last('never', 1);
+  await told('never');
   clock.advance(30_000);
   one.set(2);
-  await last('always 45', 2);
+  await told('never', 'always 45');
+  stands('always', 'never', 45);
   one.set(2);
   clock.advance(16_000);
   await until('it is renewed', () => {
     one.set(2);
-    return words(said).length === 3;
+    return said().length === 3;
   });
-  await last('always 45', 3);
+  await told('never', 'always 45', 'always 45');
   await until('it pauses', () => {
     one.set(0);
-    return words(said).length === 4;
+    return said().length === 4;
   });
-  await last('never', 4);
+  await told('never', 'always 45', 'always 45', 'never');
   const [line = ''] = one.held();
   assert.match(line, /^sh - .*never\.sh$/);
   assert.not.match(readFileSync(line.slice(5), 'utf8'), /hush/);
   await new Promise<void>(done => one.end(done));
-  await last('auto', 5);
+  await told('never', 'always 45', 'always 45', 'never', 'auto');
+});
+
+filler(
+  'BOINC that its owner has paused, before or meanwhile, is left alone, and given back as it was',
+  async ({ data }) => {
+    const { clock, stands, said, filler } = playedBoinc(data);
+    let one = filler();
+    const again = (what: string, condition: () => boolean) =>
+      until(what, () => {
+        one.set(1);
+        return !one.asking && condition();
+      });
+    stands('never', 'never');
+    await again('it is found paused', () => /^BOINC is paused by its owner/.test(one.error));
+    assert.equal([said(), one.held()], [[], []]);
+    // He resumes it.
+    stands('always', 'always');
+    clock.advance(11_000);
+    await again('it works', () => said().length === 2);
+    assert.equal(said(), ['never', 'always 45']);
+    // He pauses it for ten minutes.
+    stands('never', 'never', 600);
+    clock.advance(16_000);
+    await again('it is found paused', () => one.error !== '');
+    stands('never', 'never');
+    clock.advance(580_000);
+    one.set(1);
+    assert.equal([one.asking, said().length], [false, 2]);
+    clock.advance(21_000);
+    await again('it works again', () => said().length === 4);
+    one.close();
+    // The next agent gives back what this one took.
+    one = filler();
+    await new Promise<void>(done => one.end(done));
+    assert.is(said().at(-1), 'always');
+    one = filler();
+    stands('according to prefs', 'according to prefs');
+    await again('it works', () => said().length === 7);
+    stands('never', 'never');
+    clock.advance(16_000);
+    await again('it is found paused', () => one.error !== '');
+    await new Promise<void>(done => one.end(done));
+    assert.is(said().length, 7, 'it stays so');
+  },
+);
+
+filler('BOINC: seconds that ran out while nobody renewed them are no pause of its owner', async ({ data }) => {
+  const { clock, stands, said, filler } = playedBoinc(data);
+  const one = filler();
+  const works = (count: number) =>
+    until('it works', () => {
+      one.set(1);
+      return !one.asking && said().length === count;
+    });
+  await works(2);
+  stands('never', 'never');
+  clock.advance(60_000);
+  await works(3);
+  assert.equal(said(), ['never', 'always 45', 'always 45']);
+  await new Promise<void>(done => one.end(done));
 });
 
 const [client, command] = ['boinc', 'boinccmd'].map(findProgram);

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { bootClock } from '../../node-agent/heat/boot-clock.ts';
+import { LeaseFile } from '../../node-agent/heat/lease-file.ts';
 import { listProcesses, unitOf } from '../../node-agent/reconcile/services/processes.ts';
 import { prefixOf } from '../../node-agent/work/executor/marks.ts';
 import type { ExecutorTask } from '../../node-agent/work/executor.ts';
@@ -122,8 +124,7 @@ heat('an agent that is killed while tasks are frozen finds them so, and lets the
   });
   await first.line(/started/);
   await first.stop('SIGKILL');
-  const [task, waiting] = [{ token: 1 }, { token: 2 }] as ExecutorTask[];
-  if (!task || !waiting) return;
+  const [task, waiting] = [{ token: 1 }, { token: 2 }] as [ExecutorTask, ExecutorTask];
   const next = new ExecutorRig(data);
   next.strict = false;
   const [held] = await next.until(() => next.ready.length > 0 && next.ready, 'ready');
@@ -142,6 +143,22 @@ heat('an agent that is killed while tasks are frozen finds them so, and lets the
   assert.is((await next.end(task)).end, undefined);
   await next.close();
   await until('gone', () => executorsOf(next.data).length === 0);
+});
+
+heat('an agent that hangs: with the end of its lease its tasks stand still, and go on with the next', async () => {
+  const rig = new ExecutorRig();
+  const lease = (ms: number) => new LeaseFile(join(rig.data, 'heat'), bootClock()).write(bootClock().now() + ms);
+  mkdirSync(join(rig.data, 'heat'));
+  lease(600_000);
+  const task = taskOf(recipeOf('sleep 600', { heat: true }));
+  rig.executor.heat(1, []);
+  rig.run(recipeOf('sleep 600', { heat: true, r: task.r }), task);
+  await rig.began(task);
+  lease(1000);
+  await rig.until(() => rig.frozen.includes(task.token) && stands(rig.data), 'frozen');
+  lease(600_000);
+  await rig.until(() => rig.frozen.length === 0 && !stands(rig.data), 'it goes on');
+  await rig.close();
 });
 
 heat('of two that run the one that began last is frozen, and goes on when the other is over', async () => {
@@ -224,14 +241,14 @@ heat('a plugin is frozen in a process that serves only heat', async () => {
 
 /** Folders of version 1 that this machine lets us make, and one of version 2 where that is beside it; undefined: none. */
 function groups(): string[] | undefined {
-  const name = `hearth-test-${process.pid}`;
   const made: string[] = [];
   for (const top of ['cpu', 'freezer', 'unified'].map(each => join('/sys/fs/cgroup', each))) {
     if (top.endsWith('unified') && !existsSync(top)) continue;
     try {
-      mkdirSync(join(top, name));
-      made.push(join(top, name));
+      made.push(join(top, `hearth-test-${process.pid}`));
+      mkdirSync(made.at(-1) ?? '');
     } catch {
+      made.pop();
       for (const each of made) rmdirSync(each);
       return undefined;
     }

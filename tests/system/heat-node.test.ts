@@ -3,7 +3,7 @@
  * it measures how much of the cores is used.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -233,6 +233,44 @@ for (const { name, path } of installedShells()) {
     }
   });
 }
+
+heat(
+  'without a watchdog that can run there is no heat, and the filler that is a service stays frozen',
+  async ({ data }) => {
+    const [shell, broken] = [join(data, 'shell'), join(data, 'broken')];
+    writeFileSync(broken, '');
+    const text = `#!/bin/sh\ncase $1 in *watchdog-*) [ -e ${broken} ] && exit 7 ;; esac\nexec /bin/sh "$@"\n`;
+    writeFileSync(shell, text, { mode: 0o755 });
+    const said: (number | undefined)[] = [];
+    const service = (_: string, cores: number | undefined) => {
+      said.push(cores);
+      return {};
+    };
+    const rig = rigged(data, { shell, service });
+    const filler = JSON.stringify({ service: 'fold' });
+    rig.order(0.2, { filler });
+    await until('it says so', () => rig.heat.error === 'the watchdog of heat ends at once (7): no heat without it');
+    await until('nothing burns', () => runningOf(rig.folder, 'burner').length === 0);
+    assert.is(rig.heat.cores, undefined);
+    assert.match(
+      rig.order(0.2, { filler }) ?? '',
+      /^the watchdog of heat ends at once/,
+      'nor does another order begin',
+    );
+    assert.is(said.at(-1), 0);
+    assert.not.ok(said.includes(undefined), 'it was not let go');
+    rmSync(broken);
+    // The one that the next order starts shows that it can.
+    rig.order(0.2, { filler });
+    const can = () => runningOf(rig.folder, 'watchdog').length === 1;
+    await until('it runs again', () => can() || rig.order(0.2, { filler }) === undefined);
+    await until('it burns', () => {
+      if (rig.heat.cores === undefined) rig.order(0.2, { filler });
+      return runningOf(rig.folder, 'burner').length > 0;
+    });
+    assert.is(rig.heat.error.includes('watchdog'), false);
+  },
+);
 
 heat('an agent that comes back within the lease goes on', async ({ data }) => {
   const before = heatRig(data);

@@ -13,7 +13,6 @@ import {
   type Setting,
   step,
 } from '../../node-agent/heat/core.ts';
-import { coolThermal, thermal } from '../../node-agent/heat/thermal.ts';
 
 const core = suite('heat of a node');
 
@@ -184,20 +183,6 @@ core('a full machine gives way to who wants more of it', () => {
     machine.second();
   }
   assert.ok(machine.outside > 2.9, `${machine.outside}`);
-});
-
-core('temperature: proportionally less from the limit on, nothing 8 above, back only below', () => {
-  assert.is(thermal(coolThermal, 80, 80, 1).share, 1);
-  assert.is(thermal(coolThermal, 84, 80, 1).share, 0.5);
-  assert.equal(thermal(coolThermal, 88, 80, 1), { share: 0, off: true });
-  const off = { share: 0, off: true };
-  assert.equal(thermal(off, 79, 80, 1), off);
-  assert.equal(thermal(off, undefined, 80, 1), off);
-  assert.equal(thermal(off, Number.NaN, 80, 1), off);
-  const back = thermal(off, 76, 80, 1);
-  assert.not.ok(back.off);
-  assert.ok(back.share > 0 && back.share <= 0.1);
-  assert.equal(thermal(coolThermal, undefined, 80, 1), coolThermal);
 });
 
 core('without quotas whole tasks run in turn, so that their mean is the share', () => {

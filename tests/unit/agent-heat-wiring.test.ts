@@ -88,6 +88,19 @@ wiring('a node that leaves ends its heat first', () => {
   assert.is(heat.forgotten, 1);
 });
 
+wiring('an agent that is to stop its services ends its heat, too; else the lease does', () => {
+  for (const stopServices of [true, false]) {
+    const heat = new PlayedHeat();
+    const one = joined(signer, { heat });
+    let stopped = false;
+    one.agent.stop({ stopServices }, () => {
+      stopped = true;
+    });
+    one.clock.pass(1000);
+    assert.equal([heat.forgotten, stopped], [stopServices ? 1 : 0, true]);
+  }
+});
+
 wiring('a simulated node follows its level, and cools down with its lease', () => {
   const clock = manualClock();
   const telemetry = createSyntheticTelemetry({ clock, random: seededRandom(3) });

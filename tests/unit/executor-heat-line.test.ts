@@ -23,12 +23,13 @@ function rig() {
   const lanes: PlayedLane[] = [];
   const results: Ended[] = [];
   const dropped: number[] = [];
-  const state = { frozen: [] as readonly number[], pace: 1 };
+  const state = { frozen: [] as readonly number[], pace: 1, over: false };
   const heat = new HeatLine({
     share: new Share(clock.now()),
     now: () => clock.now(),
     after: (ms, fn) => clock.after(ms, fn),
     groups: { set: () => false, pace: () => state.pace },
+    isOver: () => state.over,
     runner: () => ({
       ahead: 100,
       open(_, handlers) {
@@ -96,6 +97,26 @@ test('nothing runs before it is said; then as many as there are slots, each in a
   end(3, 0.01);
   heat.add([recipe()], tasks(1, 4, 5, 6, 7));
   assert.equal(held(), [4, 5], 'however short they are, none waits in a lane that may be frozen');
+});
+
+test('an agent that hangs says nothing: with the end of its lease all are frozen, and nothing new begins until there is one', () => {
+  const { clock, heat, held, begin, end, laneOf, state } = rig();
+  heat.limit(2, []);
+  heat.add([recipe()], tasks(1, 1, 2, 3));
+  begin(1, 2);
+  clock.advance(3000);
+  assert.equal(state.frozen, []);
+  state.over = true;
+  clock.advance(1000);
+  assert.equal(state.frozen, [1, 2]);
+  assert.ok(laneOf(1).frozen && laneOf(2).frozen);
+  heat.limit(2, []);
+  assert.equal(state.frozen, [1, 2], 'nor by a word that came too late');
+  state.over = false;
+  clock.advance(1000);
+  assert.equal(state.frozen, []);
+  end(1);
+  assert.equal(held(), [2, 3]);
 });
 
 test('a word that is no number is none', () => {

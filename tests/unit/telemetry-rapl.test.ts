@@ -11,6 +11,32 @@ import { folder } from '../fixture/processes.ts';
 
 const test = suite('telemetry: RAPL');
 
+const rangeUj = 262_143_328_850;
+
+/** Domains by name, with counters that a test sets. */
+function machine(...names: readonly string[]) {
+  const root = folder('hearth-rapl-');
+  const domain = (index: number) => join(root, `sys/class/powercap/intel-rapl:${index}`);
+  names.forEach((name, index) => {
+    mkdirSync(domain(index), { recursive: true });
+    writeFileSync(join(domain(index), 'name'), `${name}\n`);
+    writeFileSync(join(domain(index), 'max_energy_range_uj'), `${rangeUj}\n`);
+  });
+  const sensors = new Sensors(new MachineFiles(root));
+  let now = 0;
+  return {
+    file: (index: number) => join(domain(index), 'energy_uj'),
+    /** Five seconds later the counters show so much. */
+    look(...joules: readonly number[]) {
+      now += 5000;
+      joules.forEach((each, index) => {
+        writeFileSync(join(domain(index), 'energy_uj'), `${each * 1e6}\n`);
+      });
+      return sensors.look(now).watts;
+    },
+  };
+}
+
 /** One package that draws what it is told, behind a counter of `rangeUj` that starts over. */
 function rapl(rangeUj: number) {
   const domain = 'sys/class/powercap/intel-rapl:0';
@@ -65,6 +91,30 @@ test('RAPL: no watts where the counter may have started over twice, where it is 
   const { load } = closed.sample();
   assert.not('watts' in load);
   assert.not('watts_source' in load);
+});
+
+test('RAPL of several packages: their sum, the board where it shows more, and nothing without one of them', () => {
+  const { look } = machine('package-0', 'package-1', 'psys');
+  look(1000, 2000, 50);
+  assert.is(look(1100, 2200, 50), 60, 'a board that never counts is not taken for one that draws nothing');
+  assert.is(look(1200, 2400, 600), 110);
+  const two = machine('package-0', 'package-1');
+  two.look(1000, 2000);
+  assert.is(two.look(1100, 2200), 60);
+  rmSync(two.file(1));
+  assert.is(two.look(1200), undefined, 'half of the machine is not the machine');
+  assert.is(two.look(1300, 2600), undefined, 'nor is it known since when');
+  assert.is(two.look(1400, 2800), 60);
+});
+
+test('RAPL: a counter that began anew, or stands still, says nothing', () => {
+  const { look } = machine('package-0');
+  look(200_000);
+  assert.is(look(200_500), 100);
+  assert.is(look(3), undefined, 'as if it had started over: 12 kW');
+  assert.is(look(503), 100);
+  assert.is(look(503), undefined, 'no package that runs draws nothing');
+  assert.is(look(20_000), undefined, 'hours of a sleep that no clock knows of');
 });
 
 test.run();

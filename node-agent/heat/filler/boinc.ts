@@ -1,6 +1,7 @@
 /**
  * BOINC as the filler, by its own command: its client is told to work for as long as a lease, again and again, and never
- * to do so by itself meanwhile (`boinccmd --set_run_mode MODE [SECONDS]`: after the seconds the mode of before holds).
+ * to do so by itself meanwhile (`boinccmd --set_run_mode MODE [SECONDS]`: after the seconds the mode of before holds). How
+ * its owner had it is kept in `mode` in its folder and given back; what he has paused, before or meanwhile, is left alone.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { hierarchiesOf } from '../../reconcile/services/hierarchies.ts';
 import { listProcesses, type ProcessStat, processMs } from '../../reconcile/services/processes.ts';
 import { findProgram } from '../../reconcile/services/programs.ts';
 import type { HeatGroups } from '../groups.ts';
+import { type RunMode, runModeOf } from './boinc-status.ts';
 import type { FillerRun } from './filler.ts';
 
 export type BoincSpec = Extract<Filler, { readonly boinc: unknown }>['boinc'];
@@ -28,6 +30,8 @@ export interface BoincParts {
 /** As long as a lease. */
 const grantS = 45;
 const renewMs = 15_000;
+/** What was told so long ago holds: less than what is left of a lease when it is renewed. */
+const surelyMs = 25_000;
 /** It starts and stops whole programs: no sooner again than after this. */
 const pauseMs = 20_000;
 const retryMs = 10_000;
@@ -38,15 +42,26 @@ const passwordName = 'gui_rpc_auth.cfg';
 const usual = ['/var/lib/boinc-client', '/var/lib/boinc', '/etc/boinc-client'];
 const clientNames = new Set(['boinc', 'boinc_client', 'boinc-client']);
 
+interface Call {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+}
+
 export class BoincFiller implements FillerRun {
   readonly #parts: BoincParts;
   readonly #spec: BoincSpec;
   #cores = 0;
   /** What was said last, and when. */
-  #told: { readonly mode: string; readonly at: number } | undefined;
+  #told: { readonly mode: string; readonly at: number; readonly wall: number } | undefined;
+  /** Its owner has paused it until then. */
+  #snoozedTo = Number.NEGATIVE_INFINITY;
+  /** Its owner's mode, to be given back; undefined: it is not in these hands. */
+  #owner: RunMode['perm'] | undefined;
   #pausedAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
-  #asking = false;
+  /** An answer of boinccmd is awaited. */
+  asking = false;
   #error = '';
   #ending: (() => void) | undefined;
   #closed = false;
@@ -60,6 +75,12 @@ export class BoincFiller implements FillerRun {
     this.#parts = parts;
     this.#spec = spec;
     makeFolder(parts.folder);
+    const kept = read(this.#kept);
+    this.#owner = kept === 'auto' || kept === 'always' ? kept : undefined;
+  }
+
+  get #kept(): string {
+    return join(this.#parts.folder, 'mode');
   }
 
   get error(): string {
@@ -83,7 +104,7 @@ export class BoincFiller implements FillerRun {
 
   /** Its own end of the seconds is on the wall clock: the watchdog says it once more. */
   held(): readonly string[] {
-    const call = this.#call('never');
+    const call = this.#owner && this.#call('--set_run_mode', 'never');
     if (!call) return [];
     const path = join(this.#parts.folder, 'never.sh');
     const words = [call.program, ...call.args].map(word => `'${word.replaceAll("'", "'\\''")}'`);
@@ -102,46 +123,95 @@ export class BoincFiller implements FillerRun {
   }
 
   #next(): void {
-    if (this.#asking || this.#closed) return;
+    if (this.asking || this.#closed) return;
     const now = this.#parts.clock.now();
     if (this.#ending) {
-      // As its owner had it: by its own preferences.
-      const cgroups = new Cgroups(undefined);
-      for (const [pid, from] of this.#joined) for (const each of from) cgroups.hold(each, pid, () => {});
-      this.#joined.clear();
-      this.#ask('auto', undefined, () => this.#ending?.());
+      this.#release(this.#ending);
       return;
     }
-    if (now - this.#failedAt < retryMs) return;
+    if (now - this.#failedAt < retryMs || now < this.#snoozedTo) return;
     const mode = this.#told?.mode;
-    if (this.#cores <= 0) {
+    if (this.#owner === undefined) this.#look();
+    else if (this.#cores <= 0) {
       if (mode !== 'never') this.#pausedAt = now;
       if (mode !== 'never') this.#ask('never');
     } else if (mode === undefined) {
       // What holds after the seconds.
       this.#ask('never');
-    } else if (mode === 'always' ? now - (this.#told?.at ?? 0) >= renewMs : now - this.#pausedAt >= pauseMs) {
-      this.#ask('always', grantS);
+    } else if (mode === 'always') {
+      if (now - (this.#told?.at ?? 0) >= renewMs) this.#look();
+    } else if (now - this.#pausedAt >= pauseMs) this.#ask('always', grantS);
+  }
+
+  /** As its owner had it. */
+  #release(done: () => void): void {
+    const cgroups = new Cgroups(undefined);
+    for (const [pid, from] of this.#joined) for (const each of from) cgroups.hold(each, pid, () => {});
+    this.#joined.clear();
+    const owner = this.#owner;
+    if (owner === undefined) done();
+    else {
+      this.#ask(owner, undefined, () => {
+        this.#own(undefined);
+        done();
+      });
     }
   }
 
+  #own(mode: RunMode['perm'] | undefined): void {
+    if (mode === this.#owner) return;
+    this.#owner = mode;
+    if (mode === undefined) rmSync(this.#kept, { force: true });
+    else writeFileSync(this.#kept, mode, { mode: 0o600 });
+  }
+
+  /** How it stands, before it is taken, and each time before it is told to go on: what its owner has paused is left alone. */
+  #look(): void {
+    this.#run(this.#call('--get_cc_status'), out => {
+      const { current, perm, forS } = runModeOf(out);
+      const mine = this.#owner !== undefined;
+      if (current === 'never' && (!mine || this.#justTold())) {
+        if (mine && forS > 0) this.#snoozedTo = this.#parts.clock.now() + forS * 1000;
+        else this.#own(undefined);
+        this.#told = undefined;
+        this.#failed('BOINC is paused by its owner, and left alone: resume it there, or boinccmd --set_run_mode auto');
+        return;
+      }
+      if (!mine || perm !== 'never') this.#own(perm === 'never' ? 'auto' : perm);
+      if (mine && perm === 'never') this.#ask('always', grantS);
+      else this.#ask('never');
+    });
+  }
+
+  /** Its seconds cannot be over, nor can the watchdog have paused it: whoever did was somebody else. */
+  #justTold(): boolean {
+    const { at = Number.NEGATIVE_INFINITY, wall = 0 } = this.#told ?? {};
+    const { clock } = this.#parts;
+    return clock.now() - at < surelyMs && Math.abs(clock.wall() - wall) < surelyMs;
+  }
+
   #ask(mode: string, seconds?: number, over?: () => void): void {
-    const call = this.#call(mode, seconds);
+    const words = ['--set_run_mode', mode, ...(seconds === undefined ? [] : [String(seconds)])];
+    const told = () => {
+      this.#told = { mode, at: this.#parts.clock.now(), wall: this.#parts.clock.wall() };
+      this.#error = '';
+    };
+    this.#run(this.#call(...words), told, over);
+  }
+
+  #run(call: Call | undefined, said: (out: string) => void, over?: () => void): void {
     if (!call) {
       this.#failed('there is no boinccmd on this machine: install it (Debian: boinc-client)');
       over?.();
       return;
     }
-    this.#asking = true;
+    this.asking = true;
     const { program, args, cwd } = call;
     execFile(program, args, { cwd, timeout: askMs, killSignal: 'SIGKILL', maxBuffer: 65_536 }, (error, out, err) => {
-      this.#asking = false;
+      this.asking = false;
       if (error)
         this.#failed(`boinccmd: ${(String(err).trim() || String(out).trim() || error.message).split('\n')[0]}`);
-      else {
-        this.#told = { mode, at: this.#parts.clock.now() };
-        this.#error = '';
-      }
+      else said(String(out));
       if (over) over();
       else if (!error || this.#ending) this.#next();
     });
@@ -152,14 +222,11 @@ export class BoincFiller implements FillerRun {
     this.#error = why.slice(0, 300);
   }
 
-  #call(mode: string, seconds?: number) {
+  #call(...words: readonly string[]): Call | undefined {
     const program = findProgram('boinccmd', this.#parts.path);
     if (program === undefined) return undefined;
     const { host } = this.#spec;
-    const args = [
-      ...(host === undefined ? [] : ['--host', host]),
-      ...['--set_run_mode', mode, ...(seconds === undefined ? [] : [String(seconds)])],
-    ];
+    const args = [...(host === undefined ? [] : ['--host', host]), ...words];
     return { program, args, cwd: this.#passwordFolder() };
   }
 

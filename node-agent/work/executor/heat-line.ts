@@ -14,6 +14,8 @@ export interface HeatLineParts extends LineParts {
   readonly groups: Pick<HeatGroups, 'set' | 'pace'>;
   /** All that are frozen; these are others than before. */
   frozen(tokens: readonly number[]): void;
+  /** The lease that heat was allowed under is over, and nobody said so: an agent hangs, and all that it said holds no more. */
+  isOver(): boolean;
 }
 
 const lookEveryMs = 1000;
@@ -23,6 +25,7 @@ export class HeatLine {
   readonly line: Line;
   readonly #parts: HeatLineParts;
   #most = 0;
+  #over = false;
   #timer: Timer | undefined;
   #lookedAt = 0;
   #said = '';
@@ -74,9 +77,19 @@ export class HeatLine {
       // Frozen by somebody who did not know that it may run again.
       if (lane.frozen === undefined && lane.lane.stopped) lane.lane.freeze(false);
     }
+    this.#allow();
+  }
+
+  /** So many slots as were said, while the lease runs. */
+  #allow(): void {
+    this.#over = this.#most > 0 && this.#parts.isOver();
     this.#balance();
-    this.line.slots(this.#most);
+    this.line.slots(this.#slots);
     this.#balance();
+  }
+
+  get #slots(): number {
+    return this.#over ? 0 : this.#most;
   }
 
   /** What runs of it goes on, outside of the groups. @returns what waits of it, for the other line. */
@@ -94,9 +107,9 @@ export class HeatLine {
     const lanes = this.line.busy.sort((a, b) => beganAt(a) - beganAt(b));
     let used = 0;
     for (const lane of lanes) {
-      const cpus = Math.min(lane.cpus, Math.max(1, this.#most));
+      const cpus = Math.min(lane.cpus, Math.max(1, this.#slots));
       const free = this.#urgent.has(lane.recipe.r) || lane.holds[0]?.stopping !== undefined;
-      const runs = free || used + cpus <= this.#most;
+      const runs = free || used + cpus <= this.#slots;
       if (runs && !free) used += cpus;
       this.line.freeze(lane, !runs);
     }
@@ -121,6 +134,7 @@ export class HeatLine {
         const had = lane.lane.stopped ? 0 : pace;
         if (had < 1) this.line.time.slow(entry, (now() - Math.max(since, entry.began)) * (1 - had));
       }
+      if (this.#over !== (this.#most > 0 && this.#parts.isOver())) this.#allow();
       this.#balance();
       if (this.line.size > 0) this.#look();
     });

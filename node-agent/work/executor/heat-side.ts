@@ -19,6 +19,8 @@ export interface HeatSideParts {
   readonly groups: HeatGroups;
   readonly line: Line;
   frozen(tokens: readonly number[]): void;
+  /** The lease of heat is over. */
+  isOver(): boolean;
 }
 
 export class HeatSide {
@@ -31,9 +33,9 @@ export class HeatSide {
 
   constructor(parts: HeatSideParts, ofLine: LineParts) {
     this.#parts = parts;
-    const { groups, frozen } = parts;
+    const { groups, frozen, isOver } = parts;
     this.#heat = new HeatLine({
-      ...{ ...ofLine, groups, frozen },
+      ...{ ...ofLine, groups, frozen, isOver },
       forget: r => {
         this.#recipes.delete(r);
         ofLine.forget(r);

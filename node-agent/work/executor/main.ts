@@ -8,6 +8,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { makeFolder } from '../../../shared/make-folder.ts';
 import { systemClock } from '../../../shared/system-clock.ts';
+import { bootClock } from '../../heat/boot-clock.ts';
+import { LeaseFile } from '../../heat/lease-file.ts';
 import { Cgroups, mounted } from '../../reconcile/services/cgroup.ts';
 import { lowerPriority } from '../../reconcile/services/priority.ts';
 import { stderrLog } from '../../stderr-log.ts';
@@ -63,6 +65,7 @@ function serve(): void {
     clock,
     idleMs,
     heat,
+    lease: new LeaseFile(join(data, 'heat'), bootClock()),
     runners(files) {
       const parts: RunnerParts = {
         folder: join(folder, 'modules'),

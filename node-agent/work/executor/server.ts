@@ -3,6 +3,7 @@ import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Clock } from '../../../shared/clock.ts';
 import type { Recipe } from '../../../shared/schemas/work.ts';
+import type { LeaseFile } from '../../heat/lease-file.ts';
 import type { ExecutorTask } from '../executor.ts';
 import { AgentFiles } from './agent-files.ts';
 import type { HeatGroups } from './heat-groups.ts';
@@ -19,6 +20,7 @@ export interface ServerParts {
   /** With nothing to do. */
   readonly idleMs: number;
   readonly heat: HeatGroups;
+  readonly lease: Pick<LeaseFile, 'isOver'>;
   /** By what the recipe has. */
   readonly runners: (files: AgentFiles) => Readonly<Record<RunnerName, Runner>>;
   /** The process may end. */
@@ -71,9 +73,10 @@ export class Server {
       full: () => this.#results.full || (this.#agent?.writableLength ?? 0) > mostUnread,
     };
     this.#line = new Line(ofLine);
-    const { clock, heat: groups } = parts;
+    const { clock, heat: groups, lease } = parts;
     const frozen = (tokens: readonly number[]) => this.#say('frozen', tokens);
-    this.#heat = new HeatSide({ clock, groups, line: this.#line, frozen }, ofLine);
+    const isOver = () => lease.isOver();
+    this.#heat = new HeatSide({ clock, groups, line: this.#line, frozen, isOver }, ofLine);
     this.#net = createServer(socket => this.#welcome(socket));
   }
 
