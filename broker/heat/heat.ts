@@ -103,7 +103,6 @@ export class Heat {
       ...{ store, clock, log },
       rooms: () => this.#rooms.controls(),
       allocation: () => this.#memory.allocation,
-      written: () => {},
     });
     this.#rooms = new RoomMemories(this.#memory.controls);
     this.#leases = new Leases(this.#memory.fillers);
@@ -226,12 +225,7 @@ export class Heat {
     const now = clock.now();
     this.calibrating.tick();
     const machines = this.#all();
-    const draws = new Map(
-      machines.flatMap(one => {
-        const draw = this.#machines.draw(one, now);
-        return draw ? [[one.node, draw] as const] : [];
-      }),
-    );
+    const draws = this.#machines.draws(machines, now);
     const inRooms = byRoom(machines, roomOf);
     const heatW = (room: string) => sumOf(inRooms.get(room) ?? [], draws);
     this.#count(draws, heatW, now);

@@ -132,7 +132,17 @@ export class Machines {
     return learn(state ?? freshLearning(), seen, this.model(machine), guessOf({ cpu, cores, arch }), now);
   }
 
-  /** What it draws now, once a round; undefined: it is off, or nothing is known of it. */
+  /** What these draw now, once a round; without who is off and who nothing is known of. */
+  draws(machines: readonly MachineNow[], now: number): ReadonlyMap<string, Drawn> {
+    const draws = new Map<string, Drawn>();
+    for (const machine of machines) {
+      const draw = this.draw(machine, now);
+      if (draw) draws.set(machine.node, draw);
+    }
+    return draws;
+  }
+
+  /** What one draws now. */
   draw(machine: MachineNow, now: number): Drawn | undefined {
     const { node, online, info, load, meter } = machine;
     if (info?.cores === undefined) return undefined;

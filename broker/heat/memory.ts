@@ -27,8 +27,6 @@ export interface MemoryParts {
   /** What is written of rooms and of the allocation. */
   rooms(): Iterable<readonly [room: string, state: ControlState]>;
   allocation(): AllocationState;
-  /** Energy that was counted may be shown now. */
-  written(): void;
 }
 
 type Known = Pick<ReadonlyMap<string, unknown>, 'has'>;
@@ -128,7 +126,7 @@ export class HeatMemory {
   #write(): void {
     if (this.#writing) return;
     this.#writing = true;
-    const { store, clock, log, written } = this.#parts;
+    const { store, clock, log } = this.#parts;
     this.#writtenAt = clock.now();
     const { seq, entries } = this.ledger.entries();
     const ops: StoreOp[] = entries.map(([key, mj]) =>
@@ -144,7 +142,6 @@ export class HeatMemory {
         for (const [key, text] of texts)
           if (text === undefined) this.#texts.delete(key);
           else this.#texts.set(key, text);
-        written();
       }
       this.#closed?.();
     };

@@ -1,4 +1,7 @@
-/** A room that this machine heats with jobs: a real supervisor, agent, executor and kernel; nobody's part is played. */
+/**
+ * A room that this machine heats with jobs: a real supervisor, agent, executor and kernel; nobody's part is played. Runs alone:
+ * heat gives way to whatever else wants the cores.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
