@@ -1,5 +1,5 @@
 /** Tasks of class `heat` in a real executor: frozen and not ended, for as long as no heat is asked for. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,6 +10,7 @@ import { prefixOf } from '../../node-agent/work/executor/marks.ts';
 import type { ExecutorTask } from '../../node-agent/work/executor.ts';
 import { agentFolder, ExecutorRig, executorsOf, recipeOf, taskOf } from '../fixture/executor-rig.ts';
 import { folder, start, until } from '../fixture/processes.ts';
+import { realGroups } from '../fixture/real-groups.ts';
 
 const heat = suite('tasks of heat in an executor');
 
@@ -239,30 +240,7 @@ heat('a plugin is frozen in a process that serves only heat', async () => {
   await rig.close();
 });
 
-/** Folders of version 1 that this machine lets us make, and one of version 2 where that is beside it; undefined: none. */
-function groups(): string[] | undefined {
-  const made: string[] = [];
-  for (const top of ['cpu', 'freezer', 'unified'].map(each => join('/sys/fs/cgroup', each))) {
-    if (top.endsWith('unified') && !existsSync(top)) continue;
-    try {
-      made.push(join(top, `hearth-test-${process.pid}`));
-      mkdirSync(made.at(-1) ?? '');
-    } catch {
-      made.pop();
-      for (const each of made) rmdirSync(each);
-      return undefined;
-    }
-  }
-  process.on('exit', () => {
-    for (const each of made) {
-      try {
-        rmdirSync(each);
-      } catch {}
-    }
-  });
-  return made;
-}
-const made = groups();
+const made = realGroups();
 const grouped = made ? heat : heat.skip;
 
 grouped(

@@ -211,7 +211,9 @@ test('the example in docs/cluster-file.md is one', async () => {
   const at = folder();
   writeFileSync(join(at, 'site.conf'), 'x\n');
   writeFileSync(join(at, 'app.tar.gz'), 'x');
-  assert.equal(Object.keys(await documentsOf(text, at)), ['role/all', 'role/web', 'node/cellar', 'node/attic']);
+  assert.equal(Object.keys(await documentsOf(text, at)), [
+    ...['role/all', 'role/web', 'node/cellar', 'node/attic', 'room/attic'],
+  ]);
 });
 
 test('the published JSON Schema is this one, and says what each key means', () => {
