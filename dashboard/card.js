@@ -1,5 +1,5 @@
 // One node as a card. Everything a node says goes through textContent; only what differs from the last time is touched.
-import { clockOf, coreBars, rate, servicesOf, size, span, stateOf, wantOf } from './describe.js';
+import { clockOf, coreBars, drawnBy, rate, servicesOf, size, span, stateOf, wantOf } from './describe.js';
 
 const svgSpace = 'http://www.w3.org/2000/svg';
 /** Services shown before "… more" is pressed. */
@@ -106,7 +106,7 @@ export function createCard(id) {
     if (load.rx_kbps !== undefined) flow.push(`↓ ${rate(load.rx_kbps)}`);
     if (load.tx_kbps !== undefined) flow.push(`↑ ${rate(load.tx_kbps)}`);
     if (load.cpu_mhz !== undefined) flow.push(`${(load.cpu_mhz / 1000).toFixed(1)} GHz`);
-    const drawn = load.watts ?? heat?.watts;
+    const drawn = drawnBy({ load, heat });
     if (drawn !== undefined) flow.push(`${Math.round(drawn)} W`);
     if (heat?.room !== undefined) flow.push(`heat ${Math.round(heat.heat_w)} W`);
     if (load.up_s !== undefined) flow.push(`up ${span(load.up_s)}`);

@@ -12,6 +12,7 @@ export function servicesOf(node: NodeView): (ItemStatus & { name: string; tone: 
 export function stateOf(node: NodeView): { word: string; tone: Tone };
 export function converged(node: NodeView): boolean | undefined;
 export function wantOf(node: NodeView): Said;
+export function drawnBy(node: Pick<NodeView, 'load' | 'heat'>): number | undefined;
 export function totals(
   nodes: Iterable<NodeView>,
 ): Record<'nodes' | 'online' | 'cores' | 'converged' | 'services' | 'running' | 'busyCores' | 'watts', number>;

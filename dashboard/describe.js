@@ -52,6 +52,9 @@ export function wantOf(node) {
   return { text: `at revision ${is.rev}, going to ${wanted}`, tone: 'busy' };
 }
 
+/** Watts that the machine draws: as the supervisor knows them, by plug, counter or model, else by its own counter. */
+export const drawnBy = ({ load, heat }) => heat?.watts ?? load?.watts;
+
 /** Header figures over all nodes. */
 export function totals(nodes) {
   const sum = { nodes: 0, online: 0, cores: 0, converged: 0, services: 0, running: 0, busyCores: 0, watts: 0 };
@@ -68,7 +71,7 @@ export function totals(nodes) {
     sum.online += 1;
     sum.cores += cores;
     sum.busyCores += (cores * (node.load?.cpu_pct ?? 0)) / 100;
-    sum.watts += node.load?.watts ?? 0;
+    sum.watts += drawnBy(node) ?? 0;
   }
   return sum;
 }

@@ -109,6 +109,27 @@ heat('without control groups the burner dims itself', async ({ data }) => {
   await until('it has ended', () => runningOf(rig.folder, 'burner').length === 0);
 });
 
+heat(
+  'without control groups a service is kept to some cores, and to none when it is the filler no more',
+  async ({ data }) => {
+    const child = spawn('sleep', ['4321']);
+    const pid = child.pid ?? 0;
+    try {
+      const processes = [{ pid, start: readProcess(pid)?.start ?? 0 }];
+      const allowed = () => /^Cpus_allowed_list:\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+      const everywhere = allowed();
+      const rig = rigged(data, { bare: true, service: () => ({ processes }) });
+      if (!rig.heat.can.includes('heat-affinity') || everywhere === '0') return;
+      rig.order(0.2, { filler: JSON.stringify({ service: 'fold' }) });
+      await until('it is kept to some', () => allowed() !== everywhere);
+      rig.order(0.2);
+      await until('it is kept to none', () => allowed() === everywhere);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  },
+);
+
 heat('nothing burns above the temperature', async ({ data }) => {
   let tempC = 60;
   const rig = rigged(data, { tempC: () => tempC });

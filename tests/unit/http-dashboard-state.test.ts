@@ -145,6 +145,9 @@ suite('totals count what is online, and what is converged', () => {
   };
   const here = { ...node, cores: [10, 20, 30], load: { node: 'n1', epoch: 1, seq: 1, cpu_pct: 50 } };
   const sum = totals([here, away]);
+  const load = { ...here.load, watts: 8 };
+  const plugged = { ...here, load, heat: { watts: 40, heat_w: 30 } };
+  assert.equal(totals([plugged, { ...here, load }, away]).watts, 48, 'a plug knows better than a counter');
   assert.deepEqual([sum.nodes, sum.online, sum.cores, sum.converged, sum.services, sum.running], [2, 1, 3, 2, 1, 0]);
   assert.equal(sum.busyCores, 1.5);
 });

@@ -66,6 +66,15 @@ class FakeGroups implements GroupFiles {
     if (!words(this.files.get(join(at, 'cgroup.controllers'))).includes(controller)) throw failure('ENOENT');
     if (this.busy.has(at) && at !== this.top) throw failure('EBUSY');
     this.files.set(path, [...words(this.files.get(path)), controller].join(' '));
+    for (const child of this.folders) if (dirname(child) === at) this.#hand(child, controller);
+  }
+
+  /** The kernel makes a controller's files in groups that are there already. */
+  #hand(group: string, controller: string): void {
+    const path = join(group, 'cgroup.controllers');
+    if (words(this.files.get(path)).includes(controller)) return;
+    this.files.set(path, `${this.files.get(path)} ${controller}`.trim());
+    this.#controlled(group, controller);
   }
 
   writeLater(path: string, text: string, done: (error: Error | null) => void): void {
@@ -106,9 +115,14 @@ class FakeGroups implements GroupFiles {
     }
     this.files.set(join(path, 'cgroup.controllers'), controllers);
     has('cgroup.subtree_control');
+    this.#controlled(path, controllers);
+  }
+
+  #controlled(path: string, controllers: string): void {
     const files = { memory: ['max', 'swap.max', 'oom.group', 'events'], cpu: ['max', 'weight'], pids: ['max'] };
     for (const [name, kinds] of Object.entries(files)) {
-      if (words(controllers).includes(name)) for (const kind of kinds) has(`${name}.${kind}`);
+      if (words(controllers).includes(name))
+        for (const kind of kinds) this.files.set(join(path, `${name}.${kind}`), '');
     }
   }
 }
@@ -129,8 +143,10 @@ groups('version 2, root below systemd: the agent’s own group is busy, so the s
   const own = '/cg/system.slice/hearth-agent.service';
   files.busy.add(own);
   const made = new LimitGroups(second('system.slice/hearth-agent.service'), files, true).make(unit, limits);
-  // cpu is on at the top only after it was asked for: the slice cannot hand on what it has not got itself.
-  assert.is(made.group, `/cg/hearth-units/${unit}`);
+  assert.is(made.group, `/cg/system.slice/hearth-units/${unit}`);
+  // cpu was on at the top only after it was asked for; the next agent of the same boot finds the same place all the same.
+  const next = new LimitGroups(second('system.slice/hearth-agent.service'), files, true);
+  assert.is(next.make(unit, limits).group, made.group);
   assert.equal(made.groups, [made.group]);
   assert.is(made.note, undefined);
   assert.is(has(files, made.group, 'memory.max'), String(200 * mb));
@@ -138,7 +154,7 @@ groups('version 2, root below systemd: the agent’s own group is busy, so the s
   assert.is(has(files, made.group, 'memory.oom.group'), '1');
   assert.is(has(files, made.group, 'cpu.max'), '50000 100000');
   assert.is(has(files, made.group, 'pids.max'), '20');
-  assert.is(has(files, '/cg/hearth-units', 'cpu.weight'), '50');
+  assert.is(has(files, '/cg/system.slice/hearth-units', 'cpu.weight'), '50');
   assert.not.ok(files.folders.has(`${own}/hearth-units`));
 });
 

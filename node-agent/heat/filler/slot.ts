@@ -92,6 +92,7 @@ export class FillerSlot {
   /** Nothing of it is left. */
   end(done: () => void): void {
     this.#timer?.cancel();
+    this.#unpin();
     const run = this.#run;
     this.#run = undefined;
     this.#spec = undefined;
@@ -108,7 +109,7 @@ export class FillerSlot {
   #change(spec: Filler | undefined): void {
     this.#spec = spec;
     this.#turns = undefined;
-    this.#pinned = '';
+    this.#unpin();
     const before = this.#run;
     this.#run = undefined;
     const service = spec && 'service' in spec ? spec.service : undefined;
@@ -175,6 +176,13 @@ export class FillerSlot {
     if (!this.#taskset || key === this.#pinned) return;
     this.#pinned = key;
     for (const pid of pids) execFile(this.#taskset, ['-a', '-c', '-p', list, pid], { timeout: 5000 }, () => {});
+  }
+
+  /** A service that is the filler no more may be on every core again, also where an earlier agent kept it to some. */
+  #unpin(): void {
+    const { groups, cores } = this.#parts;
+    if (this.#run && !groups.quota) this.#pin(cores, cores);
+    this.#pinned = '';
   }
 
   #kept(): string | undefined {

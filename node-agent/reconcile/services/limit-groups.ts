@@ -4,7 +4,7 @@
  * group, in which it stands itself, mostly cannot: then it is the nearest one above that this agent may use, such as the
  * slice that its service is in.
  */
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Limits } from '../../../shared/schemas/service.ts';
 import type { GroupFiles } from './group-files.ts';
 import { type Hierarchy, unitsFolder, unitsWeight } from './hierarchies.ts';
@@ -180,6 +180,9 @@ export class LimitGroups {
   /** The nearest group from the agent's own upwards that can hand on what the machine has; else the one with the most. */
   #findSecond({ top, own }: Hierarchy): { parent: string; has: ReadonlySet<string> } | undefined {
     const all = wanted.filter(each => this.#words(join(top, 'cgroup.controllers')).has(each));
+    // A group hands on what it was handed: from the top down, or the next start would find another place than this one.
+    const levels = relative(top, own).split('/').slice(0, -1);
+    for (const depth of levels.keys()) this.#handOn(join(top, ...levels.slice(0, depth)), all);
     let best: { parent: string; has: ReadonlySet<string> } | undefined;
     for (let at = own; ; at = join(at, '..')) {
       const found = this.#offer(at, all);
@@ -192,9 +195,7 @@ export class LimitGroups {
 
   #offer(at: string, all: readonly string[]): { parent: string; has: ReadonlySet<string> } | undefined {
     const parent = join(at, unitsFolder);
-    const before = this.#words(join(at, 'cgroup.subtree_control'));
-    for (const each of all) if (!before.has(each)) this.#try(join(at, 'cgroup.subtree_control'), `+${each}`);
-    const given = this.#words(join(at, 'cgroup.subtree_control'));
+    const given = this.#handOn(at, all);
     if (!all.some(each => given.has(each))) return undefined;
     try {
       this.#files.makeFolder(parent);
@@ -204,6 +205,14 @@ export class LimitGroups {
     for (const each of all) if (given.has(each)) this.#try(join(parent, 'cgroup.subtree_control'), `+${each}`);
     const handed = this.#words(join(parent, 'cgroup.subtree_control'));
     return { parent, has: new Set(all.filter(each => handed.has(each))) };
+  }
+
+  /** @returns what it hands on to groups below, now. */
+  #handOn(at: string, all: readonly string[]): ReadonlySet<string> {
+    const path = join(at, 'cgroup.subtree_control');
+    const before = this.#words(path);
+    for (const each of all) if (!before.has(each)) this.#try(path, `+${each}`);
+    return this.#words(path);
   }
 
   #words(path: string): ReadonlySet<string> {
