@@ -1,5 +1,5 @@
 /**
- * Energy of nodes, rooms and jobs. Counted in whole mJ (a watt for a millisecond is one mJ, so nothing is converted) as BigInt
+ * Energy of nodes and rooms; that of jobs is in their own records. Counted in whole mJ (a watt for a millisecond is one mJ, so nothing is converted) as BigInt
  * within a signed 64-bit number: 2^63 - 1 mJ are 2.5 thousand million kWh; who gets there stays there. The part of an mJ that
  * is left is carried to the next reading.
  *
@@ -14,7 +14,7 @@ const mjPerKwh = 3_600_000_000;
 const mostW = 1_000_000;
 const mostKeys = 20_000;
 const mostWaiting = 4;
-const keyForm = /^(node|room|job)\/[a-z0-9-]{1,64}$/;
+const keyForm = /^(node|room)\/[a-z0-9-]{1,64}$/;
 const mjForm = /^\d{1,19}$/;
 
 interface Account {
@@ -33,7 +33,6 @@ export interface LedgerEntries {
 }
 
 export class Ledger {
-  /** In order of their last reading, the oldest first. */
   readonly #accounts = new Map<string, Account>();
   /** What differs from the disk; undefined: to be deleted. */
   readonly #changed = new Map<string, Account | undefined>();
@@ -71,7 +70,7 @@ export class Ledger {
 
   /**
    * This many watts since the last reading.
-   * @param key `node/x`, `room/x` or `job/x`
+   * @param key `node/x` or `room/x`
    * @param ms since then; more than {@link longestGapMs} is not counted
    */
   add(key: string, watts: number, ms: number): void {
@@ -96,26 +95,11 @@ export class Ledger {
 
   #account(key: string): Account | undefined {
     const known = this.#accounts.get(key);
-    if (known) {
-      this.#accounts.delete(key);
-      this.#accounts.set(key, known);
-      return known;
-    }
-    if (!keyForm.test(key)) return undefined;
-    if (this.#accounts.size >= mostKeys && !this.#dropOldestJob()) return undefined;
+    if (known) return known;
+    if (!keyForm.test(key) || this.#accounts.size >= mostKeys) return undefined;
     const account: Account = { mj: 0n, rest: 0, shown: 0n };
     this.#accounts.set(key, account);
     return account;
-  }
-
-  /** Jobs end; nodes and rooms are what people look at for years. */
-  #dropOldestJob(): boolean {
-    for (const key of this.#accounts.keys())
-      if (key.startsWith('job/')) {
-        this.forget(key);
-        return true;
-      }
-    return false;
   }
 
   /** Everything that differs from the disk; again, with what came since, until it was said to be there. */
