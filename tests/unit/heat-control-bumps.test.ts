@@ -1,30 +1,9 @@
 /** The room's controller: nothing makes it jump but what is meant to. One rule a test. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import {
-  type ControlInput,
-  type ControlState,
-  control,
-  freshControl,
-  loadedControl,
-} from '../../broker/heat/control/controller.ts';
-import { aimOf } from '../heat/hearth.ts';
-import { RoomRig } from '../heat/one-room.ts';
-import { roomKind } from '../heat/room.ts';
+import { type ControlState, control, freshControl, loadedControl } from '../../broker/heat/control/controller.ts';
+import { controlInput as input, mediumRoom as rig } from '../fixture/controlled-room.ts';
 
-const kind = roomKind('room', 15, 'medium', { wallsOut: 12, airOut: 12, glass: 1, facing: 180 });
-const rig = (more: Partial<ConstructorParameters<typeof RoomRig>[0]> = {}) =>
-  new RoomRig({ kind, minW: 80, maxW: 600, startC: 20, ...more });
-
-const input = (more: Partial<ControlInput> = {}): ControlInput => ({
-  now: 1_000_000,
-  aim: aimOf('room', 20),
-  sensed: { ok: true, c: 19, ageS: 10 },
-  minW: 80,
-  maxW: 600,
-  heatW: 80,
-  ...more,
-});
 const bumps = suite('controller, bumplessness');
 const settled = (more = {}) => {
   const it = rig({ outdoorC: 0, ...more });
