@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { startAgent, up } from '../../fixture/cluster.ts';
+import { type Cluster, hearthCommand, startAgent, up } from '../../fixture/cluster.ts';
 import { heatedMachine } from '../../fixture/heated-machine.ts';
 import { startMosquitto } from '../../fixture/mosquitto.ts';
 import { connectClient, type Heard, type TestClient } from '../../fixture/mqtt-client.ts';
-import { folder, freePort, until } from '../../fixture/processes.ts';
+import { folder, freePort, start, until } from '../../fixture/processes.ts';
 import { testWith } from '../../fixture/programs.ts';
 import { heatByThermostat } from './heats.ts';
 import { type HomeAssistant, needs, sharedHome } from './home-assistant.ts';
@@ -67,6 +67,38 @@ async function units(home: HomeAssistant, node: string): Promise<void> {
   await home.wait(`binary_sensor.hearth_node_${words}_connectivity`, ({ state }) => state === 'on');
 }
 
+/** The login that docs/homeassistant.md makes for it. */
+async function loginOf({ data }: Cluster): Promise<Pick<Broker, 'username' | 'password'>> {
+  const password = 'a password for ha';
+  const args = [hearthCommand, 'user', 'add', 'ha', '--role', 'integration', '--data', data];
+  const added = start(process.execPath, args, {
+    env: { PATH: process.env.PATH, HOME: folder('hearth-home-') },
+    stdio: 'pipe',
+  });
+  added.child.stdin?.end(`${password}\n`);
+  assert.equal(await added.ended, 0, added.output());
+  return { username: 'ha', password };
+}
+
+/** A node's switch and buttons do what they say, with no more rights than an integration's. */
+async function switches(home: HomeAssistant, client: TestClient, node: string): Promise<void> {
+  const words = node.replaceAll('-', '_');
+  const drain = `switch.hearth_node_${words}_drain`;
+  for (const [action, state] of [
+    ['turn_on', 'on'],
+    ['turn_off', 'off'],
+  ] as const) {
+    await home.act('switch', action, drain);
+    await home.wait(drain, one => one.state === state);
+  }
+  await home.act('button', 'press', `button.hearth_node_${words}_identify`);
+  // Not every machine has a light.
+  await client.wait('it was asked to show itself', ({ topic, text }) => {
+    const { key, state } = topic === `hearth/node/${node}/result` ? JSON.parse(text) : {};
+    return key === 'identify' && state === 'finished';
+  });
+}
+
 /** On this broker, and without a complaint of ours. */
 async function connected(broker: Broker, run: (home: HomeAssistant) => Promise<void>): Promise<void> {
   const home = shared();
@@ -100,11 +132,13 @@ testWith(
     let cluster = await up({ data, mqttPort: port });
     const { node } = cluster.ready;
     const spare = startAgent({ broker: cluster.url, node: 'spare' });
-    let client = await connectClient(cluster.url, ['hearth/room/#', 'homeassistant/#']);
+    const topics = ['hearth/room/#', 'hearth/node/+/result', 'homeassistant/#'];
+    let client = await connectClient(cluster.url, topics);
     await warmRoom(client, node);
-    await connected({ port, protocol: '5' }, async home => {
+    await connected({ port, protocol: '5', ...(await loginOf(cluster)) }, async home => {
       await units(home, node);
       await dials(home);
+      await switches(home, client, node);
       await roomOf(client, ({ target_c, mode }) => target_c === 20 && mode === 'heat');
 
       // It is there again, and is told of everything again, though all of that lay on the broker.
