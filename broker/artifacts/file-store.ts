@@ -1,7 +1,6 @@
 /** The {@link ArtifactStore} on disk. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { rm, statfs } from 'node:fs/promises';
+import { open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -212,7 +211,9 @@ class FileStore implements ArtifactStore {
       },
     });
     try {
-      await pipeline(body, meter, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal: upload.signal });
+      // It is there before anything can end this: a stream that is still opening its file would make it after it was removed.
+      const handle = await open(file, 'wx', 0o600);
+      await pipeline(body, meter, handle.createWriteStream(), { signal: upload.signal });
     } finally {
       clearTimeout(idle);
     }
