@@ -41,7 +41,7 @@ export class Agent implements Speaker, Obedient {
     this.#want = new WantKeeper({
       ...{ disk, reconciler, log, safeMode: this.#safeMode },
       allegiance: () => this.#self.allegiance(),
-      pin: pin => this.#self.join(pin),
+      pin: pin => this.#self.join(pin) && this.#workUp(),
       changed: () => this.#wanted(),
     });
     this.#reporter = new Reporter({ ...parts, speaker: this });
@@ -95,21 +95,17 @@ export class Agent implements Speaker, Obedient {
     if (this.#safeMode.reason !== '') log.warn({}, this.#safeMode.reason);
     this.#well = this.parts.clock.after(safeModeTimes.wellMs, () => this.#safeMode.well());
     this.#reporter.start();
+    const touch = () => this.#touch();
     reconciler.start(this.#want.load(), {
-      changed: () => this.#touch(),
+      changed: touch,
       output: (service, lines) => {
         this.#reporter.output(service, lines);
         this.#arm();
       },
       notice: (level, kind, text) => log[level]({ kind }, text),
     });
-    work?.start(this.#reporter.forWork(() => this.#touch()));
-    heat?.start(
-      this.#reporter.forHeat(
-        () => this.#touch(),
-        (most, groups) => work?.heat(most, groups),
-      ),
-    );
+    work?.start(this.#reporter.forWork(touch));
+    heat?.start(this.#reporter.forHeat(touch, (most, groups) => work?.heat(most, groups)));
     this.#wanted();
     this.step({ type: 'start' });
   }
@@ -155,7 +151,7 @@ export class Agent implements Speaker, Obedient {
         break;
       case 'announce':
         this.#reporter.announce();
-        work?.up({ inst: this.inst, epoch: this.epoch });
+        this.#workUp();
         break;
       case 'born':
         this.#want.born(clock.now());
@@ -183,6 +179,12 @@ export class Agent implements Speaker, Obedient {
         for (const done of this.#stopped.splice(0)) done();
         break;
     }
+  }
+
+  /** Only who has joined can judge `work`, and the first of a session says how the others are to be judged. */
+  #workUp(): true {
+    if (this.up && this.#self.allegiance().pin) this.parts.work?.up({ inst: this.inst, epoch: this.epoch });
+    return true;
   }
 
   #connect(epoch: number): void {
@@ -220,9 +222,7 @@ export class Agent implements Speaker, Obedient {
     });
   }
 
-  clockOff(ms: number): void {
-    this.#reporter.clockOff(ms);
-  }
+  clockOff = (ms: number): void => this.#reporter.clockOff(ms);
 
   /** The supervisor refuses this node: it does not connect again before that. */
   stayAway(ms: number): void {

@@ -1,4 +1,4 @@
-/** Plugins: found, run in warm workers, and harming only themselves. Runs alone: it measures what a task costs. */
+/** Plugins: found, run in warm workers, and harming only themselves. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -206,29 +206,6 @@ plugins('workers that wait are no more than the slots', async () => {
   await untilGone(pids[0] as number);
   await untilGone(pids[1] as number);
   assert.ok(isThere(pids[2] as number) && isThere(pids[3] as number));
-});
-
-plugins('a task that does nothing costs microseconds', async () => {
-  rig.plugin('noop.mjs', 'export default data => data === undefined ? undefined : process.cpuUsage()');
-  const lane = rig.lane({ plugin: 'noop' });
-  const used = async () => {
-    const [told] = await lane.all([1]);
-    const { user, system } = (told?.end?.value ?? {}) as NodeJS.CpuUsage;
-    return user + system;
-  };
-  await lane.all(new Array(2000).fill(undefined));
-  const n = 20_000;
-  const [worker, own, at] = [await used(), process.cpuUsage(), performance.now()];
-  await lane.all(new Array(n).fill(undefined));
-  const ms = performance.now() - at;
-  const { user, system } = process.cpuUsage(own);
-  const [theirs, ours] = [((await used()) - worker) / n, (user + system) / n];
-  console.log(
-    `a no-op task: ${theirs.toFixed(1)} µs in the worker, ${ours.toFixed(1)} µs here; ${Math.round((n / ms) * 1000)}/s`,
-  );
-  // 50,000 in a second through one worker: neither of the two may need more than that of a core.
-  assert.ok(theirs < 20 && ours < 20, `${theirs} and ${ours} µs`);
-  lane.close();
 });
 
 plugins.run();

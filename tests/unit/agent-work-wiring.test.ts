@@ -7,7 +7,7 @@ import { WorkRunner } from '../../node-agent/work/runner.ts';
 import { SimulatedExecutor } from '../../node-agent/work/simulated-executor.ts';
 import { type Signer, seal } from '../../shared/authority.ts';
 import type { Report, Work } from '../../shared/schemas/work.ts';
-import { fixedRandom, joined, newSigner, type Rig, VirtualClock } from '../fixture/agent-rig.ts';
+import { fixedRandom, joined, newSigner, type Rig, rig, VirtualClock } from '../fixture/agent-rig.ts';
 import { quietLog, recipe } from '../fixture/work-rig.ts';
 
 const wiring = suite('agent work: wiring');
@@ -40,20 +40,20 @@ function station(options: { lazy?: boolean; left?: boolean; broken?: () => boole
         return options.broken?.() ? Promise.reject(new Error('gone')) : Promise.resolve(runner());
       },
     });
-  const rig = joined(signer, { clock, work: options.lazy ? lazy() : runner() });
+  const own = joined(signer, { clock, work: options.lazy ? lazy() : runner() });
   clock.pass(2000);
   let seq = 0;
   return {
-    ...{ one: { ...rig, clock }, executor, outbox },
+    ...{ one: { ...own, clock }, executor, outbox },
     get loads() {
       return loads;
     },
     work(body, by = signer) {
-      const session = { inst: rig.agent.inst, epoch: rig.agent.epoch, seq: seq++ };
+      const session = { inst: own.agent.inst, epoch: own.agent.epoch, seq: seq++ };
       const work = { cluster: by.cluster, key: by.key, gen: 0, rev: 0, ...session, ...body };
-      rig.link.say('hearth/node/n1/work', seal(by, 'work', 'n1', work));
+      own.link.say('hearth/node/n1/work', seal(by, 'work', 'n1', work));
     },
-    reports: () => rig.link.of('done').filter(({ id }) => id === undefined) as unknown as Report[],
+    reports: () => own.link.of('done').filter(({ id }) => id === undefined) as unknown as Report[],
   };
 }
 const task = (t: number, ms = 10): Partial<Work> => ({
@@ -75,6 +75,29 @@ wiring('work comes in on its topic, signed; what becomes of it goes out on done'
   work(task(2));
   one.clock.pass(100);
   assert.equal(ended(reports()), [2]);
+});
+
+wiring('who has joined no cluster says nothing of jobs: what it cannot judge yet would be lost', () => {
+  const clock = new VirtualClock();
+  const executor = new SimulatedExecutor({ clock, random: fixedRandom() });
+  const work = new WorkRunner({ clock, executor, outbox: new MemoryOutbox(), cores: 2, log: quietLog });
+  const one = rig({ node: 'n1', clock, work });
+  one.agent.start();
+  clock.pass(100);
+  one.link.up();
+  clock.pass(500);
+  const reports = () => one.link.of('done') as unknown as Report[];
+  assert.equal(reports(), []);
+  one.want(signer, 1);
+  clock.pass(2000);
+  assert.equal([reports()[0]?.seq, reports()[0]?.have], [0, []]);
+  assert.ok((reports().at(-1)?.credits ?? 0) > 0);
+  const session = { cluster: signer.cluster, gen: 0, rev: 0, inst: one.agent.inst, epoch: one.agent.epoch };
+  const first = { ...session, key: signer.key, seq: 0, plain: true };
+  one.link.say('hearth/node/n1/work', seal(signer, 'work', 'n1', first));
+  one.link.say('hearth/node/n1/work', JSON.stringify({ ...session, seq: 1, ...task(1) }));
+  clock.pass(100);
+  assert.equal(ended(reports()), [1]);
 });
 
 wiring('load counts what runs; info names what can be done and the plugins', () => {
