@@ -1,7 +1,7 @@
 /**
  * Sessions of nodes and the messages of work to them: whose they are, in which order, and signed where that is needed. On
- * the embedded broker nobody but the supervisor writes `work`, which the first message of a session says, signed; the others
- * then need no signature of their own.
+ * the embedded broker nobody but the supervisor writes `work`, which messages say, signed, until one of them is heard: a
+ * node that has reported in a session has joined, and can judge what it gets. The others then need no signature of their own.
  */
 import type { Bus } from '../../shared/bus.ts';
 import type { Log } from '../../shared/log.ts';
@@ -30,7 +30,7 @@ export interface CrewParts {
 export class Crew {
   readonly #parts: CrewParts;
   readonly #topics: ReturnType<typeof topicsOf>;
-  readonly #sessions = new Map<string, NodeSession & { greeted: boolean }>();
+  readonly #sessions = new Map<string, NodeSession & { reported: boolean; told: boolean }>();
   #seq = 0;
 
   constructor(parts: CrewParts) {
@@ -47,9 +47,15 @@ export class Crew {
   session(node: string, session: NodeSession | undefined): void {
     const known = this.#sessions.get(node);
     if (known?.inst === session?.inst && known?.epoch === session?.epoch) return;
-    if (session) this.#sessions.set(node, { ...session, greeted: false });
+    if (session) this.#sessions.set(node, { ...session, reported: false, told: false });
     else this.#sessions.delete(node);
     this.#parts.turned(node, session);
+  }
+
+  /** It has reported in that session. */
+  heard(node: string, { inst, epoch }: NodeSession): void {
+    const known = this.#sessions.get(node);
+    if (known?.inst === inst && known.epoch === epoch) known.reported = true;
   }
 
   send(node: string, epoch: number, body: WorkBody): void {
@@ -57,14 +63,14 @@ export class Crew {
     const session = this.#sessions.get(node);
     if (session?.epoch !== epoch) return;
     const own = bus.kind === 'embedded';
-    const first = !session.greeted;
-    session.greeted = true;
+    const signed = !own || !session.told;
+    session.told = session.reported;
     const work: WorkOf = {
       ...{ inst: session.inst, epoch, seq: ++this.#seq },
-      ...(own && first ? { plain: true } : {}),
+      ...(own && signed ? { plain: true } : {}),
       ...body,
     };
-    bus.publish(this.#topics.node(node, 'work'), seal(node, work, !own || first), { qos: 1 }, error => {
+    bus.publish(this.#topics.node(node, 'work'), seal(node, work, signed), { qos: 1 }, error => {
       // The broker is gone, and the session with it: what was in it is not live any more then.
       if (error) log.debug({ node, error: error.message }, 'work was not sent');
     });

@@ -185,8 +185,12 @@ export class Jobs {
 
   /** What a node says of its work, as it was read. */
   report(node: string, report: Result<Report>): void {
-    if (!report.ok) this.#complain(node, sentence(report.error));
-    else this.#feed({ type: 'report', node, report: report.value });
+    if (!report.ok) {
+      this.#complain(node, sentence(report.error));
+      return;
+    }
+    this.#crew.heard(node, report.value);
+    this.#feed({ type: 'report', node, report: report.value });
   }
 
   /** No write is begun any more; `done` when what is under way is over. */

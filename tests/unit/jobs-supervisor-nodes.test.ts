@@ -49,6 +49,27 @@ jobs(
   },
 );
 
+jobs(
+  'until a node has reported in a session, every message is signed: who has not joined yet takes none of them',
+  () => {
+    const one = rig();
+    const node = workNode(one, 'n1', { silent: true });
+    // Asked what it holds, again and again.
+    one.clock.advance(8000);
+    one.sync();
+    const before = node.work().length;
+    assert.ok(before >= 2, `${before} messages`);
+    for (const { signed, plain } of node.work()) assert.equal([signed, plain], [true, true]);
+    node.report({ have: [] });
+    one.ask('job/j1/set', JSON.stringify({ run: 'echo {}', array: '1-3' }));
+    finish(node);
+    const [first, ...others] = node.work().slice(before);
+    assert.equal([first?.signed, first?.plain], [true, true]);
+    assert.ok(others.length > 0);
+    for (const { signed, plain } of others) assert.equal([signed, plain], [false, undefined]);
+  },
+);
+
 jobs('on an outside broker every message is signed', () => {
   const one = rig({ kind: 'outside' });
   one.clock.advance(20_000);
