@@ -2,13 +2,14 @@
  * Heating seasons in virtual time: the real thermometer, controller and allocator beside Home Assistant's `generic_thermostat` rule and a PID that
  * pulses, in the same houses, weather and windows. The houses are in tests/heat.
  */
+import { meteredErrors } from '../fixture/power/metered.ts';
 import type { Figures } from '../heat/figures.ts';
 import { Hearth } from '../heat/hearth.ts';
 import { cabin, cottage, flat, type House } from '../heat/house.ts';
 import { season } from '../heat/season.ts';
 import { Hysteresis, Pulsed } from '../heat/thermostats.ts';
 import { Weather } from '../heat/weather.ts';
-import { deliveryRows, figureRows } from './heat/rows.ts';
+import { calibrationTable, deliveryRows, figureRows } from './heat/rows.ts';
 import { onThisMachine } from './heat/this-machine.ts';
 import type { BenchOptions, Report } from './report.ts';
 import type { Table } from './table.ts';
@@ -40,11 +41,13 @@ export async function run(options: BenchOptions): Promise<Report> {
     ({ house }) => options.only.length === 0 || options.only.some(only => house.name.startsWith(only)),
   );
   const here = options.only.length === 0 || options.only.includes('here');
-  if (wanted.length === 0 && !here)
-    throw new Error(`no such case; there are: ${cases.map(({ house }) => house.name).join(', ')}, here`);
+  const metered = options.only.length === 0 || options.only.includes('model');
+  if (wanted.length === 0 && !here && !metered)
+    throw new Error(`no such case; there are: ${cases.map(({ house }) => house.name).join(', ')}, model, here`);
   const rounds = options.rounds ?? 1;
   const part = options.quick ? { fromDay: 80, days: 21 } : {};
   const tables: Table[] = here ? [await onThisMachine(options)] : [];
+  if (metered) tables.push(calibrationTable(meteredErrors()));
   const raw: Record<string, unknown> = {};
   for (const { house, what, seed } of wanted) {
     for (let round = 0; round < rounds; round++) {
@@ -80,7 +83,7 @@ export async function run(options: BenchOptions): Promise<Report> {
       'Feasible: an hour in which somebody who knows everything, with the same machines from idle to full, would have kept the room within 0.1 °C of its target; hours in which Hearth heats ahead of the schedule count for nobody.',
       'Errors are those of the air itself, not of the thermometer. All three have the same thermometer, machines, windows, people and schedule; the thermostats switch all machines of a room between idle and full.',
       'Delivered: watts at the socket of all machines of a room over ten minutes, against what the controller asked for, within what its machines can draw. Machines are 2 % (with a plug) or 5 % off their model.',
-      'Task-hours: tasks of one core-hour come in bursts; what is busy for heat works on them first. With the burner alone the same heat does none.',
+      'Task-hours: tasks of one core-hour come in bursts; what is busy for heat works on them first, and the burner does the rest. With the burner alone the same heat would do none.',
     ],
     raw,
   };

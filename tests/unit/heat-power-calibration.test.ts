@@ -5,36 +5,17 @@ import { Calibration } from '../../broker/heat/power/calibration.ts';
 import { wattsOf } from '../../broker/heat/power/model.ts';
 import { calibrated } from '../fixture/calibrating.ts';
 import { loadProfiles } from '../fixture/power/codecarbon.ts';
-import { specResults } from '../fixture/power/spec.ts';
+import { between, meteredErrors } from '../fixture/power/metered.ts';
 
 const calibration = suite('heat power, calibration');
 
-/** Between published levels: a straight line. */
-const between = (points: readonly (readonly [x: number, y: number])[]) => (x: number) => {
-  const at = Math.max(
-    1,
-    points.findIndex(([to]) => to >= x),
-  );
-  const [[x0, y0], [x1, y1]] = [points[at - 1] ?? [0, 0], points[at] ?? [1, 0]];
-  return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
-};
-/** A plug that rounds to a tenth and jitters by a hundredth. */
-const jitter = (watts: number, now: number) => Math.round(10 * watts * (1 + 0.01 * Math.sin(now / 777))) / 10;
-
 calibration('metered machines (SPECpower results): within 5 % at every level that it did not measure', () => {
-  const errors: number[] = [];
-  for (const { machine, watts } of specResults) {
-    const wall = between(watts.map((w, i) => [i / 10, w]));
-    const { model, ok, text } = calibrated({ cores: 20, wall, plug: jitter });
-    assert.ok(ok && model, `${machine}: ${text}`);
-    for (const i of [2, 4, 6, 8, 9]) {
-      const metered = watts[i] ?? 0;
-      const error = Math.abs(wattsOf(model, i / 10) - metered) / metered;
-      assert.ok(error <= 0.05, `${machine} at ${10 * i} %: ${(100 * error).toFixed(1)} %`);
-      errors.push(error);
-    }
+  const all = meteredErrors();
+  assert.ok(all.length >= 75, `${all.length} levels`);
+  for (const { machine, level, error } of all) {
+    assert.ok(error <= 0.05, `${machine} at ${100 * level} %: ${(100 * error).toFixed(1)} %`);
   }
-  const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+  const mean = all.reduce((sum, { error }) => sum + error, 0) / all.length;
   assert.ok(mean <= 0.02, `${(100 * mean).toFixed(2)} % in the mean`);
 });
 

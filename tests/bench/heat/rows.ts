@@ -1,6 +1,7 @@
 /** The figures of a season as rows: one column for each way to heat, then the target and what became of it. */
+import type { Metered } from '../../fixture/power/metered.ts';
 import type { Figures } from '../../heat/figures.ts';
-import { figure } from '../table.ts';
+import { figure, type Table } from '../table.ts';
 
 const atMost = (value: number, target: number): string =>
   value <= target ? 'reached' : `missed by ${Math.ceil((value / target - 1) * 100)} %`;
@@ -34,8 +35,22 @@ export function figureRows(all: readonly Figures[], ours: Figures, hysteresis: F
     row('feasible hours per room and day', one => one.feasible.toFixed(1)),
     row('kWh', one => figure(one.kWh)),
     row('task-hours done as heat', one => `${figure(one.tasks.done)} of ${figure(one.tasks.came)}`),
-    row('the same, burner only', () => '0'),
+    row('the same ÷ core-hours that heated', one => percent(one.tasks.done / one.coreHours)),
   ];
+}
+
+/** The model of a calibrated machine against what it was metered to draw (tests/fixture/power). */
+export function calibrationTable(all: readonly Metered[]): Table {
+  const errors = all.map(({ error }) => error);
+  const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+  const [worst] = all.toSorted((a, b) => b.error - a.error);
+  const most = worst?.error ?? Number.NaN;
+  const row = (what: string, error: number) => [what, percent(error), '≤ 5 %', atMost(error, 0.05)];
+  return {
+    title: `Model against metered, after calibration: ${new Set(all.map(({ machine }) => machine)).size} machines’ published SPECpower results, the levels that were not measured`,
+    columns: ['what', 'off', 'target', ''],
+    rows: [row('mean', mean), row(`at most: ${worst?.machine} at ${figure(100 * (worst?.level ?? 0))} %`, most)],
+  };
 }
 
 /** Only who asks for watts can be held to them. */
