@@ -203,7 +203,11 @@ export class NodeHeat implements HeatSide {
   #set(setting: Setting, filler: Filler | undefined): void {
     const { groups, cores } = this.#parts;
     const on = setting.total > 0;
-    if (on) groups.limit(setting);
+    if (on) {
+      groups.limit(setting);
+      // Before anybody begins: an agent that is killed right after that leaves nobody whom the watchdog does not know.
+      this.#hold();
+    }
     if (on && this.#frozen) {
       // Also what the watchdog has frozen.
       for (const of of ['tasks', 'filler'] as const) groups.freeze(of, false, true);

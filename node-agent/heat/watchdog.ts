@@ -10,7 +10,7 @@ export interface WatchdogParts extends BesideParts {
   readonly boot: string;
 }
 
-/** It ends by itself no sooner; who ends sooner, and so often in a row, cannot run here. */
+/** It ends by itself no sooner, and with status 0; who does otherwise, and so often in a row, cannot run here. */
 const earlyMs = 2000;
 const mostEarly = 3;
 
@@ -18,6 +18,7 @@ export class Watchdog {
   readonly #parts: WatchdogParts;
   #one: Beside | undefined;
   #held = '';
+  #startedAt = Number.NEGATIVE_INFINITY;
   #early = 0;
   #ended = '';
 
@@ -27,20 +28,23 @@ export class Watchdog {
 
   /** One runs when this returns; where there was none, one that was just started. Throws with one sentence. */
   ensure(): void {
-    if (this.#one && lives(this.#one)) return;
-    this.#one = this.#found();
-    if (this.#one) return;
-    const args = [this.#parts.boot];
-    const at = performance.now();
-    // As important as the agent: it has to run where all cores burn.
-    this.#one = startBeside(this.#parts, { name: 'watchdog', text: watchdogScript, args, nice: 0 }, how => {
-      this.#ended = how;
-      this.#early = how === '0' || performance.now() - at >= earlyMs ? 0 : this.#early + 1;
-    });
+    if (!this.#one || !lives(this.#one)) this.#one = this.#found() ?? this.#begin();
     if (!this.#one) throw new Error('the watchdog of heat cannot be started: no heat without it');
-    // The one that was just started shows whether it can by now: the next order finds out.
-    if (this.#early >= mostEarly)
+    // Who comes after some that could not run has to show first that it can: a later order, or look, finds out.
+    if (this.#early >= mostEarly && performance.now() - this.#startedAt < earlyMs)
       throw new Error(`the watchdog of heat ends at once (${this.#ended}): no heat without it`);
+  }
+
+  #begin(): Beside | undefined {
+    const at = performance.now();
+    this.#startedAt = at;
+    const args = [this.#parts.boot];
+    // As important as the agent: it has to run where all cores burn.
+    return startBeside(this.#parts, { name: 'watchdog', text: watchdogScript, args, nice: 0 }, how => {
+      this.#ended = how;
+      const failed = /^\d+$/.test(how) ? how !== '0' : performance.now() - at < earlyMs;
+      this.#early = failed ? this.#early + 1 : 0;
+    });
   }
 
   /** What it ends, a line each as scripts.ts says. Throws what the file system throws. */

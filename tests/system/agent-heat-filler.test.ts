@@ -51,6 +51,21 @@ filler(
   },
 );
 
+filler(
+  'who is stopped by somebody late, such as a watchdog whose lease was renewed just then, goes on',
+  async ({ data }) => {
+    const watch = await hosted(data);
+    const { unit, pid = 0 } = await watch.start({ run: 'exec sleep 4321' });
+    for (let n = 0; n < 3; n++) watch.host.dim(unit, 0.5);
+    process.kill(pid, 'SIGSTOP');
+    await until('it is stopped', () => readProcess(pid)?.state === 'T');
+    for (let n = 0; n < 5; n++) watch.host.dim(unit, 0.5);
+    await until('it goes on', () => readProcess(pid)?.state !== 'T');
+    await watch.stop(unit);
+    watch.host.close();
+  },
+);
+
 filler('a service that is the filler no more is as any other', async ({ data }) => {
   const watch = await hosted(data);
   const { unit, pid = 0 } = await watch.start({ run: 'exec sleep 4321' });

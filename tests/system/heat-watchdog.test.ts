@@ -21,7 +21,8 @@ function withShells(name: string, run: (shell: string, data: string) => Promise<
   heat(`${name} (${shells.map(shell => shell.name).join(', ')})`, async () => {
     const ends = await Promise.allSettled(shells.map(shell => run(shell.path, newFolder())));
     for (const [index, end] of ends.entries()) {
-      if (end.status === 'rejected') throw new Error(`with ${shells[index]?.name}`, { cause: end.reason });
+      // What caused an error is not printed: it stands in the message.
+      if (end.status === 'rejected') throw new Error(`with ${shells[index]?.name}: ${end.reason?.stack ?? end.reason}`);
     }
   });
 }
@@ -68,8 +69,11 @@ withShells(
     const rig = rigged(data, { shell: path });
     assert.is(rig.heat.cores, undefined);
     assert.ok(frozen());
-    rig.order(0.2, { filler: JSON.stringify({ run: 'exec sleep 4321' }) });
-    await until('the same filler goes on', () => !frozen());
+    assert.is(rig.order(0.2, { filler: JSON.stringify({ run: 'exec sleep 4321' }) }), undefined);
+    await until(
+      () => `the same filler goes on: it is ${stateOf(pid)}, heat says "${rig.heat.error}"`,
+      () => !frozen(),
+    );
     assert.ok(readProcess(pid));
     await until('it burns again', () => runningOf(own, 'burner').length > 0);
     rig.order(0);

@@ -1,9 +1,11 @@
 /** What the watchdog of heat holds, as the next agent reads it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Watchdog } from '../../node-agent/heat/watchdog.ts';
 import { heatRig } from '../fixture/node-heat-rig.ts';
-import { folder } from '../fixture/processes.ts';
+import { folder, until } from '../fixture/processes.ts';
 
 const watchdog = suite('what the watchdog holds');
 
@@ -13,6 +15,27 @@ watchdog('is nothing to an agent of another start of the machine: its numbers ar
   of('one').hold(['end 4711 812']);
   assert.equal(of('one').heldBefore(), ['end 4711 812']);
   assert.equal(of('two').heldBefore(), []);
+});
+
+watchdog('that ends with a status every time is none, also while the next one has not ended yet', async () => {
+  const data = folder('hearth-broken-');
+  const shell = join(data, 'shell');
+  writeFileSync(shell, '#!/bin/sh\nsleep 0.3\nexit 7\n', { mode: 0o755 });
+  const one = new Watchdog({ folder: data, boot: 'one', shell });
+  const ends = /^the watchdog of heat ends at once \(7\): no heat without it$/;
+  let said = '';
+  await until('it is said', () => {
+    try {
+      one.ensure();
+    } catch (error) {
+      said = (error as Error).message;
+    }
+    return said !== '';
+  });
+  assert.match(said, ends);
+  // It runs, for a moment.
+  assert.throws(() => one.ensure(), ends);
+  one.stop();
 });
 
 watchdog('an agent that nobody asks for heat reads no clock', async () => {

@@ -9,6 +9,8 @@ import { type ProcessStat, processMs } from './processes.ts';
 
 /** What a limit of the schema can be, percent of one core. */
 const leastPct = 1;
+/** Where there is a group to freeze, everybody in it is looked at so often. */
+const searchEvery = 5;
 
 export class Dimming {
   readonly #cgroups: Cgroups;
@@ -27,13 +29,13 @@ export class Dimming {
     // Also where it is so by what was done last: the watchdog of a lease freezes too.
     if (freezing) write(freezing.path, frozen ? '1' : '0');
     let all: readonly ProcessStat[] | undefined;
-    if (!freezing || (!frozen && (before === 0 || !live.wasDimmed))) {
+    if (!freezing || (!frozen && (before === 0 || live.timesDimmed % searchEvery === 0))) {
       all = members();
-      // Who was stopped by a signal (before there was a group, by the watchdog, under an earlier agent) goes on by one.
+      // Who was stopped by a signal (before there was a group, by the watchdog, which may be late) goes on by one.
       const others = frozen ? all : all.filter(({ state }) => state === 'T');
       for (const { pid } of others) signal(pid, frozen ? 'SIGSTOP' : 'SIGCONT');
     }
-    live.wasDimmed = true;
+    live.timesDimmed++;
     if (!frozen) this.#limit(live, cores, members);
     const usedMs = this.#usedMs(live, freezing === undefined ? () => (all ??= members()) : undefined);
     return {

@@ -27,7 +27,8 @@ export interface Live {
   /** Cores that it may use for now, 0: frozen; and the quota that follows, percent of a core. */
   dimmed: number | undefined;
   dimmedPct: number | undefined;
-  wasDimmed: boolean;
+  /** How often it was said. */
+  timesDimmed: number;
   /** Bytes of output above which the file is cut. */
   outputLimit: number;
   run: RunRecord | undefined;
@@ -76,7 +77,7 @@ export const idle = (unit: string, spec: Service, cgroup: string | undefined): L
   note: undefined,
   dimmed: undefined,
   dimmedPct: undefined,
-  wasDimmed: false,
+  timesDimmed: 0,
   outputLimit: outputLimitOf(spec),
   run: undefined,
   shimPid: undefined,
