@@ -46,7 +46,8 @@ heat('waits until heat is asked for, is frozen with all its processes, and goes 
   await until('both count', () => read(place, 'own') > 3 && read(place, 'child') > 3);
   rig.executor.heat(0, []);
   await rig.until(() => rig.frozen.includes(task.token), 'frozen');
-  assert.ok(stands(rig.data), 'everybody stands still');
+  // A signal is there at once, and who is on a processor stops a moment later.
+  await until('everybody stands still', () => stands(rig.data));
   const [own, child] = [read(place, 'own'), read(place, 'child')];
   await rig.one(batch);
   await rig.one(batch);
@@ -137,7 +138,7 @@ heat('an agent that is killed while tasks are frozen finds them so, and lets the
     ],
   );
   await next.until(() => next.frozen.includes(task.token), 'said to be frozen');
-  assert.ok(stands(next.data));
+  await until('everybody stands still', () => stands(next.data));
   next.executor.takeBack([waiting.token]);
   await next.until(() => next.dropped.includes(waiting.token), 'given back');
   next.executor.heat(1, []);
@@ -220,7 +221,7 @@ heat('a plugin is frozen in a process that serves only heat', async () => {
   await rig.began(task);
   rig.executor.heat(0, []);
   await rig.until(() => rig.frozen.includes(task.token), 'frozen');
-  assert.ok(stands(rig.data));
+  await until('everybody stands still', () => stands(rig.data));
   const { heat: _, ...other } = { ...recipe, r: recipeOf('').r };
   const there = await rig.one(other);
   assert.type(there.end?.value, 'number', 'another process of the same plugin does other work');
