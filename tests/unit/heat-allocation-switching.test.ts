@@ -34,6 +34,20 @@ switching('starts and stops keep the minimum times', () => {
   assert.equal(it.on, ['a']);
 });
 
+switching(
+  'who may not stop yet where nothing is missing is told its floor alone, not what it is thought to do anyway',
+  () => {
+    const it = new Allocating([machine('a', { minOnMs: 30 * minute, busyCores: 0.5 })]);
+    it.pass(minute, room(80));
+    assert.ok((it.last.levels[0]?.cores ?? 0) > 0.5);
+    it.pass(minute, room(0));
+    assert.equal(it.on, ['a']);
+    const { cores = 0, heatW = 0 } = it.last.levels[0] ?? {};
+    assert.ok(cores > 0 && cores < 0.1, `${cores} cores`);
+    assert.ok(heatW < 1, `${heatW} W`);
+  },
+);
+
 switching('off is at once, whatever the minimum times, and another takes over', () => {
   const it = new Allocating([machine('a'), machine('b')]);
   it.pass(minute, room(80));

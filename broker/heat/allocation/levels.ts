@@ -1,5 +1,5 @@
 /** How hard those that run work: the first in order full, the last takes what is left, nobody less than its floor. Pure. */
-import { coresOf, firstOf, heatOf, type Machine } from './machine.ts';
+import { coresOf, firstOf, floorShare, heatOf, type Machine } from './machine.ts';
 import type { NodeRecord } from './state.ts';
 
 /** From idle to full in half a minute: fans and fuses like it better than a jump. */
@@ -33,10 +33,16 @@ export function levelsOf(
     const most = Math.min(machine.capW, heatOf(machine, rampOf(machine, record, now, sinceMs)));
     const heat = Math.max(machine.floorW, Math.min(most, machine.floorW + Math.max(0, rest)));
     rest -= heat - machine.floorW;
-    fresh.set(machine.node, coresOf(machine, heat));
+    // Levels count everything that is busy, and what is busy anyway is an estimate: where nothing is missing, an estimate that is
+    // too high must not become heat. Who stays on there gets its floor, and that only as far as it does nothing else.
+    fresh.set(machine.node, needW > 0 ? coresOf(machine, heat) : leastOf(machine));
   }
   return steady(order, records, fresh, (jitterShare * roomW) / Math.max(1, order.length), overW);
 }
+
+/** Of its cores, next to nothing; where its own work leaves no room for that, nothing above it. */
+const leastOf = ({ floorCores, most, cores }: Machine): number =>
+  floorCores > 0 ? floorCores : Math.min(most, cores * floorShare);
 
 /** Cores that it may have by now. */
 function rampOf({ cores, busy }: Machine, record: NodeRecord, now: number, sinceMs: number): number {

@@ -34,7 +34,7 @@ const mostMs = 24 * 3_600_000;
 /** Work that was there so recently counts as there: the next task comes. */
 const workMs = 5 * 60_000;
 /** A machine that runs and is not needed draws this share of its range. */
-const floorShare = 0.01;
+export const floorShare = 0.01;
 /** Model of a machine whose model is none. */
 const noModel: PowerModel = { idleW: 0, peakW: 0, exponent: 1, source: 'guess', err: 1 };
 /** How fast the model's error is learned, and forgotten when nothing is metered any more. */
