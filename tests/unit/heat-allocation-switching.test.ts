@@ -48,6 +48,18 @@ switching(
   },
 );
 
+switching(
+  'who draws more than is asked is told what is asked: if it does less than thought, it makes up for that',
+  () => {
+    const it = new Allocating([machine('a', { minOnMs: 30 * minute })]);
+    it.pass(5 * minute, room(45));
+    const enough = it.cores('a');
+    it.nodes = [machine('a', { minOnMs: 30 * minute, busyCores: enough * 1.5 })];
+    it.pass(minute, room(45));
+    assert.ok(Math.abs(it.cores('a') - enough) < 0.05, `${it.cores('a')} cores, not ${enough}`);
+  },
+);
+
 switching('off is at once, whatever the minimum times, and another takes over', () => {
   const it = new Allocating([machine('a'), machine('b')]);
   it.pass(minute, room(80));
