@@ -117,8 +117,9 @@ export class Heat {
   /** The journal is loaded. `done` once, with one sentence where that failed. */
   load(done: (error?: string) => void): void {
     this.#memory.load(error => {
-      const { durable, durableRooms } = this.#parts.journal;
-      this.#memory.keepOnly(durable, durableRooms);
+      const { journal, clock } = this.#parts;
+      this.#memory.keepOnly(journal.durable, journal.durableRooms);
+      this.#leases.resume(this.#memory.allocation.nodes, clock.now());
       if (error === undefined) this.rooms.load(done);
       else done(error);
     });

@@ -5,6 +5,7 @@
 import { type HeatOrder, heatDefaults, type NodeHeat } from '../../shared/schemas/heat.ts';
 import type { RoomDocument } from '../../shared/schemas/room.ts';
 import { roomDefaults } from '../../shared/schemas/room.ts';
+import { type MachineNow, roomOf } from './machines.ts';
 
 /** Whoever hears nothing new for so long gives no heat any more; with the watchdog's own looks it is below a minute. */
 export const leaseS = 45;
@@ -16,10 +17,7 @@ const newsCores = 0.02;
 /** The lease, and what the watchdog takes to see its end. */
 const surelyOverMs = 60_000;
 
-interface LeasedTo {
-  readonly node: string;
-  readonly online: boolean;
-}
+type LeasedTo = Pick<MachineNow, 'node' | 'online' | 'labels'>;
 
 interface Told {
   readonly session: string;
@@ -75,18 +73,31 @@ export class Leases {
   }
 
   /**
+   * Orders of a supervisor that ran before: who was asked for heat then may hold its lease still.
+   * @param nodes what each was told last
+   * @param now taken for the moment when that was: it is not known any better
+   */
+  resume(nodes: Readonly<Record<string, { readonly on: boolean; readonly cores: number }>>, now: number): void {
+    for (const [node, { on, cores }] of Object.entries(nodes))
+      if (on && cores > 0) this.#told.set(node, { session: '', cores, text: '', at: now });
+  }
+
+  /**
    * What machines that are out of reach may still draw for heat: nobody can end their leases but they themselves.
    * @param wattsOf watts of a machine with so many busy cores
+   * @returns watts by room; '': in none
    */
   heldW<M extends LeasedTo>(
     machines: readonly M[],
     wattsOf: (machine: M, cores: number) => number,
     now: number,
-  ): number {
-    let watts = 0;
+  ): ReadonlyMap<string, number> {
+    const watts = new Map<string, number>();
     for (const machine of machines) {
       const told = machine.online ? undefined : this.#told.get(machine.node);
-      if (told && told.cores > 0 && now - told.at < surelyOverMs) watts += wattsOf(machine, told.cores);
+      if (!told || told.cores === 0 || now - told.at >= surelyOverMs) continue;
+      const room = roomOf(machine) ?? '';
+      watts.set(room, (watts.get(room) ?? 0) + wattsOf(machine, told.cores));
     }
     return watts;
   }

@@ -39,4 +39,18 @@ test('a node hears in every session of a service that is its filler, also while 
   assert.not(leases.due('n1', 'a/2', orderFor(0, {}, {}), 200_000));
 });
 
+test('leases of a supervisor before: who is out of reach may hold them for a minute, and is told at once where nothing is asked', () => {
+  const leases = new Leases();
+  leases.resume({ n1: { on: true, cores: 2 }, n2: { on: false, cores: 2 }, n3: { on: true, cores: 0 } }, 1000);
+  const labels: Record<string, string> = { room: 'attic' };
+  const machines = (online: boolean) => ['n1', 'n2', 'n3'].map(node => ({ node, online, labels }));
+  const heldW = (online: boolean, now: number) => [...leases.heldW(machines(online), (_, cores) => 20 * cores, now)];
+  assert.equal(heldW(false, 2000), [['attic', 40]]);
+  assert.equal(heldW(true, 2000), [], 'what is in reach says itself what it draws');
+  assert.equal(heldW(false, 61_000), []);
+  assert.ok(leases.due('n1', 'a/1', orderFor(0, {}, {}), 2000));
+  assert.not(leases.due('n2', 'a/1', orderFor(0, {}, {}), 2000));
+  assert.equal(heldW(false, 2000), []);
+});
+
 test.run();

@@ -101,4 +101,52 @@ heat('the fuse bears what a machine that is out of reach may still draw by its l
   assert.ok(n1.asked() > 3, `${n1.asked()} cores when it is surely off`);
 });
 
+heat('so does it after a restart of the supervisor: who has not come back may hold its lease still', () => {
+  const disk = new Map<string, string>();
+  const { one, nodes, pass } = warm(2, { disk, heating: { fuseW: 150 } });
+  one.ask('room/attic/set', JSON.stringify({ mode: 'heat', target_c: 24 }));
+  one.ask('node/n2/set/labels', JSON.stringify({ room: 'cellar' }));
+  one.ask('room/cellar/set', JSON.stringify({ mode: 'heat', target_c: 24, priority: 90 }));
+  for (let at = 0; at < 300; at += 10) {
+    one.person.publish('hearth/room/cellar/in/temp_c', '15');
+    pass(10, 15);
+  }
+  const held = 20 + 20 * (nodes[1]?.asked() ?? 0);
+  assert.ok(held > 90, `${held} W`);
+  one.supervisor.stop(() => {});
+  one.sync();
+  const next = rig({ disk, clock: one.clock, heating: { fuseW: 150 } });
+  const n1 = heatedNode(next, 'n1');
+  const most = (seconds: number) => {
+    let cores = 0;
+    for (let at = 0; at < seconds; at += 5) {
+      next.person.publish('hearth/room/attic/in/temp_c', '15');
+      n1.load();
+      next.clock.advance(5000);
+      next.sync();
+      cores = Math.max(cores, n1.asked());
+    }
+    return cores;
+  };
+  const meanwhile = most(50);
+  assert.ok(20 + 20 * meanwhile + held < 158, `${meanwhile} cores`);
+  assert.ok(most(120) > 3, 'when it is surely off');
+});
+
+heat('what a machine out of reach may still draw counts against the most that its room may have', () => {
+  const { one, nodes, pass } = warm(2);
+  one.ask('room/attic/set', JSON.stringify({ mode: 'heat', target_c: 24, max_w: 130 }));
+  pass(300, 15);
+  const [other, gone] = [...nodes].sort((a, b) => a.asked() - b.asked()) as [HeatedNode, HeatedNode];
+  const held = 20 + 20 * gone.asked();
+  assert.ok(held > 60 && held + 20 + 20 * other.asked() < 138, `${held} W`);
+  gone.leave();
+  for (let at = 0; at < 50; at += 5) {
+    pass(5, 15);
+    assert.ok(held + 20 + 20 * other.asked() < 138, `${other.asked()} cores after ${at} s`);
+  }
+  pass(120, 15);
+  assert.ok(other.asked() > 3, `${other.asked()} cores when it is surely off`);
+});
+
 heat.run();

@@ -68,6 +68,7 @@ interface RoomNow {
   readonly machines: readonly Machine[];
   readonly anywayW: number;
   readonly demandW: number;
+  /** What it may have, less what its machines that are out of reach may still draw. */
   readonly maxW: number;
   /** Heat asked for above what is drawn anyway (below 0: that is too much already), and what of it is claimed of the fuse. */
   readonly needW: number;
@@ -89,7 +90,7 @@ function roomNow(
 ): RoomNow {
   const anywayW = total(machines, 'anywayW');
   const demandW = watts(given.demandW);
-  const maxW = watts(given.maxW, mostW);
+  const maxW = Math.max(0, watts(given.maxW, mostW) - watts(given.besideW ?? 0));
   const record = (machine: Machine) => records.get(machine.node) as NodeRecord;
   const running = machines.filter(machine => machine.able && record(machine).on);
   const could =
@@ -102,7 +103,8 @@ function roomNow(
   // Floors of those that run count: whoever may not stop yet draws them.
   const claimW = Math.max(0, Math.min(Math.max(Math.min(needW, could), total(running, 'floorW')), maxW - anywayW));
   const priority = Number.isFinite(given.priority) ? given.priority : 0;
-  return { room: given.room, priority, machines, anywayW, demandW, maxW, needW, claimW, saidAt: given.saidAt };
+  const { room, saidAt } = given;
+  return { room, priority, machines, anywayW, demandW, maxW, needW, claimW, saidAt };
 }
 
 /** What is in the way of a room's watts, one sentence. */
