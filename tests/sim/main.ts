@@ -1,34 +1,46 @@
-/** `npm run sim -- [--seed S] [--nodes N] [--runs R] [--kind embedded|outside] [--break NAME] [--trace]` */
+/** `npm run sim`: the whole fabric in virtual time, run by run from its seed. */
 import { parseArgs } from 'node:util';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import { breakages } from './world.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    nodes: { type: 'string' },
-    runs: { type: 'string', default: '1' },
-    kind: { type: 'string' },
-    break: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-  },
-});
+const usage = `npm run sim -- [--seed S] [--nodes N] [--runs R] [--kind embedded|outside] [--break NAME] [--trace]
+  --runs    so many seeds, from --seed on
+  --break   without one safeguard: ${breakages.join(', ')}
+  --trace   every message`;
+
+function fail(text: string): never {
+  console.error(`${text}\n${usage}`);
+  process.exit(2);
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: 'string', default: '1' },
+        nodes: { type: 'string' },
+        runs: { type: 'string', default: '1' },
+        kind: { type: 'string' },
+        break: { type: 'string' },
+        trace: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}
+
+const { values } = parse();
 
 const whole = (name: string, text: string): number => {
   const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 0) {
-    console.error(`--${name} ${text}: give a whole number`);
-    process.exit(2);
-  }
+  if (!Number.isSafeInteger(number) || number < 0) fail(`--${name} ${text}: give a whole number`);
   return number;
 };
 const oneOf = <T extends string>(name: string, text: string | undefined, all: readonly T[]): T | undefined => {
   const found = all.find(each => each === text);
-  if (text !== undefined && found === undefined) {
-    console.error(`--${name} ${text}: use one of ${all.join(', ')}`);
-    process.exit(2);
-  }
+  if (text !== undefined && found === undefined) fail(`--${name} ${text}: use one of ${all.join(', ')}`);
   return found;
 };
 
