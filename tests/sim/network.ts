@@ -26,6 +26,9 @@ export interface End {
   patience(): number;
 }
 
+/** So long after a cut what it held back arrives at last. */
+export const mostHeldMs = 800;
+
 type Side = 'client' | 'server';
 
 export class Wire {
@@ -150,7 +153,7 @@ export class Wire {
   /** TCP sends again after its retransmission timeout, which has grown meanwhile. */
   #release(to: Side): void {
     const { timeline, dice } = this.#network;
-    timeline.after(dice.between(5, 800), () => {
+    timeline.after(dice.between(5, mostHeldMs), () => {
       if (this.#cut(to)) return;
       for (const run of this.#held[to].splice(0)) run();
     });

@@ -43,6 +43,17 @@ export class Tenants {
     // As a room is: it does not jump, which a thermometer would not be believed.
     if (!this.#calm) this.#tempC = Math.round((this.#tempC + this.#dice.between(-0.04, 0.04)) * 100) / 100;
     this.#publish('room/attic/in/temp_c', String(this.#tempC));
+    if (this.#calm) this.#sayAgain();
+  }
+
+  /** A machine that nobody knew yet was refused: who put it there says again where it is. */
+  #sayAgain(): void {
+    const broker = this.#world.brokerAt();
+    if (broker === undefined || broker === 'dark') return;
+    for (const node of this.#nodes()) {
+      const own = broker.retained.get(`${this.#world.base}/node/${node}/own`)?.text;
+      if (own !== undefined && !own.includes('"attic"')) this.#publish(`node/${node}/set/labels`, '{"room":"attic"}');
+    }
   }
 
   #act(): void {

@@ -5,6 +5,7 @@
 import { lwtPayload, statusPayload } from '../../../shared/schemas/presence.ts';
 import type { Message } from '../broker.ts';
 import type { Machine } from '../machine.ts';
+import { mostHeldMs } from '../network.ts';
 import type { Property, Sight } from './eyes.ts';
 
 /** Bounds in milliseconds. */
@@ -76,7 +77,9 @@ export class Presence implements Property {
     // Late wills and the ends of older connections say nothing about the one that stands.
     const birth = this.#births.get(node);
     if (!birth?.fresh || birth.ups !== machine.link?.ups || !machine.link?.up) return;
-    if (birth.at > Math.max(touched, this.#calmSince, there) && now - birth.at > presenceBounds.heard) {
+    // What a cut of the supervisor's held back comes in order: a late will before the birth that came after it.
+    const caughtUp = this.#calmSince + mostHeldMs;
+    if (birth.at > Math.max(touched, caughtUp, there) && now - birth.at > presenceBounds.heard) {
       world.violate(
         'flap',
         `${node} is called offline ${Math.round(now - birth.at)} ms after its birth, while connected`,
