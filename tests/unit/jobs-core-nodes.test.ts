@@ -74,39 +74,6 @@ test('back without it: lost at once', () => {
   assert.is(only(n1.list()).a, 2);
 });
 
-test('another life in the same session, as of a copied disk: what it has not is lost, and it is told everything anew', () => {
-  const world = new World();
-  const n1 = world.node('n1', 1);
-  world.submit('a', { run: 'x' });
-  n1.start();
-  n1.tasks.clear();
-  n1.recipes.clear();
-  n1.seq = 0;
-  n1.report({ have: [] });
-  n1.answer();
-  assert.is(only(n1.list()).a, 2);
-  n1.work();
-  assert.is(world.state('a'), 'succeeded');
-});
-
-test('the first report of a session once more: nothing is lost', () => {
-  const world = new World();
-  const n1 = world.node('n1', 2);
-  world.submit('a', { run: 'x', array: '1-3' });
-  n1.start();
-  const [first] = n1.said;
-  assert.ok(first);
-  world.tell(first);
-  n1.answer();
-  n1.end();
-  n1.work();
-  assert.equal(
-    world.results('a').map(({ attempts }) => attempts),
-    [1, 1, 1],
-  );
-  assert.is(n1.revoked.length, 0);
-});
-
 test('lost with its node five times: dead letter', () => {
   const world = new World();
   const n1 = world.node('n1', 1);

@@ -78,14 +78,9 @@ function endSession(node: NodeRun): void {
   node.seq = 0;
   node.have = undefined;
   node.asked = undefined;
-  knowsNothing(node);
-  node.returns.clear();
-}
-
-/** What it was told of recipes may be lost. */
-function knowsNothing(node: NodeRun): void {
   for (const run of node.knows) run.sentTo.delete(node);
   node.knows.clear();
+  node.returns.clear();
 }
 
 export function offline(core: Core, id: string): void {
@@ -123,10 +118,7 @@ export function report(core: Core, id: string, said: Report): void {
   const node = core.nodes.get(id);
   const session = node?.session;
   if (!node || !session || session.inst !== said.inst || session.epoch !== said.epoch) return;
-  // That report once more; or another life in the same session, as two copies of one disk have one after the other where
-  // connections cannot be told apart. What the node holds is asked.
-  const isAnew = said.seq === 0 && node.seq > 0 && said.have !== undefined;
-  const isLate = said.seq < node.seq && !isAnew;
+  const isLate = said.seq < node.seq;
   const isGap = said.seq > node.seq;
   if (!isLate) {
     node.seq = said.seq + 1;
@@ -138,14 +130,13 @@ export function report(core: Core, id: string, said: Report): void {
     const attempt = node.held.get(token);
     if (attempt) checkpoint(core, attempt, bytes);
   }
-  if (isAnew) {
-    knowsNothing(node);
-    askInventory(core, node);
-  } else if (!isLate && said.have) inventory(core, node, said, isGap);
+  if (!isLate && said.have) inventory(core, node, said, isGap);
   else if (isGap) askInventory(core, node);
   if (said.results) results(core, node, said.results);
   if (!isLate && said.frozen) heardFrozen(core, node, said.frozen);
-  for (const [first, n] of said.returned ?? []) each(node, first, n, attempt => returned(core, node, attempt));
+  for (const [first, n] of said.returned ?? []) {
+    each(node, first, n, attempt => returned(core, node, attempt));
+  }
   core.tellLeft();
   if (node.ready) core.placer.room(id, node.slots, node.disagreed < disagreements ? node.credits : 0);
 }
@@ -222,7 +213,9 @@ function inventory(core: Core, node: NodeRun, { have = [], more, seq }: Report, 
   for (const attempt of node.held.values()) {
     if (attempt.token >= asked || tokens.has(attempt.token)) continue;
     lose(core, attempt, attempt.started);
-    knowsNothing(node);
+    // The message that was lost may have had recipes in it.
+    for (const run of node.knows) run.sentTo.delete(node);
+    node.knows.clear();
   }
   for (const held of all) adopt(core, node, held);
   giveUpExpected(core, node);
