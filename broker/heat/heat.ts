@@ -15,6 +15,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { Answers } from '../orders/answers.ts';
 import type { Orders, Session } from '../orders/orders.ts';
 import { TokenBucket } from '../orders/token-bucket.ts';
+import { floorShare } from './allocation/machine.ts';
 import { byRoom } from './by-room.ts';
 import { Calibrating } from './calibrating.ts';
 import { aboveFuse, tooWarm } from './calibrating-bounds.ts';
@@ -60,8 +61,8 @@ export interface HeatParts {
 const everyMs = 10_000;
 /** What cannot wait is looked at without delay so often, else after `lateMs`: a demand may come a thousand times a second. */
 const atOnce = { burst: 10, perSecond: 2, lateMs: 500 } as const;
-/** Twice what the allocator leaves to a machine that may not stop yet, of its cores. */
-const floorShare = 0.02;
+/** Of its cores: what the allocator leaves to a machine that may not stop yet, and as much again. */
+const nothingShare = 2 * floorShare;
 
 export class Heat {
   readonly rooms: Rooms;
@@ -292,7 +293,7 @@ export class Heat {
     const said = orderFor(cores, machine.heat, room?.document ?? {});
     // A machine that runs at its floor, since it may not stop yet, has nothing to give to tasks.
     const extra = cores - this.#machines.busy(node);
-    jobs.heat(node, extra < floorShare * (machine.info?.cores ?? 1) ? 0 : Math.ceil(extra - 0.05));
+    jobs.heat(node, extra < nothingShare * (machine.info?.cores ?? 1) ? 0 : Math.ceil(extra - 0.05));
     if (this.#leases.due(node, `${to.inst}/${to.epoch}`, said, now)) order(node, to, said);
   }
 }

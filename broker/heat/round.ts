@@ -141,7 +141,7 @@ const spanOf = (nodes: readonly AllocNode[]): number =>
 /** Where there is no room, nothing is asked of anybody. */
 const nothing = (allocation: AllocationState): Round => ({ rooms: new Map(), levels: [], allocation });
 
-export function round({ now, wall, rooms, machines, allocation, fuseW, besideW: beside }: RoundInput): Round {
+export function round({ now, wall, rooms, machines, allocation, fuseW, besideW }: RoundInput): Round {
   if (rooms.length === 0) return nothing(allocation);
   const all = rooms.map(input => sensing(input, now, wall));
   const nodes = machines(new Map(all.map(one => [one.aim.room, homeOf(one)])));
@@ -150,9 +150,8 @@ export function round({ now, wall, rooms, machines, allocation, fuseW, besideW: 
   const asked = (demands: ReadonlyMap<string, number>) =>
     all.map(({ aim, input }) => ({
       ...{ room: aim.room, priority: aim.priority, maxW: aim.maxW, saidAt: saidAt(input.entry, now, wall) },
-      ...{ demandW: demands.get(aim.room) ?? 0, besideW: beside?.get(aim.room) },
+      demandW: demands.get(aim.room) ?? 0,
     }));
-  const besideW = [...(beside?.values() ?? [])].reduce((sum, watts) => sum + watts, 0);
   // What they could give is asked without changing anything: it may be another than a moment ago.
   const could = sharesOf(allocate(allocation, { now, nodes, rooms: asked(new Map()), fuseW, besideW }));
   const none = (room: string): RoomShare => ({ room, minW: 0, maxW: 0, givenW: 0 });

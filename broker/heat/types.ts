@@ -89,8 +89,6 @@ export interface AllocRoom {
   readonly demandW: number;
   readonly priority: number;
   readonly maxW: number;
-  /** What its machines that are out of reach may still draw, W: it counts against `maxW`. */
-  readonly besideW?: number | undefined;
   /** When a person last said how warm it is to be, on the clock of `now`: who has stopped before that rests no longer. */
   readonly saidAt?: number | undefined;
 }

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { argumentsOf, refuse } from '../command-line.ts';
 import { type BenchOptions, type Report, textReport, writeSection } from './report.ts';
 
 interface Bench {
@@ -30,36 +30,24 @@ const usage = `npm run bench -- <name> [--rounds N] [--quick] [--only CASE[,CASE
   --write     replaces this bench's section of docs/performance.md
   --profile   V8 CPU profiles of Hearth's process, one per case`;
 
-function fail(text: string): never {
-  console.error(`${text}\n${usage}`);
-  process.exit(2);
-}
-
-function parse() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        rounds: { type: 'string' },
-        quick: { type: 'boolean', default: false },
-        only: { type: 'string', multiple: true, default: [] },
-        json: { type: 'string' },
-        write: { type: 'boolean', default: false },
-        profile: { type: 'string' },
-      },
-    });
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-}
-
-const { values, positionals } = parse();
+const { values, positionals } = argumentsOf(usage, {
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    json: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+  },
+});
 const [name = '', ...rest] = positionals;
 const load = benches[name];
-if (!load) fail(name ? `no bench is called ${JSON.stringify(name)}` : 'which bench?');
-if (rest.length > 0) fail(`one bench at a time: ${rest.join(' ')}`);
+if (!load) refuse(usage, name ? `no bench is called ${JSON.stringify(name)}` : 'which bench?');
+if (rest.length > 0) refuse(usage, `one bench at a time: ${rest.join(' ')}`);
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0 && rounds < 100)) fail('--rounds takes 1 to 99');
+if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0 && rounds < 100))
+  refuse(usage, '--rounds takes 1 to 99');
 
 const bench = await load();
 const report = await bench.run({

@@ -1,5 +1,5 @@
 /** `npm run sim`: the whole fabric in virtual time, run by run from its seed. */
-import { parseArgs } from 'node:util';
+import { argumentsOf, refuse } from '../command-line.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import { breakages } from './world.ts';
@@ -9,38 +9,25 @@ const usage = `npm run sim -- [--seed S] [--nodes N] [--runs R] [--kind embedded
   --break   without one safeguard: ${breakages.join(', ')}
   --trace   every message`;
 
-function fail(text: string): never {
-  console.error(`${text}\n${usage}`);
-  process.exit(2);
-}
-
-function parse() {
-  try {
-    return parseArgs({
-      options: {
-        seed: { type: 'string', default: '1' },
-        nodes: { type: 'string' },
-        runs: { type: 'string', default: '1' },
-        kind: { type: 'string' },
-        break: { type: 'string' },
-        trace: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-}
-
-const { values } = parse();
+const { values } = argumentsOf(usage, {
+  options: {
+    seed: { type: 'string', default: '1' },
+    nodes: { type: 'string' },
+    runs: { type: 'string', default: '1' },
+    kind: { type: 'string' },
+    break: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+  },
+});
 
 const whole = (name: string, text: string): number => {
   const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 0) fail(`--${name} ${text}: give a whole number`);
+  if (!Number.isSafeInteger(number) || number < 0) refuse(usage, `--${name} ${text}: give a whole number`);
   return number;
 };
 const oneOf = <T extends string>(name: string, text: string | undefined, all: readonly T[]): T | undefined => {
   const found = all.find(each => each === text);
-  if (text !== undefined && found === undefined) fail(`--${name} ${text}: use one of ${all.join(', ')}`);
+  if (text !== undefined && found === undefined) refuse(usage, `--${name} ${text}: use one of ${all.join(', ')}`);
   return found;
 };
 

@@ -24,8 +24,8 @@ export interface AllocationInput {
   readonly rooms: readonly AllocRoom[];
   /** What all machines may draw together, W. */
   readonly fuseW?: number | undefined;
-  /** What others draw from the fuse beside them, W. */
-  readonly besideW?: number | undefined;
+  /** What others may draw beside them, W by room; '': in none. It counts against the fuse and the room's most. */
+  readonly besideW?: ReadonlyMap<string, number> | undefined;
 }
 
 export interface Allocation {
@@ -86,11 +86,12 @@ function roomNow(
   given: AllocRoom,
   machines: readonly Machine[],
   records: ReadonlyMap<string, NodeRecord>,
+  besideW: number,
   now: number,
 ): RoomNow {
   const anywayW = total(machines, 'anywayW');
   const demandW = watts(given.demandW);
-  const maxW = Math.max(0, watts(given.maxW, mostW) - watts(given.besideW ?? 0));
+  const maxW = Math.max(0, watts(given.maxW, mostW) - besideW);
   const record = (machine: Machine) => records.get(machine.node) as NodeRecord;
   const running = machines.filter(machine => machine.able && record(machine).on);
   const could =
@@ -103,8 +104,7 @@ function roomNow(
   // Floors of those that run count: whoever may not stop yet draws them.
   const claimW = Math.max(0, Math.min(Math.max(Math.min(needW, could), total(running, 'floorW')), maxW - anywayW));
   const priority = Number.isFinite(given.priority) ? given.priority : 0;
-  const { room, saidAt } = given;
-  return { room, priority, machines, anywayW, demandW, maxW, needW, claimW, saidAt };
+  return { room: given.room, priority, machines, anywayW, demandW, maxW, needW, claimW, saidAt: given.saidAt };
 }
 
 /** What is in the way of a room's watts, one sentence. */
@@ -145,10 +145,16 @@ export function allocate(from: AllocationState, { now, nodes, rooms, fuseW, besi
     return true;
   };
 
-  const nowRooms = asked.map(given => roomNow(given, homes.get(given.room) ?? [], records, now));
+  const beside = new Map([...(besideW ?? [])].map(([room, w]) => [room, watts(w)]));
+  const nowRooms = asked.map(given =>
+    roomNow(given, homes.get(given.room) ?? [], records, beside.get(given.room) ?? 0, now),
+  );
   const fuse: Fuse = {
     w: fuseW !== undefined && Number.isFinite(fuseW) ? watts(fuseW) : undefined,
-    anywayW: machines.reduce((all, { anywayW }) => all + Math.max(0, anywayW), watts(besideW ?? 0)),
+    anywayW: [...machines.map(({ anywayW }) => Math.max(0, anywayW)), ...beside.values()].reduce(
+      (all, w) => all + w,
+      0,
+    ),
   };
   const { grants, leftW } = grantsOf(nowRooms, fuse.anywayW, fuse.w);
   const roomy = fuse.w === undefined || leftW > spareOfFuse * fuse.w;

@@ -1,5 +1,5 @@
 /** How hard those that run work: the first in order full, the last takes what is left, nobody less than its floor. Pure. */
-import { coresFor } from '../power/model.ts';
+import { coresFor, wattsOf } from '../power/model.ts';
 import { coresOf, firstOf, floorShare, heatOf, type Machine } from './machine.ts';
 import type { NodeRecord } from './state.ts';
 
@@ -27,31 +27,43 @@ export function levelsOf(
   sinceMs: number,
 ): Map<string, number> {
   const order = running.toSorted(firstOf);
+  const fresh = needW > 0 ? given(order, records, needW, now, sinceMs) : without(order, -needW);
+  return steady(order, records, fresh, (jitterShare * roomW) / Math.max(1, order.length), overW);
+}
+
+/** What makes the heat that is missing, above what is busy anyway. */
+function given(
+  order: readonly Machine[],
+  records: ReadonlyMap<string, NodeRecord>,
+  needW: number,
+  now: number,
+  sinceMs: number,
+): Map<string, number> {
   let rest = needW - order.reduce((sum, one) => sum + one.floorW, 0);
   const fresh = new Map<string, number>();
-  const cut = without(order, -needW);
   for (const machine of order) {
     const record = records.get(machine.node) as NodeRecord;
     const most = Math.min(machine.capW, heatOf(machine, rampOf(machine, record, now, sinceMs)));
     const heat = Math.max(machine.floorW, Math.min(most, machine.floorW + Math.max(0, rest)));
     rest -= heat - machine.floorW;
-    fresh.set(machine.node, needW > 0 ? coresOf(machine, heat) : cut(machine));
+    fresh.set(machine.node, coresOf(machine, heat));
   }
-  return steady(order, records, fresh, (jitterShare * roomW) / Math.max(1, order.length), overW);
+  return fresh;
 }
 
 /**
  * Levels count everything that is busy, and what is busy anyway is an estimate: one that is too high must not become heat that
  * nobody asked for. Where machines draw more than is asked, they are told levels that make no more than that together.
  */
-function without(machines: readonly Machine[], tooMuchW: number): (machine: Machine) => number {
-  const above = (machine: Machine) => heatOf({ ...machine, busy: 0 }, machine.busy);
+function without(machines: readonly Machine[], tooMuchW: number): Map<string, number> {
+  const above = ({ model, cores, busy }: Machine) => wattsOf(model, busy / cores) - model.idleW;
   const all = machines.reduce((sum, machine) => sum + above(machine), 0);
   const kept = all > tooMuchW ? 1 - tooMuchW / all : 0;
-  return machine => {
+  const coresOfOne = (machine: Machine) => {
     const { model, cores, most } = machine;
     return Math.max(leastOf(machine), Math.min(most, coresFor(model, cores, model.idleW + kept * above(machine))));
   };
+  return new Map(machines.map(machine => [machine.node, coresOfOne(machine)]));
 }
 
 /** Of its cores, next to nothing; where its own work leaves no room for that, nothing above it. */

@@ -42,6 +42,8 @@ export class Presence implements Property {
   #readySince = Number.POSITIVE_INFINITY;
   /** Since when the supervisor has been able to judge. */
   #calmSince = Number.POSITIVE_INFINITY;
+  /** When the supervisor's way was last seen cut. */
+  #cutUntil = Number.NEGATIVE_INFINITY;
   #backedOff = new Map<string, number>();
 
   constructor(sight: Sight) {
@@ -78,8 +80,8 @@ export class Presence implements Property {
     const birth = this.#births.get(node);
     if (!birth?.fresh || birth.ups !== machine.link?.ups || !machine.link?.up) return;
     // What a cut of the supervisor's held back comes in order: a late will before the birth that came after it.
-    const caughtUp = this.#calmSince + mostHeldMs;
-    if (birth.at > Math.max(touched, caughtUp, there) && now - birth.at > presenceBounds.heard) {
+    const caughtUp = this.#cutUntil + mostHeldMs;
+    if (birth.at > Math.max(touched, this.#calmSince, caughtUp, there) && now - birth.at > presenceBounds.heard) {
       world.violate(
         'flap',
         `${node} is called offline ${Math.round(now - birth.at)} ms after its birth, while connected`,
@@ -107,6 +109,8 @@ export class Presence implements Property {
   tick(): void {
     const { world, headquarters, machines, broker } = this.#sight;
     const { now } = world.timeline;
+    const cut = headquarters.path.cutUp || headquarters.path.cutDown;
+    if (cut) this.#cutUntil = now;
     const calm =
       headquarters.ready &&
       !headquarters.process?.stalled &&
@@ -115,8 +119,7 @@ export class Presence implements Property {
       world.weather.loseQos0 === 0 &&
       (world.kind === 'embedded' ||
         (headquarters.bus !== undefined && 'up' in headquarters.bus && headquarters.bus.up)) &&
-      !headquarters.path.cutUp &&
-      !headquarters.path.cutDown;
+      !cut;
     if (!headquarters.ready) this.#readySince = Number.POSITIVE_INFINITY;
     else if (this.#readySince === Number.POSITIVE_INFINITY) this.#readySince = now;
     if (!calm) this.#calmSince = Number.POSITIVE_INFINITY;
