@@ -134,7 +134,7 @@ export class WorkCore {
   #up({ inst, epoch, said }: Extract<WorkEvent, { readonly type: 'up' }>): WorkEffect[] {
     this.#reporting = new Reporting({ inst, epoch }, said);
     this.#lastSeq = -1;
-    if (said === 0) this.#sayEverything();
+    if (said === 0) this.#sayEverything(0);
     // Each recipe comes again in this session before it is needed again.
     const over = this.#recipes.keepOnly(this.#holding.recipes());
     return over.length === 0 ? [] : [{ type: 'forget', recipes: over }];
@@ -145,14 +145,14 @@ export class WorkCore {
     for (const task of unknown) this.#holding.adopt(task);
     if (this.#ready) return;
     this.#ready = true;
-    this.#sayEverything();
+    this.#sayEverything(0);
   }
 
-  #sayEverything(): void {
+  #sayEverything(answers: number | undefined): void {
     if (!this.#reporting) return;
     const ended = ({ ended: { token, r, index, attempt } }: { ended: Ended }): Held => [token, r, index, attempt, 2];
     const have = [...this.#holding.all()].concat([...this.#outbox.entries].map(ended));
-    this.#reporting.everything(have, this.#outbox.tokens, this.#outbox);
+    this.#reporting.everything(have, this.#outbox.tokens, this.#outbox, answers);
     for (const [token, base64] of this.#saved) this.#reporting.checkpoint(token, base64);
     if (this.#frozen.length > 0) this.#reporting.frozen(this.#frozen);
   }
@@ -180,7 +180,7 @@ export class WorkCore {
       effects.push({ type: 'urgent', recipes: work.urgent });
     }
     this.#take(work, bytes, effects);
-    if (work.inventory) this.#sayEverything();
+    if (work.inventory) this.#sayEverything(work.question);
     return effects;
   }
 

@@ -53,6 +53,7 @@ export class Reporting {
   #seq: number;
   #have: readonly Held[] | undefined;
   #haveAt = 0;
+  #answers: number | undefined;
   #started: number[] = [];
   #results: number[] = [];
   #resultBytes = 0;
@@ -75,9 +76,14 @@ export class Reporting {
     this.#said = nothing;
   }
 
-  /** Everything that is held, then these results; what was to be said of starts stands in `have`. */
-  everything(have: readonly Held[], results: Iterable<number>, outbox: Outbox): void {
+  /**
+   * Everything that is held, then these results; what was to be said of starts stands in `have`.
+   * @param answers number of the question; undefined from a supervisor of before there were any; 0: nobody asked, and who
+   *   has asked and was not answered yet is answered by it.
+   */
+  everything(have: readonly Held[], results: Iterable<number>, outbox: Outbox, answers: number | undefined): void {
     this.#portion = undefined;
+    if (answers !== 0 || !this.#have) this.#answers = answers;
     this.#have = have;
     this.#haveAt = 0;
     this.#started = [];
@@ -185,6 +191,7 @@ export class Reporting {
     return {
       ...{ ...this.session, seq, ...standing },
       ...(have === undefined ? {} : { have }),
+      ...(have === undefined || this.#answers === undefined ? {} : { answers: this.#answers }),
       ...(more ? { more } : {}),
       ...(startedNow.length === 0 ? {} : { started: spansOf(startedNow) }),
       ...(found.length === 0 ? {} : { results: found }),

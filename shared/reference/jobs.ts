@@ -140,6 +140,7 @@ export const jobPayloads: readonly Payload[] = [
       forget: 'recipes that are over',
       urgent: 'recipes of class `heat` whose tasks wait for no heat any more',
       inventory: 'say everything again',
+      question: 'number of that question, said again with its answer',
     },
     {
       ...{ cluster: exampleAuthority.cluster, gen: 0, rev: 42, inst: '0123456789abcdef', epoch: 17, seq: 0 },
@@ -209,6 +210,7 @@ export const jobPayloads: readonly Payload[] = [
       credits: 'slots of tasks that it would take beyond what it holds',
       have: 'everything it holds: token, recipe, index, attempt, and 0 waits, 1 runs, 2 has ended',
       more: '`have` goes on in the next report',
+      answers: 'number of the question that `have` answers; 0: nobody asked',
       started: 'tokens of tasks that began',
       results: 'token, its own time and its share of the node’s time (ms), and how it ended where there is more to say',
       returned: 'tokens of tasks that were not started, and will not be',

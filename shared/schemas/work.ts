@@ -107,6 +107,8 @@ export const workPayload = z.object({
   urgent: z.array(recipeId).optional(),
   /** Say everything again: see `have`. */
   inventory: z.boolean().optional(),
+  /** Number of that question, to be said with its answer: one that comes late must not be taken for a later one's. */
+  question: token.optional(),
 });
 export type Work = z.output<typeof workPayload>;
 
@@ -169,6 +171,8 @@ export const reportPayload = z.object({
   /** Everything the node holds. In the first report of a session (`seq` 0), and when asked; `more`: it goes on in the next report. */
   have: z.array(heldPayload).optional(),
   more: z.boolean().optional(),
+  /** Of `have`: the number of the question it answers, 0 where nobody asked. */
+  answers: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
   started: z.array(tokens).optional(),
   results: z.array(resultPayload).optional(),
   /** Not started, and not going to be. */

@@ -257,6 +257,19 @@ core('nothing is said before the executor has said what it holds', () => {
   assert.is(rig.said(50).reports[0]?.have?.length, 0);
 });
 
+core('who asked before the executor had said what it holds is answered', () => {
+  const rig = new WorkRig();
+  let ready = () => {};
+  const { attach } = rig.executor;
+  rig.executor.attach = handlers => {
+    ready = () => attach.call(rig.executor, handlers);
+  };
+  rig.start().up();
+  rig.work({ inventory: true, question: 7 });
+  ready();
+  assert.is(rig.said(50).reports[0]?.answers, 7);
+});
+
 core('the node leaves its cluster: its tasks end, and nothing of them is left', () => {
   const rig = online();
   rig.tasks(1, 2);

@@ -12,7 +12,8 @@ const long = { common: { ms: 60_000 } };
 core('the first report says everything that is held, and results come again until they are acknowledged', () => {
   const rig = online();
   const first = rig.said();
-  assert.equal(first.reports, [{ inst: 'i', epoch: 1, seq: 0, slots: 2, credits: 2 + holdingLimits.ahead, have: [] }]);
+  const credits = 2 + holdingLimits.ahead;
+  assert.equal(first.reports, [{ inst: 'i', epoch: 1, seq: 0, slots: 2, credits, have: [], answers: 0 }]);
   rig.tasks(1, 1, {}, ['a']);
   assert.equal(rig.said(50).results, [[1, 10, 10, { value: 'a' }]]);
   rig.tasks(2, 4, long);
@@ -61,8 +62,14 @@ core('asked for it, everything is said again', () => {
   const rig = online();
   rig.tasks(1, 3, long);
   rig.said(50);
+  rig.work({ inventory: true, question: 77 });
+  const { have, reports } = rig.said(50);
+  assert.equal(
+    reports.map(({ answers }) => answers),
+    [77],
+  );
   rig.work({ inventory: true });
-  const { have } = rig.said(50);
+  assert.not('answers' in (rig.said(50).reports[0] ?? {}), 'a supervisor of before there were numbers');
   assert.equal(
     have.map(([token, , , , state]) => [token, state]),
     [

@@ -100,6 +100,7 @@ export interface WorkBody {
   readonly forget?: readonly number[];
   readonly urgent?: readonly number[];
   readonly inventory?: boolean;
+  readonly question?: number;
 }
 
 export type JobEffect =

@@ -9,8 +9,9 @@
 import { activate, finishIfDone, keep, watchDeadline } from './ending.ts';
 import { dispatchTimes } from './limits.ts';
 import type { CommitRecord, DocumentRecord, StateRecord } from './records.ts';
-import { giveUpExpected, nodeOf } from './reports.ts';
+import { giveUpExpected } from './reports.ts';
 import { createJob, createLevel } from './runs.ts';
+import { nodeOf } from './sessions.ts';
 import { type Core, isOver, type JobRun, type RecipeRun } from './state.ts';
 import { awaitNeeds, enter } from './submissions.ts';
 import { task } from './tasks.ts';

@@ -16,7 +16,8 @@ interface Message {
   readonly take: number[];
   readonly forget: number[];
   readonly urgent: number[];
-  inventory: boolean;
+  /** Number of the question what it holds. */
+  question: number | undefined;
   bytes: number;
   tasks: number;
   /** Most tasks that may be in it. */
@@ -33,7 +34,7 @@ const empty = (): Message => ({
   take: [],
   forget: [],
   urgent: [],
-  inventory: false,
+  question: undefined,
   bytes: 0,
   tasks: 0,
   batch: jobLimits.batch,
@@ -84,8 +85,8 @@ export class Outgoing {
     if (!urgent.includes(r)) urgent.push(r);
   }
 
-  inventory(node: NodeRun): void {
-    this.#room(node, tokenBytes).inventory = true;
+  inventory(node: NodeRun, question: number): void {
+    this.#room(node, tokenBytes).question = question;
   }
 
   /** With the recipe, where the session does not know it. */
@@ -131,13 +132,12 @@ export class Outgoing {
     return message;
   }
 
-  #send(node: NodeRun, { recipes, spans, ack, revoke, take, forget, urgent, inventory }: Message): void {
+  #send(node: NodeRun, { recipes, spans, ack, revoke, take, forget, urgent, question }: Message): void {
     if (!node.session) return;
+    const asking = question === undefined ? undefined : { inventory: true, question };
     if (node.seq === 0) {
       // It may have said what it holds while it was taken to be away.
-      if (inventory) {
-        this.#effect({ type: 'send', node: node.id, epoch: node.session.epoch, body: { inventory } });
-      }
+      if (asking) this.#effect({ type: 'send', node: node.id, epoch: node.session.epoch, body: asking });
       return;
     }
     const body: WorkBody = {
@@ -148,7 +148,7 @@ export class Outgoing {
       ...(take.length > 0 && { take: toSpans(take) }),
       ...(forget.length > 0 && { forget }),
       ...(urgent.length > 0 && { urgent }),
-      ...(inventory && { inventory }),
+      ...asking,
     };
     this.#effect({ type: 'send', node: node.id, epoch: node.session.epoch, body });
   }

@@ -4,19 +4,18 @@
  * harm. Numbers have to follow one another: after a gap the node is asked what it holds, since the missing one may have
  * said anything.
  *
- *   ONLINE     a session begins; nothing is sent before its first report, which says what the node holds (`have`)
- *   OFFLINE    what had not started is queued again at once; what had started is lost after 15 s, unless the node is back
  *   HAVE       attempts in its hands that it does not have are lost. What it has and is live goes on. What is not live (it
  *              was queued again meanwhile, or the supervisor is a new one) becomes live again under its token, if its task
  *              is of a job that goes on, is not done and not in other hands, and was not revoked; else it is revoked, or,
  *              where it has ended already, acknowledged.
- *   RESTART    of the supervisor: who had run for a second is held for its node, 30 s; then that counts as a loss
+ *   ANEW       a session's first report once more: a late copy, or another life in the same session, as two copies of one disk
+ *              have one after the other where connections cannot be told apart. Numbers begin anew, and it is asked
  */
 import type { Held, Report } from '../../../shared/schemas/work.ts';
 import { heardFrozen } from './heat.ts';
 import { disagreements, dispatchLimits, dispatchTimes } from './limits.ts';
 import { runKey } from './records.ts';
-import { askInventory, hold } from './sending.ts';
+import { askInventory, hold, knowsNothing } from './sending.ts';
 import { checkpoint, countStart, heldLost, lose, settle } from './settling.ts';
 import type { Attempt, Core, NodeRun, RecipeRun } from './state.ts';
 import { isOver } from './state.ts';
@@ -24,101 +23,14 @@ import { watchStragglers } from './stragglers.ts';
 import { task } from './tasks.ts';
 import { openTask, suits } from './votes.ts';
 
-export function nodeOf(core: Core, id: string): NodeRun {
-  let node = core.nodes.get(id);
-  if (!node) {
-    node = {
-      id,
-      view: undefined,
-      session: undefined,
-      sessions: 0,
-      ready: false,
-      seq: 0,
-      slots: 0,
-      credits: 0,
-      held: new Map(),
-      knows: new Set(),
-      returns: new Map(),
-      have: undefined,
-      asked: undefined,
-      askTimer: false,
-      ranTimer: false,
-      ran: '',
-      disagreed: 0,
-      heat: 0,
-      expected: new Map(),
-    };
-    core.nodes.set(id, node);
-  }
-  return node;
-}
-
-export function online(core: Core, id: string, inst: string, epoch: number): void {
-  const node = nodeOf(core, id);
-  core.placer.offline(id);
-  endSession(node);
-  node.session = { inst, epoch };
-  askUntilReady(core, node, dispatchTimes.first);
-}
-
-/** A node that had not obeyed anybody yet ignored the question: it is asked again, less and less often. */
-function askUntilReady(core: Core, node: NodeRun, afterMs: number): void {
-  const { sessions } = node;
-  core.timers.at(core.now + afterMs, () => {
-    if (node.sessions !== sessions || node.ready) return;
-    askInventory(core, node);
-    askUntilReady(core, node, Math.min(2 * afterMs, dispatchTimes.ask));
-  });
-}
-
-function endSession(node: NodeRun): void {
-  node.session = undefined;
-  node.sessions++;
-  node.ready = false;
-  node.seq = 0;
-  node.have = undefined;
-  node.asked = undefined;
-  for (const run of node.knows) run.sentTo.delete(node);
-  node.knows.clear();
-  node.returns.clear();
-}
-
-export function offline(core: Core, id: string): void {
-  const node = core.nodes.get(id);
-  if (!node?.session) return;
-  core.placer.offline(id);
-  endSession(node);
-  for (const attempt of node.held.values()) if (!attempt.started) lose(core, attempt, false);
-  if (node.held.size === 0) return;
-  const { sessions } = node;
-  core.timers.at(core.now + dispatchTimes.lost, () => {
-    if (node.sessions === sessions) loseAll(core, node);
-  });
-}
-
-function loseAll(core: Core, node: NodeRun): void {
-  for (const attempt of node.held.values()) lose(core, attempt, attempt.started);
-}
-
-/** A node is no more: what it held is lost now. */
-export function forgotten(core: Core, id: string): void {
-  const node = core.nodes.get(id);
-  core.placer.node(id, undefined);
-  if (!node) return;
-  if (node.session) core.placer.offline(id);
-  endSession(node);
-  loseAll(core, node);
-  giveUpExpected(core, node);
-  if (node.ran !== '') core.journal.del(runKey(id));
-  core.tellLeft();
-  core.nodes.delete(id);
-}
-
 export function report(core: Core, id: string, said: Report): void {
   const node = core.nodes.get(id);
   const session = node?.session;
   if (!node || !session || session.inst !== said.inst || session.epoch !== said.epoch) return;
-  const isLate = said.seq < node.seq;
+  const isAnew = said.seq === 0 && node.seq > 0;
+  const isAnswer = said.answers !== undefined && said.answers === node.question;
+  // Whatever its number: it was made after the question.
+  const isLate = said.seq < node.seq && !isAnew && !isAnswer;
   const isGap = said.seq > node.seq;
   if (!isLate) {
     node.seq = said.seq + 1;
@@ -130,8 +42,8 @@ export function report(core: Core, id: string, said: Report): void {
     const attempt = node.held.get(token);
     if (attempt) checkpoint(core, attempt, bytes);
   }
-  if (!isLate && said.have) inventory(core, node, said, isGap);
-  else if (isGap) askInventory(core, node);
+  if (!isLate && !isAnew && said.have) inventory(core, node, said, isGap);
+  else if (isGap || isAnew) askInventory(core, node);
   if (said.results) results(core, node, said.results);
   if (!isLate && said.frozen) heardFrozen(core, node, said.frozen);
   for (const [first, n] of said.returned ?? []) {
@@ -194,28 +106,33 @@ function results(core: Core, node: NodeRun, said: NonNullable<Report['results']>
   });
 }
 
-function inventory(core: Core, node: NodeRun, { have = [], more, seq }: Report, isGap: boolean): void {
-  const isFirst = seq === 0;
-  if (!isFirst && (node.asked === undefined || (isGap && node.have))) {
-    askInventory(core, node);
+function inventory(core: Core, node: NodeRun, { have = [], more, seq, answers }: Report, isGap: boolean): void {
+  if (seq === 0) {
+    node.asked ??= core.nextToken();
+    node.question = answers ?? 0;
+  }
+  const { asked, question } = node;
+  // An agent of before questions had numbers says none.
+  const isAnswer = question !== undefined && (answers ?? question) === question;
+  if (asked === undefined || !isAnswer || (isGap && node.have)) {
+    // To the last question the answer is still to come.
+    if (question === undefined || isGap) askInventory(core, node);
     return;
   }
   const all = [...(node.have ?? []), ...have];
   if (more) {
     node.have = all;
-    if (isFirst) node.asked = core.nextToken();
     return;
   }
-  const asked = node.asked ?? core.nextToken();
   node.have = undefined;
   node.asked = undefined;
+  node.question = undefined;
   const tokens = new Set(all.map(([token]) => token));
   for (const attempt of node.held.values()) {
     if (attempt.token >= asked || tokens.has(attempt.token)) continue;
     lose(core, attempt, attempt.started);
     // The message that was lost may have had recipes in it.
-    for (const run of node.knows) run.sentTo.delete(node);
-    node.knows.clear();
+    knowsNothing(node);
   }
   for (const held of all) adopt(core, node, held);
   giveUpExpected(core, node);

@@ -195,6 +195,13 @@ function askLater(core: Core, node: NodeRun): void {
 
 export function askInventory(core: Core, node: NodeRun): void {
   node.asked = core.nextToken();
+  node.question = node.asked;
   node.have = undefined;
-  core.outgoing.inventory(node);
+  core.outgoing.inventory(node, node.question);
+}
+
+/** What it was told of recipes may be lost. */
+export function knowsNothing(node: NodeRun): void {
+  for (const run of node.knows) run.sentTo.delete(node);
+  node.knows.clear();
 }

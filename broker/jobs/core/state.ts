@@ -38,6 +38,8 @@ export interface NodeRun {
   have: Held[] | undefined;
   /** Tokens below it were sent before the inventory was asked for, and must be in it; undefined: not asked. */
   asked: number | undefined;
+  /** What an inventory has to answer to be taken: a question's number, 0 for the session's first report; undefined: none is due. */
+  question: number | undefined;
   askTimer: boolean;
   ranTimer: boolean;
   /** What `jobs/run/<node>` says. */
