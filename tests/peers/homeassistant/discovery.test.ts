@@ -9,9 +9,9 @@ import { startMosquitto } from '../../fixture/mosquitto.ts';
 import { connectClient } from '../../fixture/mqtt-client.ts';
 import { until } from '../../fixture/processes.ts';
 import { testWith } from '../../fixture/programs.ts';
-import { needs, sharedHome } from './home-assistant.ts';
+import { needs, type State, sharedHome } from './home-assistant.ts';
 import { addMqtt, removeEntry } from './mqtt-entry.ts';
-import { devicesOf, entitiesOf } from './registry.ts';
+import { devicesOf, type Entity, entitiesOf } from './registry.ts';
 import { publishSample, publishTelemetry, sampleRoom, sampleView } from './sample-cluster.ts';
 
 const test = suite('home assistant and the announcements');
@@ -47,8 +47,7 @@ testWith(test, needs, 'a device that a test announces', async () => {
   await client.publish('hand/status', 'online', { retain: true });
   await client.publish('hand/mode', 'heat', { retain: true });
   await client.publish('hand/target', '19.5', { retain: true });
-  const { attributes } = await home.wait('climate.by_hand', ({ state }) => state === 'heat');
-  assert.equal(attributes.temperature, 19.5);
+  await home.wait('climate.by_hand', ({ state, attributes }) => state === 'heat' && attributes.temperature === 19.5);
   await home.act('climate', 'set_temperature', 'climate.by_hand', { temperature: 21.5 });
   await client.wait('the target', ({ topic, text }) => topic === 'hand/set/target' && text === '21.5');
   assert.deepEqual(home.complaints(), []);
@@ -111,18 +110,10 @@ const expected: readonly [entity: string, state: string, attributes: Readonly<Re
   ['sensor.hearth_node_pi_cpu', 'unavailable', {}],
 ];
 
-testWith(test, needs, 'entities, units, commands, availability, removal, and no complaint', async () => {
-  const broker = await startMosquitto();
-  const home = shared();
-  const entry = await addMqtt(home, { port: broker.port });
-  const client = await connectClient(broker.url, ['hearth/+/+/set/#', 'hearth/+/+/do/#']);
-  await publishSample(client);
-  await home.wait('sensor.hearth_node_n1_cpu');
-  await home.wait('climate.hearth_living_room', ({ state }) => state === 'heat');
-  await publishTelemetry(client, home);
-
-  const states = new Map((await home.states()).map(one => [one.entity_id, one]));
-  const wrong = expected.flatMap(([entity, state, attributes]) => {
+/** What is not as expected, a line for each. */
+function differences(all: readonly State[]): readonly string[] {
+  const states = new Map(all.map(one => [one.entity_id, one]));
+  return expected.flatMap(([entity, state, attributes]) => {
     const is = states.get(entity);
     if (!is) return [`${entity} is not there`];
     const differs = Object.entries(attributes).filter(
@@ -135,14 +126,31 @@ testWith(test, needs, 'entities, units, commands, availability, removal, and no 
       ),
     ];
   });
-  assert.deepEqual(wrong, []);
+}
+
+testWith(test, needs, 'entities, units, commands, availability, removal, and no complaint', async () => {
+  const broker = await startMosquitto();
+  const home = shared();
+  const entry = await addMqtt(home, { port: broker.port });
+  const client = await connectClient(broker.url, ['hearth/+/+/set/#', 'hearth/+/+/do/#']);
+  await publishSample(client);
+  await home.wait('sensor.hearth_node_n1_cpu');
+  await home.wait('climate.hearth_living_room', ({ state }) => state === 'heat');
+  await publishTelemetry(client, home);
+
+  let wrong: readonly string[] = [];
+  await until(
+    () => wrong.join('\n'),
+    async () => {
+      wrong = differences(await home.states());
+      return wrong.length === 0;
+    },
+  );
 
   // Every component became an entity, and every device hangs below the hub.
   const announced = [...discovery(sampleView).values()].map(text => Object.keys(JSON.parse(text).cmps).length);
-  assert.equal(
-    (await entitiesOf(home)).length,
-    announced.reduce((sum, count) => sum + count, 0),
-  );
+  const count = announced.reduce((sum, each) => sum + each, 0);
+  await until(`${count} entities`, async () => (await entitiesOf(home)).length === count);
   const devices = await devicesOf(home);
   const hub = devices.find(({ name }) => name === 'Hearth');
   assert.equal(devices.length, 5);
@@ -206,7 +214,8 @@ testWith(test, needs, 'entities, units, commands, availability, removal, and no 
   for (const topic of discovery(sampleView).keys())
     if (topic.includes('node_pi')) await client.publish(topic, '', { retain: true });
   await until('the device is gone', async () => (await devicesOf(home)).length === 4);
-  assert.ok(!(await entitiesOf(home)).some(({ entity_id }) => entity_id.includes('_pi_')));
+  const isOfPi = ({ entity_id }: Entity) => entity_id.includes('_pi_');
+  await until('its entities are gone', async () => !(await entitiesOf(home)).some(isOfPi));
 
   assert.deepEqual(home.complaints(), []);
   await client.close();

@@ -13,7 +13,7 @@ import { testWith } from '../../fixture/programs.ts';
 import { heatByThermostat } from './heats.ts';
 import { type HomeAssistant, needs, sharedHome } from './home-assistant.ts';
 import { addMqtt, type Broker, removeEntry } from './mqtt-entry.ts';
-import { devicesOf, entitiesOf } from './registry.ts';
+import { devicesOf, type Entity, entitiesOf } from './registry.ts';
 
 const test = suite('hearth and home assistant');
 const shared = sharedHome(test);
@@ -119,7 +119,8 @@ async function goes(home: HomeAssistant, client: TestClient, what: string, word:
   const before = (await devicesOf(home)).length;
   await client.publish(`hearth/${what}/do/forget`, '');
   await until(`the device of ${what} is gone`, async () => (await devicesOf(home)).length === before - 1);
-  assert.ok(!(await entitiesOf(home)).some(({ entity_id }) => entity_id.includes(word)));
+  const isOfIt = ({ entity_id }: Entity) => entity_id.includes(word);
+  await until('its entities are gone', async () => !(await entitiesOf(home)).some(isOfIt));
 }
 
 testWith(
