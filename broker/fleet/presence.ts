@@ -11,10 +11,10 @@
  *           same inst, higher epoch                       accepted: it takes over, a node that is online stays so
  *           same inst, same epoch, same connection        a sign of life (the answer to `hello`)
  *           same inst, same epoch, another connection     online: a cloned disk, told to back off; offline: rebirth
- *           same inst, an epoch that is over or lower     offline, or over a newer connection: a restored disk image,
- *                                                         `rebirth` tells it the epoch to rise above. Online and no
- *                                                         newer connection: a late copy; if it was none, the rebirth
- *                                                         follows as soon as the node is offline
+ *           same inst, an epoch that is over or lower     offline, suspect (see GRACE), or over a newer connection: a
+ *                                                         restored disk image, `rebirth` tells it the epoch to rise
+ *                                                         above. Online and no newer connection: a late copy; if it was
+ *                                                         none, the rebirth follows as soon as the node is offline
  *           another inst, node online                     a twin: `backoff`, named on `event`, changes nothing else
  *           another inst, node offline                    accepted, epochs start anew
  *   SIGN    (load, heartbeat) of the current session, or of a higher epoch: deadline moves; an offline node is online
@@ -133,7 +133,7 @@ function birth(state: PresenceState, event: PresenceEvent & { type: 'lwt' }, now
     if (!otherConnection) accept(state, id, known, event, now, effects);
     else if (known.online) backOff(id, known, event, effects);
     else rebirth(id, known, lwt.epoch, effects);
-  } else if (!known.online || (serial !== undefined && serial > (known.serial ?? 0))) {
+  } else if (!known.online || known.suspect || (serial !== undefined && serial > (known.serial ?? 0))) {
     rebirth(id, known, lwt.epoch, effects);
   } else known.ignored = lwt.epoch;
 }

@@ -39,6 +39,25 @@ presence('who is still suspect when the grace ends is offline', () => {
   assert.equal(it.said(), ['offline']);
 });
 
+presence('a restored disk that uses a suspect’s epoch again is told at once, so that the grace’s end finds it back', () => {
+  const it = presenceCore('outside');
+  it.tell({ type: 'up' });
+  it.birth(A, 65);
+  it.pass(graceMs);
+  it.sign(65);
+  it.said();
+  it.stall(5000);
+  it.will(A, 65);
+  it.birth(A, 65);
+  assert.equal(it.said(), ['stalled', 'rebirth a65 65', 'restored']);
+  it.pass(2000);
+  it.birth(A, 66);
+  it.pass(5000);
+  it.sign(66);
+  it.pass(graceMs);
+  assert.equal(it.said(), []);
+});
+
 presence('loads of the epoch that a suspect ended clear nothing: they waited in the same socket', () => {
   const it = presenceCore('embedded');
   it.birth(A, 1, 1);
