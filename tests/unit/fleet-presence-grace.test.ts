@@ -39,7 +39,7 @@ presence('who is still suspect when the grace ends is offline', () => {
   assert.equal(it.said(), ['offline']);
 });
 
-presence('a restored disk that uses a suspect’s epoch again is told at once, so that the grace’s end finds it back', () => {
+presence('a restored disk in the epoch of a suspect is told at once, and is back before the grace’s end', () => {
   const it = presenceCore('outside');
   it.tell({ type: 'up' });
   it.birth(A, 65);
