@@ -78,8 +78,8 @@ export class Reporting {
 
   /**
    * Everything that is held, then these results; what was to be said of starts stands in `have`.
-   * @param answers number of the question; undefined from a supervisor of before there were any; 0: nobody asked, and who
-   *   has asked and was not answered yet is answered by it.
+   * @param answers number of the question; 0: nobody asked (a question whose answer is not out yet keeps its number);
+   *   undefined: from a supervisor of before questions had numbers.
    */
   everything(have: readonly Held[], results: Iterable<number>, outbox: Outbox, answers: number | undefined): void {
     this.#portion = undefined;
