@@ -10,6 +10,9 @@ import type { Process } from './clock.ts';
 import type { Wire } from './network.ts';
 import type { World } from './world.ts';
 
+/** After its connection's end, on an outside broker. */
+export const latestWillMs = 3000;
+
 /** A message on its way; the bytes are made when somebody asks. */
 export class Message {
   readonly topic: string;
@@ -179,7 +182,7 @@ export class Broker {
     const { will } = session;
     if (!will) return;
     const { dice, weather } = this.#world;
-    const late = dice.broker.chance(weather.lateWills) ? dice.broker.between(0, 3000) : 0;
+    const late = dice.broker.chance(weather.lateWills) ? dice.broker.between(0, latestWillMs) : 0;
     const publish = () => {
       const replaced = this.#newest.get(session.clientId) !== session.serial;
       // The embedded broker fences; what an outside one does with late wills is its own business.

@@ -44,7 +44,8 @@ export class Headquarters {
   #pending: (() => void)[] = [];
   #lastSync = 0;
   #world: World;
-  #lives = 0;
+  /** Starts of the supervisor so far. */
+  lives = 0;
   #stopping = false;
   /** Asked to start while it was still stopping. */
   #startAfter = false;
@@ -66,7 +67,7 @@ export class Headquarters {
     if (!this.powered || this.running) return;
     const world = this.#world;
     const { name, signer } = this.options;
-    const life = `${name} life ${++this.#lives}`;
+    const life = `${name} life ${++this.lives}`;
     world.note(name, `supervisor starts (${life})`);
     // A machine without a battery for its clock is wrong about the time at every start.
     const random = new Dice(world.seed, life);
@@ -82,7 +83,7 @@ export class Headquarters {
       this.broker = new Broker(world, 'embedded', process, new Map(this.#kept));
       this.bus = new EmbeddedBus(world, process, this.broker);
     } else {
-      this.bus = new OutsideBus(world, process, this.path, `${world.base}_${name}_${this.#lives}`, random.chance(0.5));
+      this.bus = new OutsideBus(world, process, this.path, `${world.base}_${name}_${this.lives}`, random.chance(0.5));
     }
     const broker = this.broker;
     this.supervisor = new Supervisor({

@@ -33,6 +33,8 @@ export class Desired implements Property {
   /** What was accepted last, by `node/service`: at which revision, and the command line or nothing. */
   readonly accepted = new Map<string, { readonly rev: number; readonly run: string | undefined }>();
   answers = 0;
+  /** Which life of the supervisor may have heard a set of a `node/service` that stays on the broker for the next one. */
+  readonly #retained = new Map<string, number>();
   #sight: Sight;
 
   constructor(sight: Sight) {
@@ -41,6 +43,9 @@ export class Desired implements Property {
 
   published(message: Message, who: string | undefined): void {
     const levels = message.topic.split('/');
+    const { headquarters, world } = this.#sight;
+    if (levels[3] === 'set' && message.retain && message.text !== '' && headquarters.running)
+      this.#retained.set(`${levels[2]}/${levels[5]}`, headquarters.lives);
     if (levels[3] !== 'result' || !this.#sight.byAuthority(who)) return;
     this.answers++;
     const result = JSON.parse(message.text) as ResultText;
@@ -50,16 +55,18 @@ export class Desired implements Property {
     if (!asked) return;
     // The batch may have reached the disk all the same: after a crash it is there, or it is not.
     if (result.error?.startsWith('not accepted, the journal')) return;
+    const where = `${node}/${asked.service}`;
+    // Of the copy that lay on the broker, whatever became of the message itself.
+    const heardBy = this.#retained.get(where) ?? headquarters.lives;
+    if (result.error?.startsWith('retained:') && heardBy !== headquarters.lives) return;
     asked.answered++;
     if (!result.ok || result.rev === undefined) return;
-    const { headquarters, world } = this.#sight;
     if (result.rev > headquarters.syncedRev) {
       world.violate(
         'synced-first',
         `rev ${result.rev} is called accepted, but only ${headquarters.syncedRev} is synced`,
       );
     }
-    const where = `${node}/${asked.service}`;
     if (result.rev >= (this.accepted.get(where)?.rev ?? 0))
       this.accepted.set(where, { rev: result.rev, run: asked.run });
   }

@@ -3,7 +3,7 @@
  * there all along is never called `offline`.
  */
 import { lwtPayload, statusPayload } from '../../../shared/schemas/presence.ts';
-import type { Message } from '../broker.ts';
+import { latestWillMs, type Message } from '../broker.ts';
 import type { Machine } from '../machine.ts';
 import { mostHeldMs } from '../network.ts';
 import type { Property, Sight } from './eyes.ts';
@@ -13,7 +13,7 @@ export const presenceBounds = {
   /** A cut cable, embedded broker (contract, Presence 5). */
   goneEmbedded: 5000,
   /** The same over an outside broker, and the most by which it delivers a will late. */
-  goneOutside: 11_000 + 3000,
+  goneOutside: 11_000 + latestWillMs,
   /** Three periods without a sign. */
   silence: 16_000,
   /** After a supervisor's start, stall or reconnect: its grace, and the time to judge. */
@@ -45,6 +45,8 @@ export class Presence implements Property {
   /** When the supervisor's way was last seen cut. */
   #cutUntil = Number.NEGATIVE_INFINITY;
   #backedOff = new Map<string, number>();
+  /** When an id was last seen claimed by several. */
+  #contested = new Map<string, number>();
 
   constructor(sight: Sight) {
     this.#sight = sight;
@@ -81,7 +83,12 @@ export class Presence implements Property {
     if (!birth?.fresh || birth.ups !== machine.link?.ups || !machine.link?.up) return;
     // What a cut of the supervisor's held back comes in order: a late will before the birth that came after it.
     const caughtUp = this.#cutUntil + mostHeldMs;
-    if (birth.at > Math.max(touched, this.#calmSince, caughtUp, there) && now - birth.at > presenceBounds.heard) {
+    // The will of a copied disk that is gone may name the epoch of the birth.
+    const alone = (this.#contested.get(node) ?? Number.NEGATIVE_INFINITY) + latestWillMs + 1000;
+    if (
+      birth.at > Math.max(touched, this.#calmSince, caughtUp, alone, there) &&
+      now - birth.at > presenceBounds.heard
+    ) {
       world.violate(
         'flap',
         `${node} is called offline ${Math.round(now - birth.at)} ms after its birth, while connected`,
@@ -132,6 +139,7 @@ export class Presence implements Property {
       mark(this.#thereSince, machine, there, now);
       mark(this.#goneSince, machine, gone, now);
     }
+    for (const node of this.#ids()) if (this.#claimants(node).length > 1) this.#contested.set(node, now);
     if (calm && broker)
       for (const node of this.#ids()) this.#judge(node, broker.retained.get(`hearth/node/${node}/status`));
   }
