@@ -8,7 +8,7 @@ import { People } from './people.ts';
 import { Authority } from './properties/authority.ts';
 import { Bounds } from './properties/bounds.ts';
 import { Desired } from './properties/desired.ts';
-import type { Property, Sight } from './properties/eyes.ts';
+import { type Property, type Sight, tickMs } from './properties/eyes.ts';
 import { Heat } from './properties/heat.ts';
 import { Jobs } from './properties/jobs.ts';
 import { Presence } from './properties/presence.ts';
@@ -22,7 +22,6 @@ import { World, type WorldOptions } from './world.ts';
 const keyName = 'cluster';
 /** The fingerprint of the true supervisor. */
 export const trueCluster = simSigner(keyName).cluster;
-const tickMs = 250;
 
 export interface FabricOptions extends WorldOptions {
   readonly nodes: number;

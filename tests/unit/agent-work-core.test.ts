@@ -244,7 +244,8 @@ core('the agent dies: the next one has what is on disk, what runs, and what ende
   assert.is(rig.runner.running, 2);
 });
 
-core('nothing is said before the executor has said what it holds', () => {
+/** Its executor has not said yet what it holds; `ready`: it does. */
+function notReady(): { readonly rig: WorkRig; ready(): void } {
   const rig = new WorkRig();
   let ready = () => {};
   const { attach } = rig.executor;
@@ -252,19 +253,18 @@ core('nothing is said before the executor has said what it holds', () => {
     ready = () => attach.call(rig.executor, handlers);
   };
   rig.start().up();
+  return { rig, ready: () => ready() };
+}
+
+core('nothing is said before the executor has said what it holds', () => {
+  const { rig, ready } = notReady();
   assert.equal(rig.said(1000).reports, []);
   ready();
   assert.is(rig.said(50).reports[0]?.have?.length, 0);
 });
 
 core('who asked before the executor had said what it holds is answered', () => {
-  const rig = new WorkRig();
-  let ready = () => {};
-  const { attach } = rig.executor;
-  rig.executor.attach = handlers => {
-    ready = () => attach.call(rig.executor, handlers);
-  };
-  rig.start().up();
+  const { rig, ready } = notReady();
   rig.work({ inventory: true, question: 7 });
   ready();
   assert.is(rig.said(50).reports[0]?.answers, 7);

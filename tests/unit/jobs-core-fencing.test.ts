@@ -53,7 +53,8 @@ test('its answer counts though a word of the life before came late, with a highe
   n1.late = undefined;
   n1.tasks.clear();
   n1.begin();
-  if (late) world.tell(late);
+  assert.ok(late);
+  world.tell(late);
   n1.answer();
   assert.is(n1.list()[0]?.a, 2);
 });
@@ -64,7 +65,8 @@ test('the first report of a session once more: nothing is lost', () => {
   world.submit('a', { run: 'x', array: '1-3' });
   n1.start();
   const [first] = n1.said;
-  if (first) world.tell(first);
+  assert.ok(first);
+  world.tell(first);
   assert.is(n1.inventories, 1);
   n1.answer();
   n1.end();
@@ -82,6 +84,7 @@ test('an answer that was held back is not taken for that of a later question', (
   n1.seq++;
   n1.report({});
   const { question } = n1;
+  assert.ok(question);
   n1.answer();
   world.submit('a', { run: 'x', array: '1-2' });
   n1.start();
@@ -89,7 +92,7 @@ test('an answer that was held back is not taken for that of a later question', (
   n1.report({});
   assert.is(n1.inventories, 2);
   // Of before the tasks, with a number that makes it look new.
-  n1.report({ have: [], answers: question ?? 0 });
+  n1.report({ have: [], answers: question });
   n1.answer();
   n1.end();
   assert.equal(

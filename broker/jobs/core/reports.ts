@@ -28,7 +28,7 @@ export function report(core: Core, id: string, said: Report): void {
   const session = node?.session;
   if (!node || !session || session.inst !== said.inst || session.epoch !== said.epoch) return;
   const isAnew = said.seq === 0 && node.seq > 0;
-  const isAnswer = said.answers !== undefined && said.answers === node.question;
+  const isAnswer = said.answers !== undefined && said.answers === node.asked?.question;
   // Whatever its number: it was made after the question.
   const isLate = said.seq < node.seq && !isAnew && !isAnswer;
   const isGap = said.seq > node.seq;
@@ -107,16 +107,13 @@ function results(core: Core, node: NodeRun, said: NonNullable<Report['results']>
 }
 
 function inventory(core: Core, node: NodeRun, { have = [], more, seq, answers }: Report, isGap: boolean): void {
-  if (seq === 0) {
-    node.asked ??= core.nextToken();
-    node.question = answers ?? 0;
-  }
-  const { asked, question } = node;
+  if (seq === 0) node.asked = { question: answers ?? 0, from: node.asked?.from ?? core.nextToken() };
+  const { asked } = node;
   // An agent of before questions had numbers says none.
-  const isAnswer = question !== undefined && (answers ?? question) === question;
-  if (asked === undefined || !isAnswer || (isGap && node.have)) {
+  const isAnswer = answers === undefined || answers === asked?.question;
+  if (!asked || !isAnswer || (isGap && node.have)) {
     // To the last question the answer is still to come.
-    if (question === undefined || isGap) askInventory(core, node);
+    if (!asked || isGap) askInventory(core, node);
     return;
   }
   const all = [...(node.have ?? []), ...have];
@@ -126,10 +123,9 @@ function inventory(core: Core, node: NodeRun, { have = [], more, seq, answers }:
   }
   node.have = undefined;
   node.asked = undefined;
-  node.question = undefined;
   const tokens = new Set(all.map(([token]) => token));
   for (const attempt of node.held.values()) {
-    if (attempt.token >= asked || tokens.has(attempt.token)) continue;
+    if (attempt.token >= asked.from || tokens.has(attempt.token)) continue;
     lose(core, attempt, attempt.started);
     // The message that was lost may have had recipes in it.
     knowsNothing(node);

@@ -194,10 +194,10 @@ function askLater(core: Core, node: NodeRun): void {
 }
 
 export function askInventory(core: Core, node: NodeRun): void {
-  node.asked = core.nextToken();
-  node.question = node.asked;
+  const question = core.nextToken();
+  node.asked = { question, from: question };
   node.have = undefined;
-  core.outgoing.inventory(node, node.question);
+  core.outgoing.inventory(node, question);
 }
 
 /** What it was told of recipes may be lost. */

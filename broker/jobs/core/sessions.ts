@@ -29,7 +29,6 @@ export function nodeOf(core: Core, id: string): NodeRun {
       returns: new Map(),
       have: undefined,
       asked: undefined,
-      question: undefined,
       askTimer: false,
       ranTimer: false,
       ran: '',
@@ -67,7 +66,6 @@ function endSession(node: NodeRun): void {
   node.seq = 0;
   node.have = undefined;
   node.asked = undefined;
-  node.question = undefined;
   knowsNothing(node);
   node.returns.clear();
 }

@@ -15,6 +15,13 @@ import { Timers } from './timers.ts';
 export const tokensOfBoot = 2 ** 30;
 export const recipesOfBoot = 2 ** 26;
 
+export interface Asked {
+  /** What it has to answer to be taken: the question's number, 0 for a session's first report that nobody asked for. */
+  readonly question: number;
+  /** Tokens below it were sent before, and must be in it. */
+  readonly from: number;
+}
+
 export interface NodeRun {
   readonly id: string;
   view: NodeView | undefined;
@@ -36,10 +43,8 @@ export interface NodeRun {
   readonly returns: Map<RecipeRun, { readonly n: number; readonly from: number }>;
   /** Inventory in parts. */
   have: Held[] | undefined;
-  /** Tokens below it were sent before the inventory was asked for, and must be in it; undefined: not asked. */
-  asked: number | undefined;
-  /** What an inventory has to answer to be taken: a question's number, 0 for the session's first report; undefined: none is due. */
-  question: number | undefined;
+  /** The inventory that is due; undefined: none. */
+  asked: Asked | undefined;
   askTimer: boolean;
   ranTimer: boolean;
   /** What `jobs/run/<node>` says. */

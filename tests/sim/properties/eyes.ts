@@ -5,6 +5,9 @@ import type { Headquarters } from '../headquarters.ts';
 import type { Machine } from '../machine.ts';
 import type { World } from '../world.ts';
 
+/** How often properties look by themselves. */
+export const tickMs = 250;
+
 export interface Sight {
   readonly world: World;
   /** The true supervisor's. */
@@ -28,7 +31,7 @@ export interface Property {
   restarting?(machine: Machine, service: string): void;
   stopping?(machine: Machine, unit: string): void;
   reset?(machine: Machine): void;
-  /** Every quarter of a second. */
+  /** Every {@link tickMs}. */
   tick?(): void;
   /** Long after the last fault: what is still not as it has to be; empty for all is well. */
   unsettled?(): readonly string[];

@@ -6,7 +6,7 @@ import { lwtPayload, statusPayload } from '../../../shared/schemas/presence.ts';
 import { latestWillMs, type Message } from '../broker.ts';
 import type { Machine } from '../machine.ts';
 import { mostHeldMs } from '../network.ts';
-import type { Property, Sight } from './eyes.ts';
+import { type Property, type Sight, tickMs } from './eyes.ts';
 
 /** Bounds in milliseconds. */
 export const presenceBounds = {
@@ -84,7 +84,8 @@ export class Presence implements Property {
     // What a cut of the supervisor's held back comes in order: a late will before the birth that came after it.
     const caughtUp = this.#cutUntil + mostHeldMs;
     // The will of a copied disk that is gone may name the epoch of the birth.
-    const alone = (this.#contested.get(node) ?? Number.NEGATIVE_INFINITY) + latestWillMs + 1000;
+    const contested = this.#contested.get(node) ?? Number.NEGATIVE_INFINITY;
+    const alone = contested + tickMs + latestWillMs + presenceBounds.heard;
     if (
       birth.at > Math.max(touched, this.#calmSince, caughtUp, alone, there) &&
       now - birth.at > presenceBounds.heard
