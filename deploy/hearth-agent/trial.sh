@@ -11,6 +11,11 @@ on_trial() {
       STARTS) STARTS=$value ;;
     esac
   done <"$LIB/trial"
+  # A power cut between the two steps of becoming the installed one: nothing is left to try.
+  if [ "$TO" = "$AGENT" ]; then
+    rm -f "$LIB/trial"
+    return
+  fi
   case $STARTS in
     [0-2]) ;;
     *)

@@ -107,9 +107,8 @@ testWith(
       const trial = () => there('cat /usr/local/lib/hearth-agent/trial 2>/dev/null || true');
       await until('it is on trial', async () => (await trial()).includes(good.slice(0, 16)));
       const minuteMs = 60_000;
-      const isInstalled = async () => (await installed()).includes(good.slice(0, 16));
+      const isInstalled = async () => (await trial()) === '' && (await installed()).includes(good.slice(0, 16));
       await until('it was well for a minute and is the installed one', isInstalled, minuteMs + patienceMs);
-      assert.is(await trial(), '');
       await until('it is told', () => is().items?.agent?.state === 'ok');
       assert.is(is().err, '');
       assert.match(
@@ -117,6 +116,13 @@ testWith(
         /^9\.0\.2$/m,
       );
       assert.is(await oven(), sleeper, 'the service is the same process all the time');
+
+      // A power cut as it became the installed one, before the trial's end was written: it is tried no more.
+      const lib = '/usr/local/lib/hearth-agent';
+      await there(`printf 'TO=%s\\nVERSION=9.0.2\\nSTARTS=3\\n' "$(sed -n 's/^AGENT=//p' ${lib}/layout)" >${lib}/trial`);
+      await there('hearth-agent restart && hearth-agent wait-ready 60');
+      assert.is(await trial(), '');
+      assert.not.match(await there(`cat ${lib}/put-back`), /9\.0\.2/);
       await there('hearth-agent uninstall');
     } finally {
       await watcher.close();
