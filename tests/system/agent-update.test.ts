@@ -119,7 +119,9 @@ testWith(
 
       // A power cut as it became the installed one, before the trial's end was written: it is tried no more.
       const lib = '/usr/local/lib/hearth-agent';
-      await there(`printf 'TO=%s\\nVERSION=9.0.2\\nSTARTS=3\\n' "$(sed -n 's/^AGENT=//p' ${lib}/layout)" >${lib}/trial`);
+      await there(
+        `printf 'TO=%s\\nVERSION=9.0.2\\nSTARTS=3\\n' "$(sed -n 's/^AGENT=//p' ${lib}/layout)" >${lib}/trial`,
+      );
       await there('hearth-agent restart && hearth-agent wait-ready 60');
       assert.is(await trial(), '');
       assert.not.match(await there(`cat ${lib}/put-back`), /9\.0\.2/);
