@@ -139,7 +139,7 @@ doctor('TLS as a node sees it: the right certificate, another cluster, and no TL
   const stranger = await caRig({ now: () => Date.now() });
   assert.match((await lookAtTls(port, testCluster, stranger.authority.certificates())).text, /refuse/);
   server.close();
-  const plain = createServer(socket => socket.end('220 hello\r\n')).listen(0, '127.0.0.1');
+  const plain = createServer(socket => socket.on('error', () => {}).end('220 hello\r\n')).listen(0, '127.0.0.1');
   await new Promise(resolve => plain.once('listening', resolve));
   assert.is((await lookAtTls((plain.address() as AddressInfo).port, testCluster, ca)).level, 'bad');
   plain.close();

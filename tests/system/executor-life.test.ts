@@ -190,6 +190,7 @@ life(
     const server = createServer(socket => {
       other = socket;
       const lines = new Lines();
+      socket.on('error', () => {});
       socket.on('data', chunk => heard.push(...lines.push(chunk)));
       socket.write(
         line('hello', {
