@@ -8,6 +8,7 @@ import { judgeSpace } from '../../node-agent/checks/probes/storage.ts';
 import { judgeProcesses } from '../../node-agent/checks/probes/system.ts';
 import { judgeUpdates } from '../../node-agent/checks/probes/updates.ts';
 import type { Ran } from '../../node-agent/checks/run-program.ts';
+import { cpuMs } from '../fixture/promised-time.ts';
 
 const judge = suite('checks: what it means');
 
@@ -72,7 +73,7 @@ for (const [what, assertion, end, meaning] of commands) {
   });
 }
 
-judge('what looks like a secret is not shown, whatever else is', () => {
+judge('what looks like a secret is not shown, whatever else is', async () => {
   const secret = 'hunter2';
   for (const line of [
     `password=${secret}`,
@@ -87,9 +88,8 @@ judge('what looks like a secret is not shown, whatever else is', () => {
     assert.match(shown, '…');
   }
   assert.is(withoutSecrets('OK - 3 processes'), 'OK - 3 processes');
-  const started = performance.now();
-  withoutSecrets(`${'password '.repeat(100_000)}://${'a'.repeat(1_000_000)}`);
-  assert.ok(performance.now() - started < 500, 'a long line is no long work');
+  const long = `${'password '.repeat(100_000)}://${'a'.repeat(1_000_000)}`;
+  assert.ok((await cpuMs(async () => withoutSecrets(long))) < 500, 'a long line is no long work');
 });
 
 judge('chronyc -c tracking', () => {

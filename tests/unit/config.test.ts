@@ -6,6 +6,7 @@ import { defaultDataFolder, type Flags, resolveConfig } from '../../broker/confi
 import { parseConfigFile } from '../../broker/config-file.ts';
 import { UserError } from '../../shared/user-error.ts';
 import { folder } from '../fixture/processes.ts';
+import { cpuMs } from '../fixture/promised-time.ts';
 
 const config = suite('config');
 
@@ -144,15 +145,15 @@ for (const [text, sentence] of refusedFiles) {
   });
 }
 
-config('an alias bomb in hearth.yaml is refused, not unfolded', () => {
+config('an alias bomb in hearth.yaml is refused, not unfolded', async () => {
   const levels = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(', ')}]`);
   const text = ['version: 1', 'l0: &l0 x', ...levels].join('\n');
-  const started = performance.now();
-  assert.match(
-    refusal(() => parseConfigFile(text, 'f.yaml')),
-    /more aliases/,
-  );
-  assert.ok(performance.now() - started < 2000);
+  let said = '';
+  const ms = await cpuMs(async () => {
+    said = refusal(() => parseConfigFile(text, 'f.yaml'));
+  });
+  assert.match(said, /more aliases/);
+  assert.ok(ms < 2000, `${ms} ms`);
 });
 
 config.run();

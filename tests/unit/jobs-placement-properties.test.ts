@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { Placement } from '../../broker/jobs/placement/placement.ts';
 import { policies } from '../../shared/schemas/job.ts';
 import { nodeView, recipeView } from '../fixture/placement-views.ts';
+import { cpuMs } from '../fixture/promised-time.ts';
 
 const properties = suite('placement: properties');
 
@@ -252,7 +253,7 @@ properties('what is given back unstarted costs its submitter nothing', () => {
   assert.is(p.next(4)?.r, 2, 'but what ran does');
 });
 
-properties('2,000 nodes and 10,000 recipes of 100 wheres: a choice is quick', () => {
+properties('2,000 nodes and 10,000 recipes of 100 wheres: a choice is quick', async () => {
   const p = new Placement();
   for (let n = 0; n < 2000; n++) {
     p.node(`n${n}`, nodeView(`n${n}`, { rack: n % 100 }));
@@ -262,13 +263,14 @@ properties('2,000 nodes and 10,000 recipes of 100 wheres: a choice is quick', ()
     p.recipe(recipeView({ r, by: `u${r % 7}`, where: `rack==${r % 120}` }));
     p.waiting(r, 1_000_000);
   }
-  const started = performance.now();
   let choices = 0;
-  for (let choice = p.next(0); choice; choice = p.next(0)) {
-    p.given(choice.node, choice.r, choice.n);
-    choices++;
-  }
-  const each = (performance.now() - started) / choices;
+  const ms = await cpuMs(async () => {
+    for (let choice = p.next(0); choice; choice = p.next(0)) {
+      p.given(choice.node, choice.r, choice.n);
+      choices++;
+    }
+  });
+  const each = ms / choices;
   assert.is(choices, 2000);
   assert.ok(each < 1, `${each.toFixed(3)} ms for each`);
 });
