@@ -32,6 +32,8 @@ export type RunnerName = (typeof runnerNames)[number];
 
 /** Waits to be read by an agent that is slow: more, and nothing new begins. */
 const mostUnread = 16 * 1024 * 1024;
+/** For the agent that started it to come: it may be held up. */
+const metWithinMs = 30_000;
 /** Results without an agent that takes them. */
 const abandonedMs = 24 * 3_600_000;
 
@@ -53,6 +55,8 @@ export class Server {
   #draining = false;
   #ending = false;
   #idleSince: number;
+  /** Some agent has been here. */
+  #isMet = false;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
@@ -121,6 +125,7 @@ export class Server {
     // The one before is dead, or is told so: one agent at a time has this folder.
     this.#agent?.destroy();
     this.#agent = socket;
+    this.#isMet = true;
     this.#heard = 0;
     const lines = new Lines();
     const gone = () => {
@@ -241,7 +246,7 @@ export class Server {
       const empty = size === 0 && this.#results.size === 0;
       if (empty && this.#draining) this.#over();
       else {
-        if (empty && idle >= idleMs) this.#rest();
+        if (empty && idle >= (this.#isMet ? idleMs : Math.max(idleMs, metWithinMs))) this.#rest();
         else if (size === 0 && !this.#agent && idle >= abandonedMs) this.#over();
         this.#watch();
       }
