@@ -14,10 +14,10 @@ import { realGroups } from '../fixture/real-groups.ts';
 
 const heat = suite('tasks of heat in an executor');
 
-/** Counts into a file, with a child of its own that counts into another: both have to stand still. */
-const counting = (place: string, times: number) => {
+/** Counts into a file until it is enough, with a child of its own that counts into another: both have to stand still. */
+const counting = (place: string) => {
   const count = (file: string) =>
-    `i=0; while [ $i -lt ${times} ]; do i=$((i+1)); echo $i >${place}/${file}; sleep 0.02; done`;
+    `i=0; while [ ! -e ${place}/enough ]; do i=$((i+1)); echo $i >${place}/${file}; sleep 0.02; done`;
   return `(${count('child')}) & ${count('own')}; wait`;
 };
 const read = (...path: string[]) => (existsSync(join(...path)) ? Number(readFileSync(join(...path), 'utf8')) : 0);
@@ -35,7 +35,7 @@ const stands = (data: string) => {
 heat('waits until heat is asked for, is frozen with all its processes, and goes on', async () => {
   const place = folder('hearth-heat-');
   const rig = new ExecutorRig();
-  const recipe = recipeOf(counting(place, 60), { heat: true, timeout_s: 30 });
+  const recipe = recipeOf(counting(place), { heat: true });
   const task = taskOf(recipe);
   const batch = recipeOf('true');
   rig.run(recipe, task);
@@ -54,9 +54,10 @@ heat('waits until heat is asked for, is frozen with all its processes, and goes 
   assert.is(read(place, 'own'), own);
   assert.is(read(place, 'child'), child);
   rig.executor.heat(1, []);
+  await until('both go on', () => read(place, 'own') > own && read(place, 'child') > child);
+  writeFileSync(join(place, 'enough'), '');
   const { end } = await rig.end(task);
   assert.is(end, undefined);
-  assert.is(read(place, 'child'), 60);
   assert.equal(rig.frozen, []);
   await rig.close();
 });
@@ -64,7 +65,7 @@ heat('waits until heat is asked for, is frozen with all its processes, and goes 
 heat('time that it was frozen counts for nothing', async () => {
   const place = folder('hearth-heat-');
   const rig = new ExecutorRig();
-  const recipe = recipeOf(`while [ ! -e ${place}/go ]; do sleep 0.01; done`, { heat: true, timeout_s: 1.5 });
+  const recipe = recipeOf(`while [ ! -e ${place}/go ]; do sleep 0.01; done`, { heat: true, timeout_s: 6 });
   const task = taskOf(recipe);
   rig.executor.heat(1, []);
   rig.run(recipe, task);
@@ -72,18 +73,18 @@ heat('time that it was frozen counts for nothing', async () => {
   rig.executor.heat(0, []);
   await rig.until(() => rig.frozen.includes(task.token), 'frozen');
   // Longer than its time, by what another one takes.
-  await rig.one(recipeOf('sleep 2'));
+  await rig.one(recipeOf('sleep 6.5'));
   writeFileSync(join(place, 'go'), '');
   rig.executor.heat(1, []);
   const { end, ms } = await rig.end(task);
   assert.is(end, undefined, 'it was not ended for its time');
-  assert.ok(ms < 1500, `${ms} ms are its own`);
+  assert.ok(ms < 6000, `${ms} ms are its own`);
   await rig.close();
 });
 
 heat('its time goes on when it does', async () => {
   const rig = new ExecutorRig();
-  const recipe = recipeOf('sleep 60', { heat: true, timeout_s: 0.5 });
+  const recipe = recipeOf('sleep 60', { heat: true, timeout_s: 5 });
   const task = taskOf(recipe);
   rig.executor.heat(1, []);
   rig.run(recipe, task);
@@ -121,7 +122,7 @@ heat('an agent that is killed while tasks are frozen finds them so, and lets the
   const place = folder('hearth-heat-');
   const data = agentFolder();
   const program = join(import.meta.dirname, '../fixture/executor-agent.ts');
-  const first = start(process.execPath, ['--import', 'tsx', program, data, counting(place, 50), 'true'], {
+  const first = start(process.execPath, ['--import', 'tsx', program, data, counting(place), 'true'], {
     env: { ...process.env, HEAT: '1' },
   });
   await first.line(/started/);
@@ -141,6 +142,7 @@ heat('an agent that is killed while tasks are frozen finds them so, and lets the
   await until('everybody stands still', () => stands(next.data));
   next.executor.takeBack([waiting.token]);
   await next.until(() => next.dropped.includes(waiting.token), 'given back');
+  writeFileSync(join(place, 'enough'), '');
   next.executor.heat(1, []);
   assert.is((await next.end(task)).end, undefined);
   await next.close();
@@ -157,9 +159,11 @@ heat('an agent that hangs: with the end of its lease its tasks stand still, and 
   rig.run(recipeOf('sleep 600', { heat: true, r: task.r }), task);
   await rig.began(task);
   lease(1000);
-  await rig.until(() => rig.frozen.includes(task.token) && stands(rig.data), 'frozen');
+  await rig.until(() => rig.frozen.includes(task.token), 'frozen');
+  await until('everybody stands still', () => stands(rig.data));
   lease(600_000);
-  await rig.until(() => rig.frozen.length === 0 && !stands(rig.data), 'it goes on');
+  await rig.until(() => rig.frozen.length === 0, 'said to go on');
+  await until('it goes on', () => !stands(rig.data));
   await rig.close();
 });
 
@@ -250,7 +254,7 @@ grouped(
     const all = made ?? [];
     const [cpu = '', freezer = ''] = all;
     const rig = new ExecutorRig();
-    const recipe = recipeOf('sleep 600 & sleep 600; wait', { heat: true, timeout_s: 2, mem_mb: 64 });
+    const recipe = recipeOf('sleep 600 & sleep 600; wait', { heat: true, timeout_s: 6, mem_mb: 64 });
     const task = taskOf(recipe);
     const members = (group: string) => readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
     rig.executor.heat(1, all);
@@ -259,7 +263,7 @@ grouped(
     const areIn = () => all.every(each => members(each).length >= 2);
     await until('in the groups', areIn);
     writeFileSync(join(freezer, 'freezer.state'), 'FROZEN');
-    await rig.one(recipeOf('sleep 4'));
+    await rig.one(recipeOf('sleep 8'));
     assert.ok(areIn(), 'and stay there, also where their executor goes into a group of its own as they begin');
     assert.not(rig.ended.has(task.token), 'no timeout for what could not run');
     rig.executor.kill([task.token]);
