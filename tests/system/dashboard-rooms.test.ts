@@ -73,7 +73,10 @@ testWith(suite, ['chromium'], 'a room appears, is turned with the mouse and by k
 
   broker.forget();
   const warmer = attic.getByRole('button', { name: `Warmer: ${evil}` });
-  for (let press = 0; press < 3; press++) await warmer.click();
+  // In one turn of the page: presses that come slower than it waits for another are changes of their own.
+  await warmer.evaluate(button => {
+    for (let press = 0; press < 3; press++) button.click();
+  });
   await target('21.5');
   await own('three presses', ({ target_c }) => target_c === 21.5);
   // Pending until `is` follows.
@@ -107,7 +110,8 @@ testWith(suite, ['chromium'], 'a room appears, is turned with the mouse and by k
   await own('off', ({ mode }) => mode === 'off');
   await says(page, '.badge', /^off$/);
   assert.equal(await attic.locator('.fault').textContent(), '', 'what was refused is history');
-  // What is no JSON is refused on the broker and nothing to the page.
+  // What is no JSON is refused on the broker and nothing to the page. What was refused before is not meant.
+  broker.forget();
   await broker.publish('hearth/room/attic/set', '{"mode":', { qos: 1 });
   await broker.wait('a refusal', ({ topic, text }) => topic.endsWith('/result') && text.includes('"ok":false'));
 
