@@ -63,7 +63,8 @@ doctor('nothing is wrong with a cluster that runs, nor with none at all; what it
 
 doctor('a port that another program has is named, with the flag', async () => {
   const port = await freePort();
-  const other = createServer().listen(port, '127.0.0.1');
+  const other = createServer();
+  await new Promise<void>(resolve => other.listen(port, '127.0.0.1', resolve));
   const flags = ['--data', join(folder(), 'none'), '--mqtt-port', String(port), '--http-port', '0'];
   const { code, findings } = await examine(...flags);
   other.close();
