@@ -123,10 +123,9 @@ test('what the supervisor refuses rejects with its words; where it has nothing t
 test('a submission without an answer is sent again, and is the same job', () =>
   on({ ignores: (topic, times) => topic.endsWith('/set') && times === 1 }, async (hearth, it) => {
     assert.equal(await hearth.map('double', [1, 2], { id: 'again' }), [2, 4]);
-    assert.equal(
-      it.asked.filter(topic => topic === 'job/again/set'),
-      ['job/again/set', 'job/again/set'],
-    );
+    // Once more than twice, where the answer was long in coming.
+    assert.ok(it.asked.filter(topic => topic === 'job/again/set').length >= 2, `${it.asked}`);
+    assert.equal([...it.jobs.keys()], ['again']);
   }));
 
 test('a connection that is lost comes back, and nothing is missed', () =>
