@@ -165,7 +165,8 @@ heat('an agent that comes back within the lease goes on', async ({ data }) => {
   const rig = rigged(data);
   assert.is.not(rig.heat.cores, undefined);
   await until('it burns again', () => runningOf(rig.folder, 'burner').length > 0);
-  assert.is(runningOf(rig.folder, 'watchdog').length, 1);
+  // One that is about to begin another program looks like a second one for a moment.
+  await until('there is one watchdog', () => runningOf(rig.folder, 'watchdog').length === 1);
 });
 
 heat('nothing is left of it', async ({ data }) => {

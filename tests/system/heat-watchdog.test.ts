@@ -34,7 +34,7 @@ withShells(
       ...['--import', 'tsx', '--input-type=module', '-e'],
       `import { heatRig } from './tests/fixture/node-heat-rig.ts';
        const rig = heatRig(${JSON.stringify(data)}, ${JSON.stringify({ shell: path })});
-       const order = () => rig.order(0.2, { lease_s: 6, filler: JSON.stringify({ run: 'exec sleep 4321' }) });
+       const order = () => rig.order(0.2, { lease_s: 12, filler: JSON.stringify({ run: 'exec sleep 4321' }) });
        order();
        console.log('ordered');
        setInterval(order, 2000);`,
@@ -46,9 +46,12 @@ withShells(
       const dogs = runningOf(own, 'watchdog');
       return dogs.length === 1 && dogs;
     });
-    const filler = () => readdirSync(join(own, 'filler', 'runs')).find(each => each.endsWith('.run'));
-    await until('the filler runs', () => existsSync(join(own, 'filler', 'runs')) && filler());
-    const pid = Number(readFileSync(join(own, 'filler', 'runs', filler() ?? ''), 'utf8').split(' ')[1]);
+    const runs = join(own, 'filler', 'runs');
+    // The record is there before there is a line in it.
+    const pid = await until('the filler runs', () => {
+      const record = existsSync(runs) && readdirSync(runs).find(each => each.endsWith('.run'));
+      return record ? Number(readFileSync(join(runs, record), 'utf8').split(' ')[1]) : undefined;
+    });
     await until('the watchdog knows of it', () =>
       /^(stop \d+ \d+|write 1 .*\/filler\/[0-9a-f]+\/cgroup\.freeze)$/m.test(readFileSync(join(own, 'held'), 'utf8')),
     );
