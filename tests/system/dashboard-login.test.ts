@@ -129,13 +129,14 @@ testWith(
 testWith(suite, ['chromium'], 'a logout leads to the login once, though the stream ends by it as well', async () => {
   const { page } = await loggedIn('viewer');
   let asked = 0;
-  // So slow that the stream's end is noticed before the login stands there.
+  const toldOut = page.waitForResponse(answer => answer.url().endsWith('/api/me') && answer.status() === 401);
+  // The login does not stand there before the stream's end is noticed, and the page has had time to do what it does then.
   await page.route('**/login', async route => {
     asked += 1;
-    await setTimeout(2000);
+    await toldOut;
+    await setTimeout(200);
     await route.continue();
   });
-  const toldOut = page.waitForResponse(answer => answer.url().endsWith('/api/me') && answer.status() === 401);
   await page.click('#logout');
   await toldOut;
   await page.waitForURL('**/login');
