@@ -6,6 +6,8 @@ export interface TcpProxy {
   readonly url: string;
   /** Connections accepted so far. */
   readonly accepted: number;
+  /** Bytes that the broker has said so far. */
+  readonly said: number;
   /** Cuts every connection without a word (RST). */
   cut(): void;
   /** Bytes are taken and not passed on, in both directions, as on a dead link. New connections too. */
@@ -25,7 +27,7 @@ const levelAt = (packet: Buffer): number => {
 };
 
 export async function startProxy(target: number, five: FiveIs = 'passed'): Promise<TcpProxy> {
-  let [frozen, accepted] = [false, 0];
+  let [frozen, accepted, said] = [false, 0, 0];
   const pairs = new Set<readonly [Socket, Socket]>();
   const waiting = new Set<Socket>();
   const server: Server = createServer(inside => {
@@ -50,6 +52,9 @@ export async function startProxy(target: number, five: FiveIs = 'passed'): Promi
       outside.write(first);
       inside.pipe(outside);
       outside.pipe(inside);
+      outside.on('data', chunk => {
+        said += chunk.length;
+      });
       for (const socket of pair) {
         socket.setNoDelay(true);
         socket.on('error', () => {});
@@ -72,6 +77,9 @@ export async function startProxy(target: number, five: FiveIs = 'passed'): Promi
     url: `mqtt://127.0.0.1:${port}`,
     get accepted() {
       return accepted;
+    },
+    get said() {
+      return said;
     },
     cut,
     freeze() {
