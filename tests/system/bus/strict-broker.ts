@@ -39,6 +39,8 @@ export async function startStrictBroker(receiveMaximum: number): Promise<StrictB
         // 135: not authorized (section 3.9.3).
         const granted = packet.subscriptions.map(({ topic }) => (topic.startsWith('secret') ? 135 : 1));
         socket.write(generate({ cmd: 'suback', messageId: packet.messageId ?? 0, granted } as Packet, version));
+      } else if (packet.cmd === 'pingreq') {
+        socket.write(generate({ cmd: 'pingresp' }, version));
       } else if (packet.cmd === 'publish' && packet.qos === 1) {
         underWay.push(packet.messageId ?? 0);
         mostUnderWay = Math.max(mostUnderWay, underWay.length);
