@@ -31,7 +31,9 @@ const againMs = 25;
 export class Stopping {
   readonly #parts: StopParts;
   readonly #signal: NodeJS.Signals;
-  readonly #killAt: number;
+  readonly #graceMs: number;
+  /** The grace period begins with the signal: an agent that is held up before it takes none of it. */
+  #killAt = Number.POSITIVE_INFINITY;
   readonly #done: (error?: string) => void;
   readonly #signalled = new Set<string>();
   /** At the last look: somebody's parent may be gone by the next one, and the session's leader. */
@@ -47,7 +49,7 @@ export class Stopping {
   constructor(parts: StopParts, signal: string, graceMs: number, done: (error?: string) => void) {
     this.#parts = parts;
     this.#signal = `SIG${signal}` as NodeJS.Signals;
-    this.#killAt = performance.now() + graceMs;
+    this.#graceMs = graceMs;
     this.#done = done;
     this.#timer = setTimeout(() => this.#look(), 0);
   }
@@ -72,6 +74,7 @@ export class Stopping {
     this.#known = members;
     const others = members.filter(member => !this.#parts.isShim(member));
     const now = performance.now();
+    if (this.#killAt === Number.POSITIVE_INFINITY) this.#killAt = now + this.#graceMs;
     if (members.length === 0) {
       if (this.#parts.certain || this.#nobody) this.#finish();
       else this.#timer = setTimeout(() => this.#look(), againMs);
