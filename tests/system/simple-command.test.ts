@@ -7,7 +7,7 @@ import { childrenOf } from '../../node-agent/reconcile/services/processes.ts';
 import { simpleCommand } from '../../node-agent/reconcile/services/simple-command.ts';
 import { HostWatch } from '../fixture/host-conformance.ts';
 import { hostThatIs, type Way } from '../fixture/primed-host.ts';
-import { folder, until } from '../fixture/processes.ts';
+import { folder, patienceMs, until } from '../fixture/processes.ts';
 import { findProgram } from '../fixture/programs.ts';
 import { installedShells } from '../fixture/shells.ts';
 
@@ -82,7 +82,8 @@ for (const { name, path } of installedShells()) {
 
 for (const way of ['spawned', 'primed'] as const) {
   simple(`what cannot run is never told as running: ${way}`, async () => {
-    const watch = new HostWatch(hostThatIs(way, { folder: folder('hearth-units-') }));
+    // As long as it takes: a shell that waits for a core could be told as running before it has ended.
+    const watch = new HostWatch(hostThatIs(way, { folder: folder('hearth-units-'), becomesLongestMs: patienceMs }));
     await watch.adopt();
     const { unit } = await watch.start({ run: ['/no/such/program'] });
     await new Promise(resolve => setImmediate(resolve));

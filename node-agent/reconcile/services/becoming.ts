@@ -6,14 +6,22 @@ import { readFileSync } from 'node:fs';
 import type { UnitFolder } from './unit-folder.ts';
 
 const firstLookMs = 2;
-const longestMs = 500;
+const longestLookMs = 500;
 
 export class Becoming {
   #tell: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param tell runs once, in this call where there is nothing to wait for. */
-  constructor(pid: number, folder: Pick<UnitFolder, 'shim' | 'waitingShim'>, tell: () => void) {
+  /**
+   * @param tell runs once, in this call where there is nothing to wait for.
+   * @param longestMs of the waits between two looks, each twice the one before: all of them take twice that.
+   */
+  constructor(
+    pid: number,
+    folder: Pick<UnitFolder, 'shim' | 'waitingShim'>,
+    tell: () => void,
+    longestMs = longestLookMs,
+  ) {
     this.#tell = tell;
     const look = (ms: number) => {
       if (ms > longestMs || !isShimStill(pid, folder)) this.now();

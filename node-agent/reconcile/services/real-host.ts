@@ -48,6 +48,7 @@ export class RealHost implements Host {
   readonly #cgroups: Cgroups;
   readonly #limiting: Limiting;
   readonly #dimming: Dimming;
+  readonly #longestMs: number | undefined;
   readonly #containers: Containers;
   readonly #processes: UnitProcesses;
   readonly #boot = bootId();
@@ -67,6 +68,7 @@ export class RealHost implements Host {
     const asked = launchParts(this.#folder, parts.inherited ?? inherited);
     this.#containers = asked.containers;
     this.#processes = new UnitProcesses(this.#cgroups, this.#limiting, this.#containers, this.#boot);
+    this.#longestMs = parts.starting?.becomesLongestMs;
     this.#starter = new Starter(this.#folder, this.#boot, asked, parts.starting ?? {});
   }
 
@@ -224,7 +226,7 @@ export class RealHost implements Host {
       this.#limiting.check(live, pid);
       setImmediate(() => !this.#closed && started?.(undefined, pid));
     };
-    if (started) live.becoming = new Becoming(pid, this.#folder, tell);
+    if (started) live.becoming = new Becoming(pid, this.#folder, tell, this.#longestMs);
   }
 
   #written(unit: string, file: 'run' | 'end'): void {

@@ -18,6 +18,8 @@ export interface StarterOptions {
   readonly shell?: string;
   /** Absent: a unit with a sealed value in its environment cannot be started. */
   readonly secrets?: Secrets;
+  /** See {@link Becoming}. */
+  readonly becomesLongestMs?: number;
 }
 
 /** Where a unit is to be: of {@link StartedAt} what is known before it starts. */
