@@ -84,9 +84,10 @@ services('output is bounded under yes, the service runs on, and the newest lines
   const watch = await hosted(home);
   const [flooded, gate] = [join(home, 'flooded'), join(home, 'gate')];
   const { unit, pid = 0 } = await watch.start({
-    // In pieces, so that on a busy machine an agent that waits for its turn is not to blame for what is there then. The
-    // last line of a piece may have no end: `echo` gives it one.
-    run: `for i in ${Array(30).fill('x').join(' ')}; do yes hearth | head -c 13000000; sleep 0.1; done
+    // In pieces, and none while much lies there: on a busy machine an agent that waits for its turn is not to blame for
+    // that, and one that cuts nothing is waited for in vain. The last line of a piece may have no end: `echo` gives it one.
+    run: `for i in ${Array(30).fill('x').join(' ')}; do yes hearth | head -c 13000000; sleep 0.1
+        while [ "$(stat -Lc %s /proc/self/fd/2)" -gt 100000000 ]; do sleep 0.05; done; done
       : >${flooded}; until [ -e ${gate} ]; do sleep 0.05; done; echo; echo done; exec sleep 4321`,
   });
   const output = join(home, 'units', unit, 'output');
