@@ -84,6 +84,8 @@ function cases(test: Test<Context>): void {
     const watching = paste(sub);
     await says(watching, new RegExp(`^hearth/node/${node}/status online$`, 'm'));
     const own = () => [...watching.output().matchAll(new RegExp(`^hearth/node/${node}/own .*$`, 'gm'))].at(-1)?.[0];
+    // Retained messages come one after the other.
+    await says(watching, new RegExp(`^hearth/node/${node}/own .*\\n`, 'm'));
     const before = own();
     const nonsense: readonly (readonly [topic: string, message: string, answeredOn: string, error: RegExp])[] = [
       [`hearth/node/${node}/set/servces/hello`, 'sleep 1', `hearth/node/${node}/result`, /services/],
