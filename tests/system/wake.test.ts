@@ -144,7 +144,8 @@ testWith(
     // Home Assistant has a button for who is asleep.
     const device = await client.wait(
       'the device of cold',
-      ({ topic, text }) => topic.endsWith('node_cold/config') && text !== '',
+      // Announced first when it is born, which may be before its card is known.
+      ({ topic, text }) => topic.endsWith('node_cold/config') && /"wake":\{/.test(text),
     );
     const { cmps } = JSON.parse(device.text) as { cmps: Record<string, { cmd_t?: string; avty?: { t: string }[] }> };
     assert.equal(cmps.wake?.cmd_t, 'hearth/node/cold/do/wake');
