@@ -160,15 +160,6 @@ starting("an uplink to Hearth's own broker: by its name at once, by another name
   assert.not(existsSync(join(data, 'run.json')));
 });
 
-starting('an outside broker that is away is waited for, and TERM ends the wait', async () => {
-  const flags = ['--data', folder(), '--no-agent', '--http-port', '0', '--broker', 'mqtt://127.0.0.1:9'];
-  const waiting = start(process.execPath, [hearthCommand, 'up', ...flags]);
-  await waiting.line(/hearth: .*127\.0\.0\.1:9|hearth: .*(ECONNREFUSED|refused)/);
-  const began = performance.now();
-  assert.type(await waiting.stop(), 'number');
-  assert.ok(performance.now() - began < 5000);
-});
-
 starting('a data folder several levels deep is made, closed to others', async () => {
   const place = join(folder(), 'deep/er');
   mkdirSync(join(place, '..'));
