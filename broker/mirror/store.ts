@@ -168,30 +168,28 @@ export class MirrorStore {
     const { key, handle, path } = draft;
     await handle.write(headOf(said), 0, headBytes, 0);
     await handle.datasync();
+    await handle.close();
     await rename(path, this.#path(key));
+    // In one turn with the end of its flight: who sees it here does not meet the flight that brought it any more.
+    this.#drafts.delete(draft);
     this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     this.#entries.delete(key);
     const entry = { bytes: said.size + headBytes, usedAt: this.#now(), meta: said };
     this.#entries.set(key, entry);
     this.#bytes += entry.bytes;
-    await this.#release(draft);
   }
 
   /** It did not come whole: nothing of it stays. */
   async abandon(draft: Draft): Promise<void> {
     await rm(draft.path, { force: true });
-    await this.#release(draft);
+    this.#drafts.delete(draft);
+    await draft.handle.close();
   }
 
   async drop(key: string): Promise<void> {
     this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     this.#entries.delete(key);
     await rm(this.#path(key), { force: true });
-  }
-
-  async #release(draft: Draft): Promise<void> {
-    this.#drafts.delete(draft);
-    await draft.handle.close();
   }
 
   #path(key: string): string {
