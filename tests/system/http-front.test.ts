@@ -4,7 +4,7 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { suite as describe } from 'uvu';
 import { serverName } from '../../shared/schemas/trust.ts';
-import { until } from '../fixture/processes.ts';
+import { patienceMs, until } from '../fixture/processes.ts';
 import { networkAddress, type WebRig, webRig } from '../fixture/web-rig.ts';
 
 const suite = describe('HTTP: the one port');
@@ -102,7 +102,8 @@ suite('a new certificate of the server is used from the next connection on; open
 });
 
 suite('who says nothing, too little, or too slowly is cut off; others are served meanwhile', async () => {
-  const rig = await rigWith({ limits: { patienceMs: 400, bodyMs: 400 } });
+  // Long enough for those who are served: their handshakes have it, too, on a machine that is busy.
+  const rig = await rigWith({ limits: { patienceMs: 5000, bodyMs: 5000 } });
   const silent = plain(rig);
   const half = plain(rig);
   half.socket.write('GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n');
@@ -124,7 +125,8 @@ suite('who says nothing, too little, or too slowly is cut off; others are served
   try {
     for (const [name, line] of Object.entries(lines)) {
       assert.equal((await rig.ask('/healthz')).status, 200);
-      await until(`${name} is cut off`, () => line.over(), 20_000);
+      // Less than what cuts off a line on which nothing is said at all.
+      await until(`${name} is cut off`, () => line.over(), 40_000);
     }
   } finally {
     clearInterval(drip);
@@ -142,7 +144,7 @@ suite('headers without end are refused', async () => {
 if (!lan) console.log('skipped: limits of an address (no address but loopback)');
 else {
   suite('one address has so many connections and no more; the others, and this machine, have theirs', async () => {
-    const rig = await rigWith({ limits: { perAddress: 5, connections: 40, reserved: 10 } });
+    const rig = await rigWith({ limits: { perAddress: 5, connections: 40, reserved: 10, patienceMs } });
     const mine: Line[] = [];
     for (let index = 0; index < 5; index += 1) mine.push(plain(rig, lan));
     await until('connected', () => mine.every(({ socket }) => socket.readyState === 'open'));
@@ -171,21 +173,19 @@ else {
     // Loopback has no limit of its own, and what is reserved for it.
     const local: Line[] = [];
     for (let index = 0; index < 30; index += 1) local.push(plain(rig));
-    await until('connected', () => local.every(({ socket }) => socket.readyState === 'open'));
-    assert.equal(
-      local.some(line => line.over()),
-      false,
-    );
+    // Who is turned away is connected first.
+    for (const { socket } of local) socket.write(askHealth(rig));
+    await until('served', () => local.every(line => line.text().includes('{"ok":true}')));
   });
 
   suite('one address has so many requests in a second', async () => {
-    const rig = await rigWith({ limits: { requests: { perSecond: 1, burst: 10 } } });
+    // So few that none is given back while this runs.
+    const rig = await rigWith({ limits: { requests: { perSecond: 0.001, burst: 10 } } });
     const line = plain(rig, lan);
     line.socket.write(askHealth(rig).repeat(50));
-    await until('refused', () => line.text().includes('HTTP/1.1 429 '));
-    const served = line.text().match(/\{"ok":true\}/g)?.length ?? 0;
-    assert.ok(served >= 10 && served <= 13, `${served} were served`);
-    assert.match(line.text(), /retry-after: 5/);
+    await until('refused', () => line.over());
+    assert.equal(line.text().match(/\{"ok":true\}/g)?.length, 10);
+    assert.match(line.text(), /HTTP\/1\.1 429 [^]*retry-after: 5/);
     assert.equal((await rig.ask('/healthz')).status, 200, 'this machine is another address');
     // Handshakes count as well.
     const refused = secure(rig, { host: lan });
