@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { readProcess } from '../../node-agent/reconcile/services/processes.ts';
 import { ask, findProgram } from '../../node-agent/reconcile/services/programs.ts';
 import { commandAs, Users } from '../../node-agent/reconcile/services/users.ts';
-import { folder, until } from '../fixture/processes.ts';
+import { folder, patienceMs, until } from '../fixture/processes.ts';
 import { hosted, servicesSuite } from '../fixture/services-rig.ts';
 
 const users = servicesSuite('services of another user');
@@ -57,7 +57,7 @@ else {
     assert.equal(names.filter(each => each?.startsWith('HEARTH_')).sort(), ['HEARTH_SERVICE', 'HEARTH_UNIT']);
     for (const of of ['Uid', 'Gid']) assert.equal(new Set(ids(pid, of)), new Set([of === 'Uid' ? uid : gid]), of);
     for (const of of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) assert.match(ids(pid, of)?.[0] ?? '', /^0+$/, of);
-    const expected = await ask('/usr/bin/id', ['-G', name], 5000);
+    const expected = await ask('/usr/bin/id', ['-G', name], patienceMs);
     assert.equal(ids(pid, 'Groups')?.sort(), expected.out.trim().split(' ').sort());
     const shim = readProcess(pid)?.parent ?? 0;
     assert.equal(ids(shim, 'Uid'), ['0', '0', '0', '0']);
@@ -129,11 +129,11 @@ else {
         const launch = await by.launch({ ...unit, spec: { ...unit.spec, user } }, {}, ['sh', '-c', script, "it's"]);
         const [file = '', ...args] = launch.command;
         assert.match(file, /\/busybox$/);
-        const { out, code } = await ask(file, args, 10_000, { ...launch.environment });
+        const { out, code } = await ask(file, args, patienceMs, { ...launch.environment });
         assert.is(code, 7, 'it is not in front of what it starts');
         return out.split('\n').slice(0, 4);
       };
-      const groups = (await ask('/usr/bin/id', ['-G', name], 5000)).out.trim();
+      const groups = (await ask('/usr/bin/id', ['-G', name], patienceMs)).out.trim();
       const homeOf = passwd.find(([each]) => each === name)?.[5];
       assert.equal(await run(name), [uid, groups, `${homeOf} b c it's`, 'CapEff:\t0000000000000000']);
       const [user, all] = await run(`${name}:${group[0]}`);
