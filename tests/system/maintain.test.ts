@@ -70,8 +70,9 @@ testWith(
         done.output,
         /draining(.|\n)*upgrading its packages(.|\n)*rebooting(.|\n)*at work again\n1 node is done/,
       );
+      // The command heard it by a connection of its own.
+      await until('it is ready', () => states().at(-1) === 'ready');
       assert.ok(states().includes('draining'), states().join());
-      assert.is(states().at(-1), 'ready');
       assert.match(await there('cat /var/lib/hearth-agent/data/items/upgrade/* 2>/dev/null; echo end'), /end/);
 
       reboot('exit 0');
@@ -81,7 +82,7 @@ testWith(
         stays.output,
         /site: it is online after 3 s, but has not rebooted\. It stays as it is: look at it, then send do\/resume/,
       );
-      assert.is(states().at(-1), 'draining');
+      await until('it is drained still', () => states().at(-1) === 'draining');
       reboot('echo "somebody inhibits it" >&2; exit 1');
       assert.match((await maintain('all', '--reboot')).output, /could not be rebooted: .*somebody inhibits it/);
 
