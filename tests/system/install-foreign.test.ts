@@ -46,7 +46,8 @@ for (const [debian, arch] of [
       const [, paste = ''] =
         /^ {2}(curl .*)$/m.exec(await here('token', '--data', data, '--host', machine.host.near)) ?? [];
       const since = performance.now();
-      const node = /hearth: node (\S+) is ready/.exec(await there(paste))?.[1] ?? '';
+      // Emulated on a busy machine, it may be longer on its way than the script waits by itself.
+      const node = /hearth: node (\S+) is ready/.exec(await there(`${paste} --wait 300`))?.[1] ?? '';
       console.log(`${debian}, emulated, to ready: ${((performance.now() - since) / 1000).toFixed(1)} s`);
       const isReady = new RegExp(`^${node} +ready .* ${arch}$`, 'm');
       await until('it is ready', async () => isReady.test(await here('nodes', '--broker', cluster.url)));
