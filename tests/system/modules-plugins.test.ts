@@ -5,16 +5,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listProcesses } from '../../node-agent/reconcile/services/processes.ts';
 import { ModulesRig } from '../fixture/modules-rig.ts';
+import { until } from '../fixture/processes.ts';
 import { tarball } from '../fixture/tarball.ts';
 
 const plugins = suite('modules plugins');
 const rig = new ModulesRig();
 plugins.after(() => rig.end());
 const isThere = (pid: number): boolean => listProcesses().some(each => each.pid === pid);
-async function untilGone(pid: number): Promise<void> {
-  for (let n = 0; n < 500 && isThere(pid); n++) await new Promise(resolve => setTimeout(resolve, 20));
-  assert.not.ok(isThere(pid), `process ${pid} is still there`);
-}
+const untilGone = (pid: number) => until(`process ${pid} is gone`, () => !isThere(pid));
 
 plugins('gets its data and context, and gives back what it returns', async () => {
   rig.plugin(
@@ -121,11 +119,7 @@ plugins('a changed file is what new tasks get, in an open lane too', async () =>
   const lane = rig.lane({ plugin: 'new' });
   assert.is((await lane.all([1]))[0]?.end?.value, 'one');
   writeFileSync(file, 'export default () => "number two"');
-  for (let n = 0; n < 200; n++) {
-    if ((await lane.all([1]))[0]?.end?.value === 'number two') break;
-    assert.is.not(n, 199, 'the old one still runs');
-    await new Promise(resolve => setTimeout(resolve, 20));
-  }
+  await until('the new one runs', async () => (await lane.all([1]))[0]?.end?.value === 'number two');
   lane.close();
   assert.equal(await rig.one({ plugin: 'new' }), { value: 'number two' });
   rmSync(file);
@@ -147,7 +141,7 @@ plugins('what waits behind a slow one is given back, so that another lane may ha
   const lane = rig.lane({ plugin: 'slow' });
   await lane.all(Array.from({ length: 300 }, (_, n) => n));
   const tasks = lane.start(['slow', ...Array.from({ length: 600 }, (_, n) => n)]);
-  await lane.until(() => [...lane.told.values()].filter(({ returned }) => returned).length === 600);
+  await lane.until(() => tasks.slice(1).every(({ token }) => lane.told.get(token)?.returned));
   lane.stop(tasks[0]?.token ?? 0);
   await lane.until(() => lane.told.get(tasks[0]?.token ?? 0)?.ended === true);
   lane.close();
