@@ -87,8 +87,11 @@ test('a node shows its certificate and is that node, and no other', () =>
     await assert.rejects(() => node.client.publishAsync('hearth/node/n2/info', '{}', { qos: 1 }), /Not authorized/);
     await admin.publish('hearth/node/n1/set', '{}');
     rig.broker.bus.publish('hearth/node/n1/cmd', 'x', { qos: 1 });
+    rig.broker.bus.publish('hearth/status', 'online', { qos: 1 });
     await node.wait('its order', ({ topic }) => topic === 'hearth/node/n1/cmd');
     await admin.wait('info', ({ topic }) => topic === 'hearth/node/n1/info');
+    // The order would have come before it.
+    await admin.wait('status', ({ topic }) => topic === 'hearth/status');
     assert.ok(!admin.heard.some(({ topic }) => topic.endsWith('/cmd')));
     assert.ok(!node.heard.some(({ topic }) => topic.endsWith('/set')));
     assert.equal(await refusal(url, { ...trust, ...n1, clientId: 'hearth-n2', protocolVersion: 5 }), 0x85);
