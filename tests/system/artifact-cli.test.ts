@@ -2,6 +2,7 @@
 import * as assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { suite as describe } from 'uvu';
 import { type Cluster, hearthCommand, up } from '../fixture/cluster.ts';
@@ -69,11 +70,46 @@ suite('a file is brought, listed, fetched and removed', async () => {
   await fails(/There is no artifact/, 'rm', hash(bytes));
 });
 
+/**
+ * A line to the supervisor through this process: however long the test is held up, no more comes through meanwhile. Who asks
+ * while it is cut is turned away once, and then waits: how long a supervisor takes to start is another matter.
+ */
+async function lineTo(port: number) {
+  const waiting: (() => void)[] = [];
+  let [cut, asked] = [false, 0];
+  const server = createServer(socket => {
+    socket.on('error', () => {});
+    const onward = () => {
+      const way = connect(port, '127.0.0.1').on('error', () => {});
+      way.on('close', () => socket.destroy());
+      socket.on('close', () => way.destroy());
+      socket.pipe(way).pipe(socket);
+    };
+    if (!cut) onward();
+    else if (asked++ === 0) socket.destroy();
+    else waiting.push(onward);
+  });
+  await new Promise<void>(resolve => void server.listen(port, '127.0.0.2', resolve));
+  return {
+    url: `http://127.0.0.2:${port}`,
+    cut() {
+      cut = true;
+    },
+    waits: () => waiting.length > 0,
+    mend() {
+      cut = false;
+      for (const onward of waiting.splice(0)) onward();
+    },
+    close: () => server.close(),
+  };
+}
+
 suite('an upload goes on where it stopped: after its command was killed, and while the supervisor was', async () => {
   const data = folder('hearth-data-');
   const ports = { mqttPort: await freePort(), httpPort: await freePort() };
   const options = { data, ...ports, flags: ['--no-agent'] };
   cluster = await up(options);
+  const line = await lineTo(ports.httpPort);
   const file = join(folder(), 'large');
   writeFileSync(file, randomBytes(1000));
   truncateSync(file, 600_000_000);
@@ -82,19 +118,23 @@ suite('an upload goes on where it stopped: after its command was killed, and whi
     const [name] = existsSync(partial) ? readdirSync(partial) : [];
     return name === undefined ? 0 : statSync(join(partial, name)).size;
   };
-  const first = run('put', file);
+  const first = run('put', file, '--url', line.url);
   await until('some of it is there', () => size() > 5_000_000);
   await first.stop('SIGKILL');
   const before = size();
   assert.ok(before > 5_000_000 && before < 600_000_000, `${before}`);
-  const second = run('put', file);
+  const second = run('put', file, '--url', line.url);
   // More than what the first one's line still held when it was cut (tcp(7): a few megabytes).
   await until('more of it is there', () => size() > before + 50_000_000);
+  line.cut();
   // The power fails: what is on the disk is all that is known.
   await cluster.process.stop('SIGKILL');
   assert.ok(size() > before && size() < 600_000_000);
+  await until('it was turned away, and asks again', line.waits);
   cluster = await up(options);
+  line.mend();
   assert.equal(await second.ended, 0, second.output());
+  line.close();
   const [, sha256] = /^([0-9a-f]{64}) {2}.*\(600 MB\)\n/.exec(second.output()) ?? [];
   assert.ok(sha256, second.output());
   assert.equal(statSync(join(data, 'cache/artifacts', sha256)).size, 600_000_000);
