@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { agentBundle, agentNode, hearthCommand } from '../fixture/cluster.ts';
 import { joiningAgent, type LanCluster, lanCluster } from '../fixture/lan-cluster.ts';
 import type { Heard } from '../fixture/mqtt-client.ts';
+import { stateOf } from '../fixture/node-heat-rig.ts';
 import { folder, freePort, start, until } from '../fixture/processes.ts';
 
 const joining = suite<{ cluster: LanCluster }>('agent joining');
@@ -189,6 +190,7 @@ joining(
     const copy = folder('hearth-agent-');
     // It writes files beside and renames them: what is listed has to be there still.
     agent.child.kill('SIGSTOP');
+    await until('it is stopped', () => stateOf(agent.pid) === 'T');
     cpSync(agent.data, copy, { recursive: true });
     agent.child.kill('SIGCONT');
     rmSync(join(copy, 'agent.lock'), { force: true });
@@ -198,9 +200,12 @@ joining(
     cluster.watcher.forget();
     const clone = joiningAgent({ data: copy });
     await clone.line(/this folder is a copy of node \\"c1\\"/);
-    await until('it has joined', () => existsSync(file) && clone.membership().node !== 'c1');
-    const { node } = clone.membership();
-    await online(cluster, node);
+    // Its file goes and comes again: it is read when it is there to stay.
+    const another = await cluster.watcher.wait(
+      'it is online as another',
+      ({ topic, text }) => /\/node\/(?!c1\/)[^/]+\/status$/.test(topic) && text === 'online',
+    );
+    assert.is(another.topic, `hearth/node/${clone.membership().node}/status`);
     for (const name of ['node-key.pem', 'seal-key.pem']) {
       assert.not.equal(readFileSync(join(copy, name), 'utf8'), readFileSync(join(agent.data, name), 'utf8'), name);
     }
