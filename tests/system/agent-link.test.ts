@@ -23,12 +23,13 @@ interface Events {
   heard: [string, string][];
 }
 
-function connect(link: Link, id: string, will = 'gone'): Events {
+/** @param keepaliveS so long that nobody is cut off who is only slow, where nothing is said of it. */
+function connect(link: Link, id: string, will = 'gone', keepaliveS = 60): Events {
   const events: Events = { ups: 0, downs: [], heard: [] };
   link.connect(
     {
       clientId: `hearth-${id}`,
-      keepaliveS: 3,
+      keepaliveS,
       will: { topic: `hearth/node/${id}/lwt`, payload: will },
       subscriptions: [`hearth/node/${id}/cmd`, 'hearth/hello'],
     },
@@ -94,7 +95,7 @@ testWith(
     const mosquitto = await startMosquitto();
     await within('noticed', 5000, async () => {
       const link = linkTo(mosquitto.url);
-      const events = connect(link, 'a');
+      const events = connect(link, 'a', 'gone', 3);
       await until('up', () => events.ups === 1);
       const at = performance.now();
       mosquitto.process.child.kill('SIGSTOP');
