@@ -57,6 +57,8 @@ export function installation(): string {
   }).trim();
 }
 
+const startsWithinMs = 180_000;
+
 const user = { name: 'Test', username: 'test', password: 'only for tests' };
 
 /** @param settings further lines of configuration.yaml. */
@@ -85,6 +87,14 @@ export async function startHomeAssistant(settings = ''): Promise<HomeAssistant> 
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return JSON.parse(text) as T;
   };
+  // Its pages answer while much is still set up, and until all is an automation that is on does not hear of anything.
+  const isSetUp = () =>
+    until(
+      'Home Assistant is set up',
+      async () => (await request<{ state: string }>('GET', '/api/config')).state === 'RUNNING',
+      startsWithinMs,
+    );
+  await isSetUp();
   const states = () => request<State[]>('GET', '/api/states');
   const log = () => earlier + process.output();
   return {
@@ -116,6 +126,7 @@ export async function startHomeAssistant(settings = ''): Promise<HomeAssistant> 
       earlier += process.output();
       process = await run(root, config, url);
       socket = await openSocket(url, tokens.access_token);
+      await isSetUp();
     },
     async stop() {
       socket.close();
@@ -188,7 +199,7 @@ exec chroot "$0" /usr/bin/env -i HOME=/config PATH=/opt/ha/bin:/usr/bin:/bin LAN
       if (ended !== undefined) throw new Error(`Home Assistant ended with ${ended}:\n${process.output()}`);
       return (await fetch(`${url}/manifest.json`).catch(() => undefined))?.ok;
     },
-    180_000,
+    startsWithinMs,
   );
   return process;
 }
