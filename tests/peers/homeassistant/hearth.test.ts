@@ -237,10 +237,10 @@ function isOfTheRestart(line: string, _: number, all: readonly string[]): boolea
   const lost =
     /\[homeassistant\.components\.mqtt\.client\] (Disconnected from|Failed to connect to|Error returned from) MQTT server/;
   const cut = /\[paho\.mqtt\.client\] failed to receive on socket/;
-  // What it had just asked a broker that went: it tells so ten seconds later.
+  // What it had just asked a broker that went: it tells so ten seconds later, and five more where it is held up.
   const unanswered = /\[homeassistant\.components\.mqtt\.client\] No ACK from MQTT server in 10 seconds/;
   if (unanswered.test(line)) {
-    const asked = at(line) - 10_500;
+    const asked = at(line) - 15_000;
     return all.some(other => lost.test(other) && at(other) > asked && at(other) < at(line));
   }
   return (
