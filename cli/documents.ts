@@ -40,21 +40,23 @@ export async function gatherDocuments(
   const whole = new Promise<void>(resolve => {
     finish = resolve;
   });
+  let quiet: NodeJS.Timeout | undefined;
+  let late: NodeJS.Timeout | undefined;
   const listen = (topic: string, payload: Buffer, packet: IPublishPacket) => {
     learn(known, base, topic, payload);
     learnDocument(base, topic, payload, documents, wants);
     if (topic === `${base}/status` && packet.retain) ended = true;
-    quiet.refresh();
+    quiet?.refresh();
     if (ended && isWhole(documents, wants)) finish();
   };
-  const quiet = setTimeout(() => isWhole(documents, wants) && finish(), quietMs);
-  const late = setTimeout(finish, longestMs);
   const parts = [...nouns.map(noun => `${noun}/+/own`), 'node/+/want', 'node/+/status'];
   const filters = [...parts, 'status'].map(part => `${base}/${part}`);
   client.on('message', listen);
   try {
     await client.subscribeAsync(filters, { qos: 0 });
-    quiet.refresh();
+    // Counted from its answer: a broker that is busy is slow to serve, and not without anything.
+    quiet = setTimeout(() => isWhole(documents, wants) && finish(), quietMs);
+    late = setTimeout(finish, longestMs);
     await whole;
     await client.unsubscribeAsync(filters);
   } finally {

@@ -25,7 +25,7 @@ export async function gatherRetained(
     complete = resolve;
   });
   let quiet: NodeJS.Timeout | undefined;
-  const late = setTimeout(() => complete(), longestMs);
+  let late: NodeJS.Timeout | undefined;
   const listen = (topic: string, payload: Buffer, packet: IPublishPacket) => {
     heard(topic, payload);
     if (topic === end && packet.retain) complete();
@@ -34,8 +34,9 @@ export async function gatherRetained(
   client.on('message', listen);
   try {
     await client.subscribeAsync(filters, { qos: 0 });
-    // From the answer on: a broker that is busy with other things comes to it late.
+    // Counted from its answer: a broker that is busy is slow to serve, and not without anything.
     quiet = setTimeout(() => complete(), quietMs);
+    late = setTimeout(() => complete(), longestMs);
     await all;
   } finally {
     clearTimeout(quiet);

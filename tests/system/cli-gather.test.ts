@@ -34,6 +34,22 @@ gathering('a pause of the broker is not the end, the supervisor’s own status i
   assert.is(client.listenerCount('message'), 0);
 });
 
+gathering('a broker that is slow to take the question has something all the same', async () => {
+  const client = new EventEmitter() as EventEmitter & Record<string, unknown>;
+  const say = (topic: string, text: string) => client.emit('message', topic, Buffer.from(text), { retain: true });
+  client.subscribeAsync = async () => {
+    await new Promise(resolve => setTimeout(resolve, 1200));
+    setImmediate(() => {
+      say('hearth/node/a/status', 'online');
+      say('hearth/status', 'online');
+    });
+  };
+  client.unsubscribeAsync = async () => {};
+  const known = await gather(client as unknown as MqttClient, 'hearth');
+  assert.equal([...known.nodes.keys()], ['a']);
+  assert.is(known.supervisor, 'online');
+});
+
 testWith(gathering, ['mosquitto'], 'Mosquitto: every node, and the end after them', async () => {
   const mosquitto = await startMosquitto();
   const people = await connectClient(mosquitto.url);
