@@ -66,8 +66,9 @@ test('a week, half a year, and a CA that is replaced', async () => {
     'the supervisor renewed its own',
   );
 
-  await cluster.hearth('ca', 'rotate', '--data', cluster.data);
+  // Read before: the node may hear of it, and renew, before the command has ended.
   const old = certificateOf(agent);
+  await cluster.hearth('ca', 'rotate', '--data', cluster.data);
   await until('the node has one of the new CA', () => certificateOf(agent).issuer !== old.issuer);
   await restart(188);
   cluster.watcher.forget();
