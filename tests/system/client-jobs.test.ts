@@ -175,8 +175,9 @@ test('a job has its state, is done once, and can be read again by whoever knows 
     const unknown = await rejection<HearthError>(other.job('unheard-of'), /no such job/);
     assert.is(unknown.code, 'unknown-job');
     await other.close();
+    // Once each: what has no answer after three seconds is said again.
     assert.equal(
-      it.asked.filter(topic => !topic.endsWith('/out')),
+      [...new Set(it.asked)].filter(topic => !topic.endsWith('/out')),
       ['job/held/set', 'job/held/do/pause', 'job/held/do/resume', 'job/unheard-of/do/out'].filter(
         t => !t.endsWith('/out'),
       ),
