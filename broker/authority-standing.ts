@@ -65,7 +65,10 @@ export class Standing {
     else {
       this.#state = 'probing';
       // Armed first: an answer may be heard before `hello` returns, and it ends the probing.
-      this.#timer = this.#parts.clock.after(rivalTimes.probeMs, () => this.#lead());
+      this.#timer = this.#parts.clock.after(rivalTimes.probeMs, () => {
+        // After a stall of our own the answer may lie in the socket, which is read before this.
+        this.#timer = this.#parts.clock.after(0, () => this.#lead());
+      });
       this.#parts.hello('probing');
     }
   }

@@ -3,10 +3,10 @@ import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Cluster, startAgent, up } from '../fixture/cluster.ts';
+import { type Cluster, hearthCommand, startAgent, up } from '../fixture/cluster.ts';
 import { startMosquitto } from '../fixture/mosquitto.ts';
 import { connectClient, type Heard } from '../fixture/mqtt-client.ts';
-import { folder, freePort, until } from '../fixture/processes.ts';
+import { folder, freePort, start, until } from '../fixture/processes.ts';
 import { testWith } from '../fixture/programs.ts';
 
 const authority = suite('authority');
@@ -126,5 +126,38 @@ testWith(authority, ['mosquitto'], 'a second supervisor on one base says so and 
   assert.is(await first.process.stop(), 0);
   await mosquitto.process.stop();
 });
+
+testWith(
+  authority,
+  ['mosquitto'],
+  'one that is held up while it listens for another one hears it all the same',
+  async () => {
+    const mosquitto = await startMosquitto();
+    const flags = ['--broker', mosquitto.url, '--no-agent'];
+    const first = await up({ flags });
+    const watcher = await connectClient(mosquitto.url, ['hearth/hello', 'hearth/status', 'elsewhere/end']);
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HEARTH_')));
+    const second = start(process.execPath, [hearthCommand, 'up', '--data', folder(), '--http-port', '0', ...flags], {
+      env,
+    });
+    await watcher.wait('it asks', ({ topic, text }) => topic === 'hearth/hello' && text.includes('"probing"'));
+    second.child.kill('SIGSTOP');
+    const from = performance.now();
+    await until('longer than it listens', () => performance.now() - from > 2000);
+    second.child.kill('SIGCONT');
+    assert.is.not(await second.ended, 0);
+    assert.match(second.output(), /another supervisor is already running/i);
+    await watcher.publish('elsewhere/end', '');
+    await watcher.wait('all that it wrote', ({ topic }) => topic === 'elsewhere/end');
+    assert.equal(
+      watcher.heard.filter(({ topic, retain }) => topic === 'hearth/status' && !retain),
+      [],
+      'it wrote no status',
+    );
+    await watcher.close();
+    await first.process.stop();
+    await mosquitto.process.stop();
+  },
+);
 
 authority.run();
