@@ -26,7 +26,8 @@ export interface Connected {
   readonly broker: string;
 }
 
-const connectMs = 5000;
+/** A supervisor on an old machine that is busy takes seconds to answer. */
+const connectMs = 10_000;
 /** Reason codes for a protocol version that the broker does not speak: MQTT 5 (section 3.2.2.2) and 3.1.1. */
 const versionRefused = new Set([0x84, 1]);
 

@@ -8,6 +8,7 @@ import { UserError } from '../shared/user-error.ts';
 import { type Document, type NounPath, nouns } from './apply/document.ts';
 import type { Accepted } from './apply/plan.ts';
 import { json, type Known, learn } from './fleet.ts';
+import { afterSilence, type Silence } from './silence.ts';
 
 export interface Retained {
   readonly documents: ReadonlyMap<NounPath, Accepted>;
@@ -40,13 +41,13 @@ export async function gatherDocuments(
   const whole = new Promise<void>(resolve => {
     finish = resolve;
   });
-  let quiet: NodeJS.Timeout | undefined;
+  let quiet: Silence | undefined;
   let late: NodeJS.Timeout | undefined;
   const listen = (topic: string, payload: Buffer, packet: IPublishPacket) => {
     learn(known, base, topic, payload);
     learnDocument(base, topic, payload, documents, wants);
     if (topic === `${base}/status` && packet.retain) ended = true;
-    quiet?.refresh();
+    quiet?.heard();
     if (ended && isWhole(documents, wants)) finish();
   };
   const parts = [...nouns.map(noun => `${noun}/+/own`), 'node/+/want', 'node/+/status'];
@@ -55,12 +56,12 @@ export async function gatherDocuments(
   try {
     await client.subscribeAsync(filters, { qos: 0 });
     // Counted from its answer: a broker that is busy is slow to serve, and not without anything.
-    quiet = setTimeout(() => isWhole(documents, wants) && finish(), quietMs);
+    quiet = afterSilence(quietMs, () => isWhole(documents, wants) && finish());
     late = setTimeout(finish, longestMs);
     await whole;
     await client.unsubscribeAsync(filters);
   } finally {
-    clearTimeout(quiet);
+    quiet?.stop();
     clearTimeout(late);
     client.off('message', listen);
   }

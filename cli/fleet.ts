@@ -21,7 +21,6 @@ export interface Known {
   readonly nodes: Map<string, KnownNode>;
 }
 
-const longestMs = 5000;
 const mostNodes = 20_000;
 
 export const json = <S extends z.ZodType>(schema: S, payload: Uint8Array): z.output<S> | undefined => {
@@ -78,6 +77,6 @@ export async function gather(
     learn(known, base, topic, payload);
     more?.hear(topic, payload);
   };
-  await gatherRetained(client, base, [...parts.map(part => `${base}/node/+/${part}`), ...others], heard, longestMs);
+  await gatherRetained(client, base, [...parts.map(part => `${base}/node/+/${part}`), ...others], heard);
   return known;
 }

@@ -1,5 +1,6 @@
 /** What the command line gathers from retained topics is whole, however slowly it comes, on every kind of broker. */
 import { EventEmitter } from 'node:events';
+import { stat } from 'node:fs';
 import type { MqttClient } from 'mqtt';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -48,6 +49,24 @@ gathering('a broker that is slow to take the question has something all the same
   const known = await gather(client as unknown as MqttClient, 'hearth');
   assert.equal([...known.nodes.keys()], ['a']);
   assert.is(known.supervisor, 'online');
+});
+
+gathering('a command that is held up reads what came meanwhile before it takes that for all', async () => {
+  const client = new EventEmitter() as EventEmitter & Record<string, unknown>;
+  const say = (topic: string, text: string) => client.emit('message', topic, Buffer.from(text), { retain: true });
+  client.subscribeAsync = async () => {
+    setImmediate(() => {
+      // Told where sockets are read, too: after the timers that are due by then.
+      stat('/', () => {
+        say('hearth/node/a/status', 'online');
+        say('hearth/status', 'online');
+      });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    });
+  };
+  client.unsubscribeAsync = async () => {};
+  const known = await gather(client as unknown as MqttClient, 'hearth');
+  assert.equal([...known.nodes.keys()], ['a']);
 });
 
 testWith(gathering, ['mosquitto'], 'Mosquitto: every node, and the end after them', async () => {
