@@ -5,7 +5,6 @@
 import type { Log } from '../../../shared/log.ts';
 import type { Service } from '../../../shared/schemas/service.ts';
 import type { Dimmed, FoundUnit, Host, HostHandlers, Unit, UnitExit } from '../host.ts';
-import { Becoming } from './becoming.ts';
 import { Cgroups } from './cgroup.ts';
 import type { Containers } from './containers.ts';
 import { Dimming } from './dimming.ts';
@@ -48,7 +47,6 @@ export class RealHost implements Host {
   readonly #cgroups: Cgroups;
   readonly #limiting: Limiting;
   readonly #dimming: Dimming;
-  readonly #longestMs: number | undefined;
   readonly #containers: Containers;
   readonly #processes: UnitProcesses;
   readonly #boot = bootId();
@@ -68,7 +66,6 @@ export class RealHost implements Host {
     const asked = launchParts(this.#folder, parts.inherited ?? inherited);
     this.#containers = asked.containers;
     this.#processes = new UnitProcesses(this.#cgroups, this.#limiting, this.#containers, this.#boot);
-    this.#longestMs = parts.starting?.becomesLongestMs;
     this.#starter = new Starter(this.#folder, this.#boot, asked, parts.starting ?? {});
   }
 
@@ -226,7 +223,7 @@ export class RealHost implements Host {
       this.#limiting.check(live, pid);
       setImmediate(() => !this.#closed && started?.(undefined, pid));
     };
-    if (started) live.becoming = new Becoming(pid, this.#folder, tell, this.#longestMs);
+    if (started) live.becoming = this.#starter.becoming(pid, tell);
   }
 
   #written(unit: string, file: 'run' | 'end'): void {

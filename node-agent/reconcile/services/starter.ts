@@ -3,6 +3,7 @@
  * does it. At most one shim waits; the next is started when nothing else is, as that blocks for a millisecond or two.
  */
 import type { Unit } from '../host.ts';
+import { Becoming } from './becoming.ts';
 import { askedLaunch, type Launch, type LaunchParts, needsAsking, plainLaunch, systemShell } from './launch.ts';
 import { PrimedShim } from './primed.ts';
 import { hasSecrets, type Opened, type Secrets } from './secrets.ts';
@@ -40,6 +41,7 @@ export class Starter {
   readonly #firstPrimeAfterMs: number;
   readonly #shell: string;
   readonly #secrets: Secrets | undefined;
+  readonly #becomesLongestMs: number | undefined;
   readonly #asked: LaunchParts;
   readonly #queue: Waiting[] = [];
   #busy = false;
@@ -57,6 +59,7 @@ export class Starter {
     this.#firstPrimeAfterMs = options.firstPrimeAfterMs ?? options.primeAfterMs ?? 500;
     this.#shell = options.shell ?? systemShell;
     this.#secrets = options.secrets;
+    this.#becomesLongestMs = options.becomesLongestMs;
   }
 
   /** Whether a shim waits to be told. */
@@ -68,6 +71,11 @@ export class Starter {
   begin(): void {
     this.#folder.spares.sweep();
     this.#primeIn(this.#firstPrimeAfterMs);
+  }
+
+  /** Calls `tell` once the shim has become what it was started for. */
+  becoming(pid: number, tell: () => void): Becoming {
+    return new Becoming(pid, this.#folder, tell, this.#becomesLongestMs);
   }
 
   /** `spawned`, or `handlers.failed`; the handlers hear of nothing before. */
