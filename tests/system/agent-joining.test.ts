@@ -16,6 +16,9 @@ const json = (message: Heard) => JSON.parse(message.text) as Record<string, unkn
 const status = (node: string, is: string) => (message: Heard) =>
   message.topic === `hearth/node/${node}/status` && message.text === is;
 const online = (cluster: LanCluster, node: string) => cluster.watcher.wait(`${node} is online`, status(node, 'online'));
+/** Told late by a supervisor that stood still for a second, and never where the node is back before: so it is waited for. */
+const offline = (cluster: LanCluster, node: string) =>
+  cluster.watcher.wait(`${node} is offline`, status(node, 'offline'));
 const running = (node: string) => (message: Heard) =>
   message.topic === `hearth/node/${node}/is` && /"services\/mark":\{[^}]*"running"/.test(message.text);
 const pidOf = (message: Heard) =>
@@ -52,7 +55,7 @@ joining(
     assert.match(certificate.subjectAltName ?? '', new RegExp(`urn:hearth:${cluster.fingerprint}:node:t1`));
     assert.match(agent.membership().brokers[0] ?? '', /^mqtts:\/\//);
     await agent.stop('SIGKILL');
-    await cluster.watcher.wait('t1 is offline', status('t1', 'offline'));
+    await offline(cluster, 't1');
     cluster.watcher.forget();
     const again = joiningAgent({ data });
     await online(cluster, 't1');
@@ -90,7 +93,7 @@ for (const [name, shift] of [
     await cluster.watcher.wait('the offset', off);
     await agent.line(/clock is \d+ days (behind|ahead of) the supervisor's/);
     await agent.stop('SIGKILL');
-    await cluster.watcher.wait(`${node} is offline`, status(node, 'offline'));
+    await offline(cluster, node);
     cluster.watcher.forget();
     const again = joiningAgent({ data: agent.data, preload });
     await online(cluster, node);
@@ -126,6 +129,7 @@ joining('with the address of its broker dead it takes the next one', async ({ cl
   const agent = joiningAgent({ flags: ['--token', await cluster.token(), '--node', 'f1'] });
   await online(cluster, 'f1');
   await agent.stop();
+  await offline(cluster, 'f1');
   const file = join(agent.data, 'membership.json');
   const kept = JSON.parse(readFileSync(file, 'utf8'));
   const dead = `mqtts://127.0.0.1:${await freePort()}`;
@@ -145,7 +149,7 @@ joining(
     const pid = pidOf(await cluster.watcher.wait('it runs', running('r1')));
     await cluster.hearth('revoke', 'r1', '--data', cluster.data);
     await agent.line(/the supervisor refuses this node \(.*revoked.*next attempt in 10 min/);
-    await cluster.watcher.wait('r1 is offline', status('r1', 'offline'));
+    await offline(cluster, 'r1');
     assert.ok(runsStill(pid));
     // A restart is no way round, and says the same at once.
     await agent.stop();
@@ -174,7 +178,7 @@ joining('a token for it that comes before it knows that it was revoked brings it
   agent.child.kill('SIGSTOP');
   await cluster.hearth('revoke', 'r2', '--data', cluster.data);
   await cluster.hearth('adopt', await cluster.token('--node', 'r2'), '--data', agent.data);
-  await cluster.watcher.wait('r2 is offline', status('r2', 'offline'));
+  await offline(cluster, 'r2');
   cluster.watcher.forget();
   agent.child.kill('SIGCONT');
   await online(cluster, 'r2');
@@ -237,8 +241,9 @@ joining(
     await adopt(await other.token());
     await online(other, 'm1');
     assert.not(runsStill(pid), 'stopped before it moved');
-    await cluster.watcher.wait('m1 is offline there', status('m1', 'offline'));
+    await offline(cluster, 'm1');
     await agent.stop();
+    await offline(other, 'm1');
     other.watcher.forget();
     // The first token still stands in its start script.
     const again = joiningAgent({ data: agent.data, flags: ['--token', first] });
@@ -257,6 +262,7 @@ joining('a new CA reaches a node that is connected and one that was away; both r
   const [here, away] = agents;
   if (!here || !away) throw new Error('two agents');
   await away.stop();
+  await offline(cluster, 'k2');
   const { serial } = here.membership();
   const before = new X509Certificate(here.membership().cert);
   await cluster.hearth('ca', 'rotate', '--data', cluster.data);
