@@ -44,11 +44,18 @@ presence('a killed agent is offline in under half a second', async ({ cluster, w
   });
 });
 
-presence('an agent that ends in order says farewell', async ({ cluster, watcher }) => {
-  const agent = startAgent({ broker: cluster.url, node: 'leaver' });
-  await watcher.wait('online', isStatus('leaver', 'online'));
-  assert.is(await agent.stop('SIGTERM'), 0);
-  await watcher.wait('offline', isStatus('leaver', 'offline'));
+presence('an agent that ends in order does so within 5 s, and says farewell', async ({ cluster, watcher }) => {
+  const data = folder('hearth-agent-');
+  await within('its end', 5000, async () => {
+    watcher.forget();
+    const agent = startAgent({ broker: cluster.url, node: 'leaver', data });
+    await watcher.wait('online', isStatus('leaver', 'online'));
+    const at = performance.now();
+    assert.is(await agent.stop('SIGTERM'), 0);
+    const took = performance.now() - at;
+    await watcher.wait('offline', isStatus('leaver', 'offline'));
+    return took;
+  });
 });
 
 presence(
