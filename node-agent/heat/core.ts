@@ -181,7 +181,10 @@ function settingOf(state: HeatState, now: number, around: Around): Setting {
   const { order, loop, throttled } = state;
   if (!order || !isAsked(state, now)) return nothing;
   const most = order.cores * state.thermal.share;
-  const { total, filler, burner } = share(loop, { cores: order.cores, most, machine: around.cores, throttled });
+  const { total, filler, burner } = share(loop, {
+    ...{ cores: order.cores, most, machine: around.cores, throttled },
+    set: state.setting.total,
+  });
   if (total < least) return nothing;
   return {
     total: rounded(total),

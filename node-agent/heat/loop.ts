@@ -49,6 +49,8 @@ export interface Shares {
 
 /** The last part of a machine is never filled: it tells whether somebody outside wants more. */
 const brim = 0.02;
+/** Of the quota that is set. */
+const still = 0.01;
 const outsideS = 3;
 const insideS = 2;
 const shownS = 5;
@@ -82,23 +84,43 @@ export function look(before: Loop, input: LoopInput): Loop {
   const bound = mostTrim * Math.max(0.5, level);
   return {
     outside,
-    trim: within(trim, -bound, bound),
+    // Beyond the level nothing is given: what would only be saved up for later is not.
+    trim: within(trim, -bound, Math.min(bound, outside)),
     tasks: mix(before.tasks, used.tasks, weight(dtS, insideS)),
     filler: mix(before.filler, used.filler, weight(dtS, insideS)),
     heat: mix(before.heat, heat, weight(dtS, shownS)),
   };
 }
 
+export interface ShareInput extends Pick<LoopInput, 'cores' | 'most' | 'machine' | 'throttled'> {
+  /** The total as it is set, cores. */
+  readonly set: number;
+}
+
 /** Never more than is asked for, than is allowed, or than the machine has. */
-export function share(loop: Loop, input: Pick<LoopInput, 'cores' | 'most' | 'machine' | 'throttled'>): Shares {
+export function share(loop: Loop, input: ShareInput): Shares {
   const level = levelOf(input.cores, input.machine);
-  const total = within(Math.min(level - (loop.outside ?? level) + loop.trim, level, input.most), 0, level);
+  const allowed = Math.min(level, input.most);
+  const total = steady(
+    within(level - (loop.outside ?? level) + loop.trim, 0, Math.max(0, allowed)),
+    allowed,
+    input.set,
+  );
   // Whoever wanted more than there was is made room for; that it is not wanted after all shows a second later.
   const room = (used: number) => (used > 0.01 && input.throttled ? 0.05 + 0.1 * used : 0);
   const tasks = Math.min(total, loop.tasks + room(loop.tasks));
   const filler = Math.max(0, total - tasks);
   const burner = Math.max(0, filler - loop.filler - room(loop.filler));
   return { total, filler, burner };
+}
+
+/**
+ * Whenever a quota is written, the kernel fills it up anew, in the midst of a period too (tg_set_cfs_bandwidth): written
+ * each second, a group gets some 5 % too much. So it is left alone while it is nearly right, and allowed.
+ */
+function steady(total: number, allowed: number, set: number): number {
+  const near = total > 0 && set > 0 && Math.abs(total - set) < still * Math.max(total, set);
+  return near && set <= allowed ? set : total;
 }
 
 /** So many tasks came in and are made room for at once. */

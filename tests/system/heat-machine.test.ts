@@ -62,14 +62,23 @@ testWith(
       const before = throttled(groups);
       return (await machine.share(1000)).own < 1.1 * level && throttled(groups) > before;
     });
-    const periods = throttled(groups);
-    const { own } = await machine.share(8000);
-    const full = ((throttled(groups) - periods) * level) / 80;
-    console.log(`asked for ${level} cores, tasks used ${own.toFixed(3)}, with their quota used up ${full.toFixed(3)}`);
-    assert.ok(own <= 1.05 * level, `${own} of ${level} cores`);
+    // A window may end while a processor that was held up has had more than it will get: the middle one of three counts.
+    const windows: { own: number; full: number }[] = [];
+    while (windows.length < 3) {
+      const periods = throttled(groups);
+      const { own, seconds } = await machine.share(8000);
+      windows.push({ own, full: ((throttled(groups) - periods) * level) / (10 * seconds) });
+    }
+    const said = windows.map(({ own, full }) => `${own.toFixed(3)} (quota used up: ${full.toFixed(3)})`).join(', ');
+    console.log(`asked for ${level} cores, tasks used ${said}`);
+    const middle = (of: readonly number[]) => [...of].sort((one, other) => one - other)[1] ?? Number.NaN;
+    assert.ok(middle(windows.map(({ own }) => own)) <= 1.05 * level, `more than ${level} cores: ${said}`);
     // A machine whose cores others want gives less; where the quota was used up, it was all of it.
-    assert.ok(own >= 0.95 * full, `${own} of ${full} cores`);
-    assert.ok(Math.abs((await load()) - own) < 0.1 * cores, 'the node counts them');
+    assert.ok(middle(windows.map(({ own, full }) => own / full)) >= 0.95, `less than its quota: ${said}`);
+    await until('the node counts them', async () => {
+      const { own } = await machine.share(5000);
+      return Math.abs((await load()) - own) < 0.1 * cores;
+    });
 
     // No heat: they stand still, and are there.
     await client.publish(`hearth/room/${room}/in/demand_w`, '0');

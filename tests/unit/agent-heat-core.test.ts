@@ -2,75 +2,10 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  type Around,
-  coldHeat,
-  type HeatEvent,
-  type HeatState,
-  isAsked,
-  type Measured,
-  type Ordered,
-  type Setting,
-  step,
-} from '../../node-agent/heat/core.ts';
+import { coldHeat, isAsked, type Ordered, step } from '../../node-agent/heat/core.ts';
+import { Machine, order } from '../fixture/heat-core-rig.ts';
 
 const core = suite('heat of a node');
-
-const around: Around = { cores: 4, quota: true };
-const order = (cores: number, more: Partial<Ordered> = {}): Ordered => ({ cores, maxTempC: 80, burner: true, ...more });
-
-/** A machine that does as it is told, second by second. */
-class Machine {
-  state: HeatState = coldHeat;
-  now = 1000;
-  readonly around: Around;
-  outside = 0;
-  tempC: number | undefined;
-  /** Cores that tasks and filler would use if they could. */
-  tasksWant = 0;
-  fillerWant = 0;
-  used: Measured = { tasks: 0, filler: 0, burner: 0 };
-  readonly settings: Setting[] = [];
-
-  constructor(of: Around = around) {
-    this.around = of;
-  }
-
-  tell(event: HeatEvent): void {
-    const { state, effects } = step(this.state, event, this.now, this.around);
-    this.state = state;
-    for (const effect of effects) if (effect.do === 'set') this.settings.push(effect.setting);
-  }
-
-  order(said: Ordered, leaseMs = 45_000): void {
-    this.tell({ type: 'order', order: said, leaseMs });
-  }
-
-  /** What the kernel gives: of all that want more than the quota, each its part, as on cores of their own. */
-  second(): void {
-    this.now += 1000;
-    const { total, filler, burner } = this.state.setting;
-    const want = {
-      tasks: this.tasksWant,
-      filler: Math.min(this.fillerWant, filler),
-      burner,
-    };
-    const sum = want.tasks + want.filler + want.burner;
-    const part = sum > total ? total / sum : 1;
-    this.used = { tasks: want.tasks * part, filler: want.filler * part, burner: want.burner * part };
-    const busyCores = Math.min(this.around.cores, this.outside + (part < 1 ? total : sum));
-    const machine = { busyCores, ...(this.tempC === undefined ? {} : { tempC: this.tempC }) };
-    this.tell({ type: 'look', machine, used: this.used, throttled: sum > total * 1.001 });
-  }
-
-  seconds(count: number): void {
-    for (let at = 0; at < count; at++) this.second();
-  }
-
-  get busy(): number {
-    return this.outside + (this.used.tasks ?? 0) + this.used.filler + this.used.burner;
-  }
-}
 
 core('is at the level soon, and stays there', () => {
   const machine = new Machine();
@@ -98,6 +33,41 @@ core('what else is busy counts: the sum stays', () => {
   machine.outside = 0;
   machine.seconds(20);
   assert.ok(Math.abs(machine.busy - 3) < 0.05, `${machine.busy}`);
+});
+
+core('a quota that is nearly right is left alone: the kernel fills it up whenever it is written', () => {
+  const machine = new Machine();
+  machine.order(order(2), 1e9);
+  machine.seconds(10);
+  let writes = 0;
+  let sum = 0;
+  for (let at = 0; at < 300; at++) {
+    // A breath of others, and a period more or less in a look.
+    machine.outside = 0.1 + 0.005 * (at % 3);
+    const { total } = machine.state.setting;
+    machine.second();
+    sum += machine.busy;
+    if (machine.state.setting.total !== total) writes++;
+  }
+  assert.ok(writes < 40, `${writes} times`);
+  assert.ok(Math.abs(sum / 300 - 2) < 0.03, `${sum / 300}`);
+});
+
+core('what a hypervisor takes is not made up for later', () => {
+  const machine = new Machine({ cores: 2, quota: true });
+  machine.order(order(1, { burner: false }), 1e9);
+  machine.tell({ type: 'tasks', running: 2, waiting: 0 });
+  machine.seconds(3);
+  // It uses up its quota in most periods, and has half of it in the mean.
+  for (let at = 0; at < 60; at++) {
+    machine.now += 1000;
+    const used = { tasks: 0.5, filler: 0, burner: 0 };
+    machine.tell({ type: 'look', machine: { busyCores: 0.5 }, used, throttled: true });
+  }
+  machine.tasksWant = 2;
+  machine.outside = 0.3;
+  machine.seconds(6);
+  assert.ok(machine.busy < 1.06, `${machine.busy}`);
 });
 
 core('tasks first, then the filler, then the burner', () => {
