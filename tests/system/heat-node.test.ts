@@ -11,6 +11,7 @@ import { type BootClock, bootClock } from '../../node-agent/heat/boot-clock.ts';
 import type { HeatGroups } from '../../node-agent/heat/groups.ts';
 import { readProcess } from '../../node-agent/reconcile/services/processes.ts';
 import { type HeatContext, heatFolders } from '../fixture/heat-folders.ts';
+import { middleOf } from '../fixture/kernel-times.ts';
 import { heatRig, runningOf } from '../fixture/node-heat-rig.ts';
 import { folder, until } from '../fixture/processes.ts';
 
@@ -46,16 +47,23 @@ else {
     assert.equal(rig.heat.can, ['heat', 'heat-quota']);
     rig.order(0.5);
     await until('it burns at its level', () => counted(rig.groups).throttled > 10);
-    const before = counted(rig.groups);
-    await wait(20_000);
-    const now = counted(rig.groups);
-    const level = (now.usedMs - before.usedMs) / (now.at - before.at);
-    assert.ok(level <= 0.525, `${level}`);
+    const windows: { level: number; full: number }[] = [];
+    const measure = async (ms: number) => {
+      rig.order(0.5); // As often as a lease needs it.
+      const before = counted(rig.groups);
+      await wait(ms);
+      const now = counted(rig.groups);
+      const tookMs = now.at - before.at;
+      const fullMs = (now.throttled - before.throttled) * 100 * 0.5;
+      return { level: (now.usedMs - before.usedMs) / tookMs, full: fullMs / tookMs };
+    };
+    while (windows.length < 3) windows.push(await measure(8000));
+    const said = windows.map(({ level, full }) => `${level.toFixed(3)} (quota used up: ${full.toFixed(3)})`).join(', ');
+    console.log(`asked for 0.5 cores, used ${said}`);
+    assert.ok(middleOf(windows.map(({ level }) => level)) <= 0.525, `more than 0.5: ${said}`);
     // A machine whose cores others want gives less; where the quota was used up, it was all of it.
-    const full = (now.throttled - before.throttled) * 100 * 0.5;
-    assert.ok(now.usedMs - before.usedMs >= 0.95 * full, `${now.usedMs - before.usedMs} of ${full} ms`);
-    if (now.throttled - before.throttled > 180) assert.ok(level >= 0.475, `${level}`);
-    assert.ok(Math.abs((rig.heat.cores ?? 0) - level) < 0.1);
+    assert.ok(middleOf(windows.map(({ level, full }) => level / full)) >= 0.95, `less than its quota: ${said}`);
+    await until('the node counts it', async () => Math.abs((await measure(5000)).level - (rig.heat.cores ?? 0)) < 0.1);
     const [pid = 0] = runningOf(rig.folder, 'burner');
     assert.ok(Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) < 4096);
     const at = performance.now();
