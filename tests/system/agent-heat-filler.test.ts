@@ -8,11 +8,10 @@ import { BoincFiller, clientProcesses } from '../../node-agent/heat/filler/boinc
 import { CommandFiller } from '../../node-agent/heat/filler/command.ts';
 import { HeatGroups } from '../../node-agent/heat/groups.ts';
 import { realGroupFiles } from '../../node-agent/reconcile/services/group-files.ts';
-import { processMs, readProcess } from '../../node-agent/reconcile/services/processes.ts';
+import { isStopped, processMs, readProcess } from '../../node-agent/reconcile/services/processes.ts';
 import { silentLog } from '../../shared/log.ts';
 import { systemClock } from '../../shared/system-clock.ts';
 import { manualClock } from '../fixture/manual-clock.ts';
-import { stateOf } from '../fixture/node-heat-rig.ts';
 import { folder, freePort, start, until } from '../fixture/processes.ts';
 import { findProgram } from '../fixture/programs.ts';
 import { hosted } from '../fixture/services-rig.ts';
@@ -27,7 +26,7 @@ filler.before.each(context => {
 const frozen = (pid: number, { freezing }: { readonly freezing?: { readonly path: string } }): boolean =>
   freezing
     ? /^frozen 1$/m.test(readFileSync(freezing.path.replace(/freeze$/, 'events'), 'utf8'))
-    : stateOf(pid) === 'T';
+    : isStopped(readProcess(pid) ?? { pid, state: '' });
 
 filler(
   'a service is frozen and goes on as the same process, and is stopped also where it is frozen',

@@ -5,32 +5,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bootClock } from '../../node-agent/heat/boot-clock.ts';
 import { LeaseFile } from '../../node-agent/heat/lease-file.ts';
-import { listProcesses, unitOf } from '../../node-agent/reconcile/services/processes.ts';
-import { prefixOf } from '../../node-agent/work/executor/marks.ts';
 import type { ExecutorTask } from '../../node-agent/work/executor.ts';
 import { agentFolder, ExecutorRig, executorsOf, recipeOf, taskOf } from '../fixture/executor-rig.ts';
+import { counting, ofTasks, read, stands } from '../fixture/heat-tasks.ts';
 import { folder, start, until } from '../fixture/processes.ts';
 import { realGroups } from '../fixture/real-groups.ts';
 
 const heat = suite('tasks of heat in an executor');
-
-/** Counts into a file until it is enough, with a child of its own that counts into another: both have to stand still. */
-const counting = (place: string) => {
-  const count = (file: string) =>
-    `i=0; while [ ! -e ${place}/enough ]; do i=$((i+1)); echo $i >${place}/${file}; sleep 0.02; done`;
-  return `(${count('child')}) & ${count('own')}; wait`;
-};
-const read = (...path: string[]) => (existsSync(join(...path)) ? Number(readFileSync(join(...path), 'utf8')) : 0);
-
-/** Processes of tasks, by their marks. */
-const ofTasks = (data: string) => {
-  const prefix = prefixOf(join(data, 'work'));
-  return listProcesses().filter(({ pid }) => unitOf(pid)?.startsWith(prefix));
-};
-const stands = (data: string) => {
-  const all = ofTasks(data);
-  return all.length > 0 && all.every(({ state }) => state === 'T');
-};
 
 heat('waits until heat is asked for, is frozen with all its processes, and goes on', async () => {
   const place = folder('hearth-heat-');
@@ -59,6 +40,29 @@ heat('waits until heat is asked for, is frozen with all its processes, and goes 
   const { end } = await rig.end(task);
   assert.is(end, undefined);
   assert.equal(rig.frozen, []);
+  await rig.close();
+});
+
+heat('frozen at any moment, also while it starts a program, it stands still, and goes on', async () => {
+  const place = folder('hearth-heat-');
+  const rig = new ExecutorRig();
+  const starts = `while [ ! -e ${place}/enough ]; do /bin/true; done`;
+  const recipe = recipeOf(`(${starts}) & (${starts}) & ${counting(place)}; wait`, { heat: true });
+  const task = taskOf(recipe);
+  rig.executor.heat(1, []);
+  rig.run(recipe, task);
+  await rig.began(task);
+  for (let round = 0; round < 20; round++) {
+    const own = read(place, 'own');
+    await until('it counts on', () => read(place, 'own') > own);
+    rig.executor.heat(0, []);
+    await rig.until(() => rig.frozen.includes(task.token), 'frozen');
+    await until('everybody stands still', () => stands(rig.data));
+    rig.executor.heat(1, []);
+    await rig.until(() => rig.frozen.length === 0, 'said to go on');
+  }
+  writeFileSync(join(place, 'enough'), '');
+  assert.is((await rig.end(task)).end, undefined);
   await rig.close();
 });
 

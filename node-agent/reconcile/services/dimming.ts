@@ -5,7 +5,7 @@ import type { Limits } from '../../../shared/schemas/service.ts';
 import type { Dimmed } from '../host.ts';
 import type { Cgroups } from './cgroup.ts';
 import type { Live } from './live.ts';
-import { type ProcessStat, processMs } from './processes.ts';
+import { isStopped, type ProcessStat, processMs } from './processes.ts';
 
 /** What a limit of the schema can be, percent of one core. */
 const leastPct = 1;
@@ -32,7 +32,7 @@ export class Dimming {
     if (!freezing || (!frozen && (before === 0 || live.timesDimmed % searchEvery === 0))) {
       all = members();
       // Who was stopped by a signal (before there was a group, by the watchdog, which may be late) goes on by one.
-      const others = frozen ? all : all.filter(({ state }) => state === 'T');
+      const others = frozen ? all : all.filter(isStopped);
       for (const { pid } of others) signal(pid, frozen ? 'SIGSTOP' : 'SIGCONT');
     }
     live.timesDimmed++;

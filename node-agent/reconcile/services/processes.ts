@@ -100,6 +100,15 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
+/**
+ * Whether it stands still by a signal or a tracer: state `T` or `t`, or `D` while it waits for a child that does so
+ * before it has become another program (vfork(2): shells start programs so).
+ */
+export function isStopped({ pid, state }: Pick<ProcessStat, 'pid' | 'state'>): boolean {
+  const stops = (one: string | undefined) => one === 'T' || one === 't';
+  return stops(state) || (state === 'D' && childrenOf(pid).some(child => stops(readProcess(child)?.state)));
+}
+
 /** Differs after every start of the machine; `unknown` where the kernel does not say. */
 export function bootId(): string {
   try {

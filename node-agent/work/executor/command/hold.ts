@@ -1,5 +1,5 @@
 /** One command that may be frozen: its processes stand still, and it starts none before it may run. */
-import { readProcess } from '../../../reconcile/services/processes.ts';
+import { isStopped, readProcess } from '../../../reconcile/services/processes.ts';
 import type { Marks, RunnerParts } from '../runner.ts';
 
 export interface HoldParts {
@@ -23,7 +23,8 @@ export class Hold {
 
   /** @param pid of its process, while that runs. */
   isStoppedByOthers(pid: number | undefined): boolean {
-    return !this.#frozen && pid !== undefined && /^t$/i.test(readProcess(pid)?.state ?? '');
+    const process = this.#frozen || pid === undefined ? undefined : readProcess(pid);
+    return process !== undefined && isStopped(process);
   }
 
   freeze(on: boolean, pid: number | undefined): void {

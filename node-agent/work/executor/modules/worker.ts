@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { jobLimits } from '../../../../shared/schemas/job.ts';
 import type { End } from '../../../../shared/schemas/work.ts';
-import { readProcess } from '../../../reconcile/services/processes.ts';
+import { isStopped, readProcess } from '../../../reconcile/services/processes.ts';
 import type { Marks } from '../runner.ts';
 import type { Launch } from './launch.ts';
 import { type MemoryWatch, memoryEnd } from './memory-watch.ts';
@@ -130,7 +130,8 @@ export class Worker {
   }
   /** Somebody else has stopped it. */
   get stopped(): boolean {
-    return !this.#isFrozen && this.isAlive && /^t$/i.test(readProcess(this.#child.pid ?? 0)?.state ?? '');
+    const process = this.#isFrozen || !this.isAlive ? undefined : readProcess(this.#child.pid ?? 0);
+    return process !== undefined && isStopped(process);
   }
   get pids(): readonly number[] {
     return this.isAlive ? this.#parts.marks.members(this.#mark, this.#child.pid ?? 0) : [];
